@@ -1,0 +1,1 @@
+//! What the suite costs, beside what its users would use instead.

@@ -1,0 +1,2 @@
+//! The shop: every service in one binary.
+fn main() {}

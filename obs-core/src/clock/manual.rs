@@ -1,0 +1,80 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{Clock, Instant, TimeSource, Timestamp, nanos};
+
+/// A clock that moves only when it is told to; clones move together.
+///
+/// It starts at 2026-01-01T00:00:00Z.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Reading>);
+
+#[derive(Debug)]
+struct Reading {
+    monotonic: AtomicU64,
+    wall: AtomicU64,
+}
+
+const ORIGIN_NANOS: u64 = 1_000_000_000_000;
+const START_UNIX_MILLIS: u64 = 1_767_225_600_000;
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::starting_at(Timestamp::from_unix_millis(START_UNIX_MILLIS))
+    }
+}
+
+impl ManualClock {
+    /// A clock whose wall time starts at `wall`.
+    #[must_use]
+    pub fn starting_at(wall: Timestamp) -> Self {
+        Self(Arc::new(Reading {
+            monotonic: AtomicU64::new(ORIGIN_NANOS),
+            wall: AtomicU64::new(wall.unix_nanos()),
+        }))
+    }
+
+    /// The [`Clock`] that reads this one.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        Clock::custom(self.clone())
+    }
+
+    /// Moves both the monotonic and the wall time forward.
+    pub fn advance(&self, duration: Duration) {
+        // Relaxed: each reading stands alone; tests order their steps by other means.
+        self.0.monotonic.fetch_add(nanos(duration), Ordering::Relaxed);
+        self.0.wall.fetch_add(nanos(duration), Ordering::Relaxed);
+    }
+
+    /// Sets the wall time alone, as an administrator or NTP does; it may go back.
+    pub fn set_wall(&self, wall: Timestamp) {
+        self.0.wall.store(wall.unix_nanos(), Ordering::Relaxed);
+    }
+}
+
+impl TimeSource for ManualClock {
+    fn monotonic(&self) -> Instant {
+        Instant::from_nanos(self.0.monotonic.load(Ordering::Relaxed))
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_unix_nanos(self.0.wall.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_can_go_back_while_the_monotonic_one_does_not() {
+        let manual = ManualClock::default();
+        let clock = manual.clock();
+        let before = clock.now();
+        manual.set_wall(Timestamp::from_unix_millis(1));
+        assert_eq!(clock.wall().unix_millis(), 1);
+        assert_eq!(clock.now(), before);
+    }
+}

@@ -1,0 +1,126 @@
+//! Time as a value.
+//!
+//! Everything in the suite that needs the time is handed a [`Clock`]. In production it is
+//! [`Clock::system`]; in tests it is a [`ManualClock`], which moves only when it is told to.
+//!
+//! ```
+//! use std::time::Duration;
+//! use obs_core::clock::ManualClock;
+//!
+//! let manual = ManualClock::default();
+//! let clock = manual.clock();
+//! let start = clock.now();
+//! manual.advance(Duration::from_millis(250));
+//! assert_eq!(clock.now() - start, Duration::from_millis(250));
+//! ```
+
+mod instant;
+mod manual;
+mod timestamp;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+pub use instant::Instant;
+pub use manual::ManualClock;
+pub use timestamp::Timestamp;
+
+/// Where a [`Clock`] reads the time; implemented by clocks other than the system's.
+///
+/// Both readings must be cheap and must not block. `monotonic` never goes back.
+pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
+    /// Reads the monotonic time.
+    fn monotonic(&self) -> Instant;
+    /// Reads the wall clock.
+    fn wall(&self) -> Timestamp;
+}
+
+/// A handle to a source of time; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    System,
+    Custom(Arc<dyn TimeSource>),
+}
+
+impl Clock {
+    /// The clock of the operating system.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that reads `source`.
+    #[must_use]
+    pub fn custom(source: impl TimeSource) -> Self {
+        Self(Source::Custom(Arc::new(source)))
+    }
+
+    /// Reads the monotonic time, in nanoseconds since an arbitrary origin.
+    #[inline]
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        match &self.0 {
+            Source::System => system_monotonic(),
+            Source::Custom(source) => source.monotonic(),
+        }
+    }
+
+    /// Reads the wall clock.
+    ///
+    /// It may go back when the machine's clock is set; measure durations with [`Clock::now`].
+    #[inline]
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => system_wall(),
+            Source::Custom(source) => source.wall(),
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clocks")]
+fn system_monotonic() -> Instant {
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    let now = std::time::Instant::now();
+    let origin = *ORIGIN.get_or_init(|| now);
+    // One second ahead, so that subtracting small durations from early readings stays exact.
+    Instant::from_nanos(1_000_000_000 + nanos(now.saturating_duration_since(origin)))
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clocks")]
+fn system_wall() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_unix_nanos(nanos(since_epoch))
+}
+
+/// Whole nanoseconds, saturating after 584 years.
+pub(crate) fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_never_goes_back() {
+        let clock = Clock::system();
+        let mut last = clock.now();
+        for _ in 0..1_000 {
+            let now = clock.now();
+            assert!(now >= last);
+            last = now;
+        }
+    }
+
+    #[test]
+    fn the_wall_clock_reads_a_time_after_this_was_written() {
+        assert!(Clock::system().wall().unix_millis() > 1_763_000_000_000);
+    }
+}

@@ -1,0 +1,110 @@
+//! A named thing with a state, a snapshot and actions: breakers, bulkheads, limits, the telemetry
+//! pipeline.
+//!
+//! Whatever implements [`Control`] is put into a [`Registry`]; obs-health serves what is there
+//! under `/health/circuits` and `/health/controls`.
+
+mod action;
+mod registry;
+
+use std::fmt;
+
+pub use action::{Action, ActionError, ActionErrorKind};
+pub use registry::Registry;
+
+/// A thing that an operator can look at and act upon while the service runs.
+pub trait Control: Send + Sync + fmt::Debug + 'static {
+    /// The name, unique within its kind; at most 128 characters of `[A-Za-z0-9._:/@-]`.
+    fn name(&self) -> &str;
+
+    /// What it is.
+    fn kind(&self) -> Kind;
+
+    /// Its state in one `snake_case` word, such as `closed` or `half_open`.
+    fn state(&self) -> &'static str;
+
+    /// How well it is, for readiness.
+    fn health(&self) -> Health {
+        Health::Pass
+    }
+
+    /// State, counters, knobs and the last transitions, as a JSON object in `snake_case`.
+    fn snapshot(&self) -> serde_json::Value;
+
+    /// The actions that [`Control::apply`] understands.
+    fn actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Carries out an action that an authorised operator asked for.
+    ///
+    /// # Errors
+    /// [`ActionError`] when the action is unknown here or its argument breaks a rule; nothing has
+    /// changed then.
+    fn apply(&self, action: &Action) -> Result<(), ActionError> {
+        Err(ActionError::unknown(action, self.actions()))
+    }
+}
+
+/// What a [`Control`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A circuit breaker.
+    CircuitBreaker,
+    /// A bulkhead.
+    Bulkhead,
+    /// A retry policy with its budget.
+    Retry,
+    /// A time limit.
+    Timeout,
+    /// An adaptive concurrency limit.
+    LoadShed,
+    /// A rate limit.
+    RateLimit,
+    /// The pipeline that carries lines, metrics and spans.
+    Telemetry,
+    /// The requests being served now.
+    InFlight,
+}
+
+impl Kind {
+    /// The name used in documents and paths.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CircuitBreaker => "circuit_breaker",
+            Self::Bulkhead => "bulkhead",
+            Self::Retry => "retry",
+            Self::Timeout => "timeout",
+            Self::LoadShed => "load_shed",
+            Self::RateLimit => "rate_limit",
+            Self::Telemetry => "telemetry",
+            Self::InFlight => "in_flight",
+        }
+    }
+}
+
+/// How well a control or a dependency is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Health {
+    /// Works.
+    Pass,
+    /// Works with less than it should have.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+impl Health {
+    /// The word of the
+    /// [health+json draft](https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check-06).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}

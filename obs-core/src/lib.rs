@@ -1,0 +1,12 @@
+//! The ground of the suite: identity, context, propagation, logs, traces, lifecycle, and the small
+//! traits through which the other crates meet.
+
+pub mod admit;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod deadline;
+pub mod environment;
+pub mod metric;
+pub mod outcome;
+pub mod problem;

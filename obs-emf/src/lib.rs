@@ -1,0 +1,1 @@
+//! CloudWatch Embedded Metric Format that is never invalid and never silently lost.

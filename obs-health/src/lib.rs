@@ -1,0 +1,1 @@
+//! Probes, dependency checks and circuit endpoints that tell the truth.

@@ -1,0 +1,1 @@
+//! Multi-tenant rate limits, local and shared by a fleet.

@@ -9,4 +9,5 @@ pub mod deadline;
 pub mod environment;
 pub mod metric;
 pub mod outcome;
+pub mod output;
 pub mod problem;

@@ -1,2 +1,51 @@
-//! The commands of the project itself.
-fn main() {}
+//! The commands of the project itself: `cargo xtask <command>`.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a command-line program: the environment and the time are its own"
+)]
+
+mod command;
+mod lint;
+mod parts;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use command::Outcome;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  lint     formatting, clippy, rustdoc and the project's own policy; warnings are errors
+  test     sets up what the tests need (once, under .parts/), starts it, runs every test, stops it
+  check    lint, then test: what CI runs
+  parts    sets up and starts what the tests need, prints its addresses, waits for end of input
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["lint"] => lint::lint(),
+        ["test", filter @ ..] => test::test(filter),
+        ["check"] => lint::lint().and_then(|()| test::test(&[])),
+        ["parts"] => parts::serve(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    report(outcome)
+}
+
+fn report(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Documents are true: their links lead somewhere, and nothing names a package that is not ours.
+
+use std::fs;
+use std::path::Path;
+
+use crate::command::Outcome;
+use crate::workspace::{root, tracked};
+
+pub(super) fn check() -> Outcome<Vec<String>> {
+    let mut findings = Vec::new();
+    for document in tracked(".md")? {
+        let text = fs::read_to_string(root().join(&document))?;
+        findings.extend(dead_links(&document, &text));
+        findings.extend(foreign_packages(&document, &text));
+    }
+    Ok(findings)
+}
+
+/// Relative links whose target is not in the tree.
+fn dead_links(document: &Path, text: &str) -> Vec<String> {
+    let folder = root().join(document.parent().unwrap_or(Path::new("")));
+    let is_dead = |target: &&str| !folder.join(target).exists();
+    let dead = link_targets(text).into_iter().filter(is_dead);
+    dead.map(|target| format!("{}: the link to {target} leads nowhere", document.display()))
+        .collect()
+}
+
+/// The targets of inline links, without their fragment; links to other hosts are left out.
+fn link_targets(text: &str) -> Vec<&str> {
+    let mut in_fence = false;
+    let mut targets = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            in_fence = !in_fence;
+        }
+        if in_fence {
+            continue;
+        }
+        let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let paths = links.filter_map(|link| link.split('#').next());
+        targets.extend(paths.filter(|path| {
+            !path.is_empty()
+                && !path.contains("://")
+                && !path.contains("::")
+                && path.contains(['/', '.'])
+        }));
+    }
+    targets
+}
+
+/// On the registry the plain names belong to somebody else.
+fn foreign_packages(document: &Path, text: &str) -> Vec<String> {
+    let names = ["core", "tower", "emf", "health", "ratelimit"];
+    let commands = names.map(|name| format!("cargo add obs-{name}"));
+    let found = commands.iter().filter(|command| text.contains(command.as_str()));
+    found
+        .map(|command| format!("{}: `{command}` adds a foreign package", document.display()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_outside_fences_are_read_without_their_fragment() {
+        let text =
+            "see [a](docs/a.md#x) and [b](https://example.com)\n```\n[c](c.md)\n```\n[d](#e)";
+        assert_eq!(link_targets(text), ["docs/a.md"]);
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_found() {
+        let findings = dead_links(Path::new("README.md"), "[x](no/such.md)");
+        assert_eq!(findings, ["README.md: the link to no/such.md leads nowhere"]);
+    }
+
+    #[test]
+    fn adding_a_foreign_package_is_found() {
+        assert_eq!(foreign_packages(Path::new("a.md"), "cargo add obs-core").len(), 1);
+        assert_eq!(foreign_packages(Path::new("a.md"), "cargo add obs-aws-core").len(), 0);
+    }
+}

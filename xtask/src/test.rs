@@ -1,0 +1,21 @@
+//! `cargo xtask test`: sets up the parts, builds, starts the parts, runs every test.
+
+use std::thread;
+
+use crate::command::{Failure, Outcome, cargo, run};
+use crate::parts::{Parts, install};
+
+/// All features at once; the benches have no tests and features of their own.
+const SELECTION: &[&str] = &["--workspace", "--exclude=obs-benches", "--all-features"];
+
+/// Runs every test, or those whose name contains one of `filter`.
+pub(crate) fn test(filter: &[&str]) -> Outcome {
+    thread::scope(|scope| {
+        let installing = scope.spawn(install);
+        run(&mut cargo(&[&["test", "--quiet", "--no-run"], SELECTION].concat()))?;
+        installing.join().map_err(|_| Failure::new("setting up the parts panicked"))?
+    })?;
+    let parts = Parts::start()?;
+    let arguments = [&["test", "--no-fail-fast"], SELECTION, &["--"], filter].concat();
+    run(cargo(&arguments).envs(parts.environment()))
+}

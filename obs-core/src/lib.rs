@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 pub mod deadline;
 pub mod environment;
+pub mod id;
 pub mod metric;
 pub mod outcome;
 pub mod output;

@@ -1,0 +1,11 @@
+//! The jobs, one file per part of the suite.
+
+mod http;
+
+use crate::Job;
+
+/// Every job, baselines before what is compared with them.
+#[must_use]
+pub fn all() -> Vec<Job> {
+    http::jobs()
+}

@@ -1,0 +1,49 @@
+//! The table that `cargo bench` prints at its end.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::Job;
+use crate::harness::Cost;
+
+/// What a job costs beyond its baseline.
+#[must_use]
+pub fn added(job: &Job, costs: &[Cost]) -> Option<Cost> {
+    let of = |name| costs.iter().find(|cost| cost.name == name);
+    let own = of(job.name)?;
+    let Some(baseline) = job.baseline else { return Some(own.clone()) };
+    let baseline = of(baseline)?;
+    Some(Cost {
+        name: own.name,
+        nanos: own.nanos - baseline.nanos,
+        allocations: own.allocations - baseline.allocations,
+        bytes: own.bytes - baseline.bytes,
+    })
+}
+
+/// One line per job: what it adds, what it may add, what we aim at.
+#[must_use]
+pub fn render(jobs: &[Job], costs: &[Cost]) -> String {
+    let mut table = format!(
+        "{:<34} {:>12} {:>12} {:>12} {:>9} {:>9}\n",
+        "job", "added", "ceiling", "target", "allocs", "bytes"
+    );
+    for job in jobs {
+        let Some(cost) = added(job, costs) else { continue };
+        let _ = writeln!(
+            table,
+            "{:<34} {:>9.0} ns {:>12} {:>12} {:>9.1} {:>9.0}",
+            job.name,
+            cost.nanos,
+            limit(job.ceiling),
+            limit(job.target),
+            cost.allocations,
+            cost.bytes
+        );
+    }
+    table
+}
+
+fn limit(limit: Option<Duration>) -> String {
+    limit.map_or_else(|| "-".to_owned(), |limit| format!("{} ns", limit.as_nanos()))
+}

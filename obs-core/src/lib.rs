@@ -8,6 +8,7 @@ pub mod control;
 pub mod deadline;
 pub mod environment;
 pub mod id;
+pub mod log;
 pub mod metric;
 pub mod outcome;
 pub mod output;

@@ -1,0 +1,129 @@
+use std::error::Error;
+use std::fmt::{self, Write as _};
+
+use super::{Value, escape};
+
+/// A borrowed value of a field.
+///
+/// What [`Line::field`](super::Line::field) takes; a [`Value`] converts into it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ValueRef<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A signed integer.
+    I64(i64),
+    /// An unsigned integer.
+    U64(u64),
+    /// A wide signed integer; text when it does not fit 64 bits.
+    I128(i128),
+    /// A wide unsigned integer; text when it does not fit 64 bits.
+    U128(u128),
+    /// A floating-point number; `null` when it is not finite.
+    F64(f64),
+    /// Text.
+    Str(&'a str),
+    /// Formatted text, such as `format_args!("{x:?}")`.
+    Format(fmt::Arguments<'a>),
+    /// An error and its causes, separated by `: `.
+    Error(&'a (dyn Error + 'static)),
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::I64(value) => Self::I64(*value),
+            Value::U64(value) => Self::U64(*value),
+            Value::F64(value) => Self::F64(*value),
+            Value::Static(value) => Self::Str(value),
+            Value::Text(value) => Self::Str(value),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for ValueRef<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Str(value)
+    }
+}
+
+/// Appends `value` as JSON, text cut so that at most `limit` bytes are appended; `false` when it
+/// was cut. Numbers take at most 42 bytes whatever the limit.
+pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, limit: usize) -> bool {
+    match value {
+        ValueRef::Null => out.extend_from_slice(b"null"),
+        ValueRef::Bool(true) => out.extend_from_slice(b"true"),
+        ValueRef::Bool(false) => out.extend_from_slice(b"false"),
+        ValueRef::I64(value) => integer(out, value),
+        ValueRef::U64(value) => integer(out, value),
+        ValueRef::I128(value) => match i64::try_from(value) {
+            Ok(value) => integer(out, value),
+            Err(_) => quoted(out, |out| integer(out, value)),
+        },
+        ValueRef::U128(value) => match u64::try_from(value) {
+            Ok(value) => integer(out, value),
+            Err(_) => quoted(out, |out| integer(out, value)),
+        },
+        ValueRef::F64(value) => float(out, value),
+        ValueRef::Str(text) => {
+            return quoted(out, |out| escape::write(out, text, limit.saturating_sub(2)));
+        }
+        ValueRef::Format(arguments) => return format(out, arguments, limit),
+        ValueRef::Error(error) => return format(out, format_args!("{}", Chain(error)), limit),
+    }
+    true
+}
+
+/// Appends a JSON string of formatted text; `false` when it was cut.
+pub(super) fn format(out: &mut Vec<u8>, arguments: fmt::Arguments<'_>, limit: usize) -> bool {
+    let limit = limit.saturating_sub(2);
+    quoted(out, |out| match arguments.as_str() {
+        Some(text) => escape::write(out, text, limit),
+        None => {
+            let mut writer = escape::Writer::new(out, limit);
+            // Besides the limit, an error is a `Display` that gave up; what it wrote is kept.
+            let _ = writer.write_fmt(arguments);
+            writer.complete
+        }
+    })
+}
+
+pub(super) fn integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn float(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    } else {
+        out.extend_from_slice(b"null");
+    }
+}
+
+fn quoted<R>(out: &mut Vec<u8>, inside: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    out.push(b'"');
+    let result = inside(out);
+    out.push(b'"');
+    result
+}
+
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Enough for honest chains, and an end for those that point at themselves.
+        const MAX_CAUSES: usize = 16;
+        write!(f, "{}", self.0)?;
+        let mut error = self.0;
+        for _ in 0..MAX_CAUSES {
+            let Some(cause) = error.source() else { break };
+            write!(f, ": {cause}")?;
+            error = cause;
+        }
+        Ok(())
+    }
+}

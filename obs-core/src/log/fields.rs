@@ -1,0 +1,148 @@
+use smallvec::SmallVec;
+
+use super::key;
+use super::{ValueRef, encode};
+
+/// The most bytes the encoded fields of one span or request may take; text is cut to fit.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// Fields kept as the bytes a line will carry, each key once, in the order they were first set.
+///
+/// ```
+/// use obs_core::log::Fields;
+///
+/// let mut fields = Fields::default();
+/// fields.set("order_id", "o-17");
+/// fields.set("items", &3_u64.into());
+/// fields.set("order_id", "o-18");
+/// assert_eq!(fields.as_json(), br#","order_id":"o-18","items":3"#);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    bytes: Vec<u8>,
+    entries: SmallVec<[Entry; 8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    start: u32,
+    end: u32,
+    key_length: u8,
+}
+
+impl Fields {
+    /// Sets a field; one of the same key is replaced in its place.
+    ///
+    /// When the fields together would take more than 16 KiB, text is cut, and a field for which
+    /// there is no room is left out.
+    pub fn set<'v>(&mut self, key: &str, value: impl Into<ValueRef<'v>>) {
+        let start = self.bytes.len();
+        let key_length = key::write(&mut self.bytes, key);
+        // Room for any number and for the quotes of a text.
+        let room = MAX_BYTES.saturating_sub(self.bytes.len());
+        if room < 64 {
+            self.bytes.truncate(start);
+            return;
+        }
+        encode::value(&mut self.bytes, value.into(), room);
+        let entry = Entry {
+            start: start as u32,
+            end: self.bytes.len() as u32,
+            key_length: key_length as u8,
+        };
+        let new_key = &self.bytes[start + 2..start + 2 + key_length];
+        match self.entries.iter().position(|other| other.key(&self.bytes) == new_key) {
+            Some(place) => self.replace(place, entry),
+            None => self.entries.push(entry),
+        }
+    }
+
+    /// Moves the field that was just appended to where its older value stands.
+    fn replace(&mut self, place: usize, new: Entry) {
+        let old = self.entries[place];
+        let (old_range, new_range) = (old.range(), new.range());
+        self.bytes[old_range.start..].rotate_right(new_range.len());
+        let stale = old_range.start + new_range.len();
+        self.bytes.drain(stale..stale + old_range.len());
+        let grown = |at: u32| at + (new.end - new.start) - (old.end - old.start);
+        self.entries[place].end = grown(old.end);
+        for entry in &mut self.entries[place + 1..] {
+            *entry = Entry { start: grown(entry.start), end: grown(entry.end), ..*entry };
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The fields as a line carries them, each with a comma before it.
+    #[must_use]
+    pub fn as_json(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Forgets the fields and keeps the room they took.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+    }
+
+    /// Each field, as the bytes it takes and the length of its key.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], usize)> {
+        let field = |entry: &Entry| (&self.bytes[entry.range()], usize::from(entry.key_length));
+        self.entries.iter().map(field)
+    }
+}
+
+impl Entry {
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    fn key(self, bytes: &[u8]) -> &[u8] {
+        let start = self.start as usize + 2;
+        &bytes[start..start + usize::from(self.key_length)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::log::Value;
+
+    #[test]
+    fn a_full_set_leaves_further_fields_out_and_stays_whole() {
+        let mut fields = Fields::default();
+        fields.set("long", "x".repeat(MAX_BYTES * 2).as_str());
+        fields.set("more", "y");
+        assert!(fields.as_json().len() <= MAX_BYTES);
+        assert!(fields.as_json().ends_with(b"x\""));
+    }
+
+    proptest! {
+        #[test]
+        fn setting_fields_is_like_setting_them_in_a_map(
+            sets in prop::collection::vec(("[abc]{1,2}", ".{0,12}"), 0..30)
+        ) {
+            let mut fields = Fields::default();
+            let mut map: Vec<(String, Value)> = Vec::new();
+            for (key, text) in sets {
+                fields.set(&key, text.as_str());
+                match map.iter_mut().find(|(other, _)| *other == key) {
+                    Some((_, value)) => *value = text.into(),
+                    None => map.push((key, text.into())),
+                }
+            }
+            let mut expected = Vec::new();
+            for (key, value) in &map {
+                key::write(&mut expected, key);
+                encode::value(&mut expected, value.into(), usize::MAX);
+            }
+            prop_assert_eq!(fields.as_json(), &expected[..]);
+        }
+    }
+}

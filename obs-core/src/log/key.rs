@@ -1,0 +1,157 @@
+use smallvec::SmallVec;
+
+/// The longest key of a field; longer ones are cut.
+const MAX_LENGTH: usize = 128;
+
+const PREFIX: &[u8] = b"field_";
+
+/// The names the line itself uses.
+fn is_reserved(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"timestamp"
+            | b"level"
+            | b"message"
+            | b"target"
+            | b"service"
+            | b"correlation_id"
+            | b"trace_id"
+            | b"span_id"
+            | b"xray_trace_id"
+            | b"tenant_id"
+            | b"user_id"
+            | b"part"
+            | b"truncated"
+            | b"_aws"
+    )
+}
+
+/// Appends `,"key":` with the key in `snake_case`, and `field_` before a reserved or empty one;
+/// says how long the key became. It starts two bytes after where `out` ended.
+pub(super) fn write(out: &mut Vec<u8>, key: &str) -> usize {
+    out.extend_from_slice(b",\"");
+    let start = out.len();
+    let key = key.strip_prefix("r#").unwrap_or(key).as_bytes();
+    let is_plain = key.len() <= MAX_LENGTH && key.iter().all(|&byte| is_snake(byte));
+    if is_plain {
+        if is_reserved(key) || key.is_empty() {
+            out.extend_from_slice(PREFIX);
+        }
+        out.extend_from_slice(key);
+    } else {
+        write_in_snake_case(out, key);
+        if is_reserved(&out[start..]) {
+            out.splice(start..start, PREFIX.iter().copied());
+        }
+    }
+    let length = out.len() - start;
+    out.extend_from_slice(b"\":");
+    length
+}
+
+const fn is_snake(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+fn write_in_snake_case(out: &mut Vec<u8>, key: &[u8]) {
+    let end = out.len() + MAX_LENGTH;
+    let mut before = b'_';
+    for &byte in key {
+        // One underscore for each character that is not ASCII, not for each of its bytes.
+        if byte & 0xc0 == 0x80 {
+            continue;
+        }
+        let starts_word =
+            byte.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
+        if out.len() + usize::from(starts_word) >= end {
+            return;
+        }
+        if starts_word {
+            out.push(b'_');
+        }
+        let lower = byte.to_ascii_lowercase();
+        out.push(if is_snake(lower) { lower } else { b'_' });
+        before = byte;
+    }
+}
+
+/// The keys that stand in a buffer, to find one that is there already.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    places: SmallVec<[(u32, u8); 24]>,
+    /// One bit for each signature seen: most new keys are told apart by this alone.
+    signatures: u64,
+}
+
+impl Keys {
+    /// Where the key is listed, if it is.
+    pub(super) fn position(&self, buffer: &[u8], key: &[u8]) -> Option<usize> {
+        if self.signatures & signature(key) == 0 {
+            return None;
+        }
+        self.places.iter().position(|&(start, length)| {
+            let start = start as usize;
+            usize::from(length) == key.len() && buffer.get(start..start + key.len()) == Some(key)
+        })
+    }
+
+    pub(super) fn push(&mut self, start: usize, key: &[u8]) {
+        self.signatures |= signature(key);
+        self.places.push((start as u32, key.len() as u8));
+    }
+}
+
+fn signature(key: &[u8]) -> u64 {
+    let first = key.first().copied().unwrap_or_default();
+    let last = key.last().copied().unwrap_or_default();
+    let middle = key.get(key.len() / 2).copied().unwrap_or_default();
+    let mixed = usize::from(first) * 7 + usize::from(last) * 13 + usize::from(middle) * 3;
+    1 << ((mixed + key.len() * 5) & 63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(key: &str) -> String {
+        let mut out = Vec::new();
+        let length = write(&mut out, key);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.len(), length + 4);
+        text[2..2 + length].to_owned()
+    }
+
+    #[test]
+    fn keys_become_snake_case() {
+        for (key, expected) in [
+            ("order_id", "order_id"),
+            ("orderId", "order_id"),
+            ("http.response.status", "http_response_status"),
+            ("HTTPStatus", "httpstatus"),
+            ("a b\"c\nd", "a_b_c_d"),
+            ("größe", "gr__e"),
+            ("r#type", "type"),
+        ] {
+            assert_eq!(written(key), expected);
+        }
+    }
+
+    #[test]
+    fn reserved_and_empty_keys_get_a_prefix() {
+        for (key, expected) in [
+            ("timestamp", "field_timestamp"),
+            ("Level", "field_level"),
+            ("trace.id", "field_trace_id"),
+            ("_aws", "field__aws"),
+            ("", "field_"),
+        ] {
+            assert_eq!(written(key), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_key_is_cut() {
+        assert_eq!(written(&"k".repeat(500)).len(), 128);
+        assert!(written(&"aB".repeat(500)).len() <= 128);
+    }
+}

@@ -1,0 +1,261 @@
+use std::fmt;
+use std::ops::Range;
+
+use tracing::Level;
+
+use super::key::{self, Keys};
+use super::{Fields, Ids, LineFormat, ValueRef, encode, escape, timestamp};
+use crate::clock::Timestamp;
+
+/// Room for `,"part":4294967295,"truncated":true}` and a line feed.
+const CLOSING: usize = 40;
+
+/// The longest target, tenant and user, in bytes after escaping.
+const MAX_ID_BYTES: usize = 256;
+
+/// Writes one line: one JSON object and a line feed, each key once.
+///
+/// Of two fields with the same key the first stays. A line that would become longer than the
+/// format allows goes on in a further line with the same head, and both carry `part`; text that
+/// would not even fit a line of its own is cut, and the line carries `truncated`.
+///
+/// ```
+/// use obs_core::clock::Timestamp;
+/// use obs_core::log::{Line, LineFormat};
+/// use tracing::Level;
+///
+/// let format = LineFormat::new("orders");
+/// let time = Timestamp::from_unix_millis(1_767_225_600_250);
+/// let mut buffer = Vec::new();
+/// let mut line =
+///     Line::begin(&mut buffer, &format, time, Level::INFO, format_args!("placed"), "shop::orders");
+/// line.str("order", "o-17").u64("items", 3);
+/// line.finish();
+/// assert_eq!(
+///     String::from_utf8(buffer).unwrap(),
+///     concat!(
+///         r#"{"timestamp":"2026-01-01T00:00:00.250Z","level":"INFO","message":"placed","#,
+///         r#""target":"shop::orders","service":"orders","order":"o-17","items":3}"#, "\n",
+///     ),
+/// );
+/// ```
+#[derive(Debug)]
+#[must_use = "a line that is not finished is no JSON"]
+pub struct Line<'b> {
+    out: &'b mut Vec<u8>,
+    format: &'b LineFormat,
+    /// What every part repeats.
+    head: Range<usize>,
+    /// Where the current part starts.
+    start: usize,
+    keys: Keys,
+    part: u32,
+    truncated: bool,
+}
+
+impl<'b> Line<'b> {
+    /// Appends the head of a line to `out`: timestamp, level, message, target and service.
+    pub fn begin(
+        out: &'b mut Vec<u8>,
+        format: &'b LineFormat,
+        timestamp: Timestamp,
+        level: Level,
+        message: fmt::Arguments<'_>,
+        target: &str,
+    ) -> Self {
+        let start = out.len();
+        out.extend_from_slice(b"{\"timestamp\":\"");
+        timestamp::write(out, timestamp);
+        out.extend_from_slice(level_member(level));
+        // Half for the message leaves room for the ids and at least one field.
+        let complete = encode::format(out, message, format.max_line_bytes / 2);
+        out.extend_from_slice(b",\"target\":\"");
+        escape::write(out, target, MAX_ID_BYTES);
+        out.push(b'"');
+        out.extend_from_slice(&format.service);
+        let head = start..out.len();
+        Self { out, format, head, start, keys: Keys::default(), part: 1, truncated: !complete }
+    }
+
+    /// Writes the ids; they belong before the first field.
+    pub fn ids(&mut self, ids: &Ids<'_>) -> &mut Self {
+        if let Some(id) = ids.correlation_id {
+            self.out.extend_from_slice(b",\"correlation_id\":\"");
+            self.out.extend_from_slice(id.as_bytes());
+            self.out.push(b'"');
+        }
+        if let Some(id) = ids.trace_id {
+            self.out.extend_from_slice(b",\"trace_id\":\"");
+            self.out.extend_from_slice(id.to_hex().as_bytes());
+            self.out.push(b'"');
+        }
+        if let Some(id) = ids.span_id {
+            self.out.extend_from_slice(b",\"span_id\":\"");
+            self.out.extend_from_slice(id.to_hex().as_bytes());
+            self.out.push(b'"');
+        }
+        if let Some(id) = ids.trace_id {
+            self.out.extend_from_slice(b",\"xray_trace_id\":\"");
+            self.out.extend_from_slice(id.to_xray().as_bytes());
+            self.out.push(b'"');
+        }
+        for (member, id) in
+            [(&b",\"tenant_id\":\""[..], ids.tenant_id), (b",\"user_id\":\"", ids.user_id)]
+        {
+            if let Some(id) = id {
+                self.out.extend_from_slice(member);
+                escape::write(self.out, id, MAX_ID_BYTES);
+                self.out.push(b'"');
+            }
+        }
+        if self.part == 1 {
+            self.head.end = self.out.len();
+        }
+        self
+    }
+
+    /// Writes a field of any kind.
+    pub fn field(&mut self, key: &str, value: ValueRef<'_>) -> &mut Self {
+        let start = self.out.len();
+        let key_length = key::write(self.out, key);
+        let (before, field) = self.out.split_at(start);
+        let key = &field[2..2 + key_length];
+        if self.keys.position(before, key).is_some() {
+            self.out.truncate(start);
+            return self;
+        }
+        let taken = self.head.len() + CLOSING + (self.out.len() - start);
+        let room = self.format.max_line_bytes.saturating_sub(taken);
+        self.truncated |= !encode::value(self.out, value, room);
+        self.keep(start, key_length);
+        self
+    }
+
+    /// Writes text.
+    pub fn str(&mut self, key: &str, value: &str) -> &mut Self {
+        self.field(key, ValueRef::Str(value))
+    }
+
+    /// Writes formatted text, such as `format_args!("{error}")`.
+    pub fn display(&mut self, key: &str, value: fmt::Arguments<'_>) -> &mut Self {
+        self.field(key, ValueRef::Format(value))
+    }
+
+    /// Writes an unsigned integer.
+    pub fn u64(&mut self, key: &str, value: u64) -> &mut Self {
+        self.field(key, ValueRef::U64(value))
+    }
+
+    /// Writes a signed integer.
+    pub fn i64(&mut self, key: &str, value: i64) -> &mut Self {
+        self.field(key, ValueRef::I64(value))
+    }
+
+    /// Writes a number; `null` when it is not finite.
+    pub fn f64(&mut self, key: &str, value: f64) -> &mut Self {
+        self.field(key, ValueRef::F64(value))
+    }
+
+    /// Writes `true` or `false`.
+    pub fn bool(&mut self, key: &str, value: bool) -> &mut Self {
+        self.field(key, ValueRef::Bool(value))
+    }
+
+    /// Writes fields that are encoded already, except those whose keys are there.
+    pub fn fields(&mut self, fields: &Fields) -> &mut Self {
+        for (field, key_length) in fields.iter() {
+            let key = &field[2..2 + key_length];
+            if self.keys.position(self.out, key).is_none() {
+                let start = self.out.len();
+                self.extend_with_field(field);
+                self.keep(start, key_length);
+            }
+        }
+        self
+    }
+
+    /// Appends an encoded field, its text cut if it would not fit a part of its own.
+    fn extend_with_field(&mut self, field: &[u8]) {
+        let room = self.format.max_line_bytes.saturating_sub(self.head.len() + CLOSING);
+        if field.len() <= room {
+            self.out.extend_from_slice(field);
+        } else {
+            // Only text is ever that long, so the last byte is its closing quote.
+            self.truncated = true;
+            self.out.extend_from_slice(&field[..escape::cut(field, room - 1)]);
+            self.out.push(b'"');
+        }
+    }
+
+    /// Ends the line.
+    pub fn finish(self) {
+        self.finish_with(|_| {});
+    }
+
+    /// Ends the line with what `tail` appends: `_aws` and the `PascalCase` members after it, each
+    /// with a comma before it.
+    ///
+    /// The tail is never cut, since half an EMF document is none: a tail that does not fit after
+    /// the fields goes into a part of its own, even when that is longer than the limit.
+    pub fn finish_with(mut self, tail: impl FnOnce(&mut Vec<u8>)) {
+        let mut tail_start = self.out.len();
+        tail(self.out);
+        let has_fields = tail_start - self.start > self.head.len();
+        if has_fields && self.out.len() > tail_start && self.is_too_long() {
+            tail_start = self.continue_in_next_part(tail_start);
+        }
+        if self.part > 1 || self.truncated {
+            let tail = self.out.split_off(tail_start);
+            if self.part > 1 {
+                self.write_part();
+            }
+            if self.truncated {
+                self.out.extend_from_slice(b",\"truncated\":true");
+            }
+            self.out.extend_from_slice(&tail);
+        }
+        self.out.extend_from_slice(b"}\n");
+    }
+
+    /// Keeps the field that starts at `start`, in this part or in the next.
+    fn keep(&mut self, mut start: usize, key_length: usize) {
+        if self.is_too_long() {
+            start = self.continue_in_next_part(start);
+        }
+        let key = &self.out[start + 2..start + 2 + key_length];
+        self.keys.push(start + 2, key);
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.out.len() - self.start + CLOSING > self.format.max_line_bytes
+    }
+
+    /// Ends the part before `from` and moves what follows into a new one; says where that is now.
+    #[cold]
+    fn continue_in_next_part(&mut self, from: usize) -> usize {
+        let moved = self.out.split_off(from);
+        self.write_part();
+        self.out.extend_from_slice(b"}\n");
+        self.part += 1;
+        self.start = self.out.len();
+        self.out.extend_from_within(self.head.clone());
+        let start = self.out.len();
+        self.out.extend_from_slice(&moved);
+        start
+    }
+
+    fn write_part(&mut self) {
+        self.out.extend_from_slice(b",\"part\":");
+        encode::integer(self.out, self.part);
+    }
+}
+
+const fn level_member(level: Level) -> &'static [u8] {
+    match level {
+        Level::TRACE => b"\",\"level\":\"TRACE\",\"message\":",
+        Level::DEBUG => b"\",\"level\":\"DEBUG\",\"message\":",
+        Level::INFO => b"\",\"level\":\"INFO\",\"message\":",
+        Level::WARN => b"\",\"level\":\"WARN\",\"message\":",
+        Level::ERROR => b"\",\"level\":\"ERROR\",\"message\":",
+    }
+}

@@ -1,0 +1,30 @@
+//! Lines: one JSON object each, with a fixed order of keys.
+//!
+//! `timestamp`, `level`, `message`, `target`, `service`; inside a request `correlation_id`,
+//! `trace_id`, `span_id`, `xray_trace_id`, `tenant_id` and `user_id` as far as they are known;
+//! then the fields, flat, with keys in `snake_case`; then what CloudWatch reads as metrics. No key
+//! stands twice: a field that is named like one of the line's own members gets `field_` before
+//! its name.
+//!
+//! [`Line`] is the encoder. It appends to a buffer of the caller and allocates nothing itself.
+
+mod buffer;
+mod encode;
+mod escape;
+mod fields;
+mod format;
+mod ids;
+mod key;
+mod line;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+mod value;
+
+pub use buffer::with_buffer;
+pub use encode::ValueRef;
+pub use fields::Fields;
+pub use format::LineFormat;
+pub use ids::Ids;
+pub use line::Line;
+pub use value::Value;

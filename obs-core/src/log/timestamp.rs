@@ -1,0 +1,95 @@
+use std::cell::Cell;
+
+use crate::clock::Timestamp;
+
+const SECOND_TEXT: usize = "2026-01-01T00:00:00".len();
+
+thread_local! {
+    /// The second rendered last on this thread: most lines differ in their milliseconds only.
+    static LAST: Cell<(u64, [u8; SECOND_TEXT])> =
+        const { Cell::new((u64::MAX, [b'0'; SECOND_TEXT])) };
+}
+
+/// Appends `timestamp` as RFC 3339 in UTC with milliseconds, 24 bytes.
+pub(super) fn write(out: &mut Vec<u8>, timestamp: Timestamp) {
+    let seconds = timestamp.unix_seconds();
+    let text = LAST.with(|last| {
+        let (cached, text) = last.get();
+        if cached == seconds {
+            return text;
+        }
+        let text = render_second(seconds);
+        last.set((seconds, text));
+        text
+    });
+    let millis = (timestamp.unix_millis() % 1_000) as u16;
+    out.extend_from_slice(&text);
+    out.extend_from_slice(&[
+        b'.',
+        b'0' + (millis / 100) as u8,
+        b'0' + (millis / 10 % 10) as u8,
+        b'0' + (millis % 10) as u8,
+        b'Z',
+    ]);
+}
+
+fn render_second(seconds: u64) -> [u8; SECOND_TEXT] {
+    let (year, month, day) = civil_from_days(seconds / 86_400);
+    let of_day = seconds % 86_400;
+    let mut text = *b"0000-00-00T00:00:00";
+    two_digits(&mut text[0..2], year / 100);
+    two_digits(&mut text[2..4], year % 100);
+    two_digits(&mut text[5..7], month);
+    two_digits(&mut text[8..10], day);
+    two_digits(&mut text[11..13], of_day / 3_600);
+    two_digits(&mut text[14..16], of_day / 60 % 60);
+    two_digits(&mut text[17..19], of_day % 60);
+    text
+}
+
+fn two_digits(place: &mut [u8], value: u64) {
+    place[0] = b'0' + (value / 10 % 10) as u8;
+    place[1] = b'0' + (value % 10) as u8;
+}
+
+/// Year, month and day of a day since 1970-01-01, by Howard Hinnant's
+/// [algorithm](https://howardhinnant.github.io/date_algorithms.html#civil_from_days).
+fn civil_from_days(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(millis: u64) -> String {
+        let mut out = Vec::new();
+        write(&mut out, Timestamp::from_unix_millis(millis));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn known_dates_are_rendered_as_rfc_3339() {
+        assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(text(951_782_399_999), "2000-02-28T23:59:59.999Z");
+        assert_eq!(text(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(text(1_767_225_600_007), "2026-01-01T00:00:00.007Z");
+        assert_eq!(text(1_767_225_600_450), "2026-01-01T00:00:00.450Z");
+        assert_eq!(text(4_102_444_799_000), "2099-12-31T23:59:59.000Z");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_is_followed() {
+        assert_eq!(text(1_767_225_601_000), "2026-01-01T00:00:01.000Z");
+        assert_eq!(text(1_767_225_600_000), "2026-01-01T00:00:00.000Z");
+    }
+}

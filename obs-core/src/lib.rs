@@ -13,3 +13,4 @@ pub mod metric;
 pub mod outcome;
 pub mod output;
 pub mod problem;
+pub mod trace;

@@ -1,0 +1,30 @@
+//! Spans: the verdict on a trace, the record of a span, and the road to where spans are kept.
+//!
+//! A span is plain data, a [`SpanRecord`], filled while the work goes on and handed to a [`Tracer`]
+//! when it ends. The tracer never blocks: it holds a bounded number of spans for its one thread,
+//! which gives them in batches to a [`SpanExporter`]. Whatever is lost on the way is counted by
+//! reason in the [`SpanLedger`].
+//!
+//! The verdict comes first: [`Tracer::decide`] is asked when the headers have arrived, and a request
+//! that is not sampled builds no span at all, here or in its children.
+
+mod attribute;
+mod exporter;
+mod ledger;
+#[cfg(any(test, feature = "test-util"))]
+mod memory;
+mod queue;
+mod record;
+mod sampler;
+mod settings;
+mod tracer;
+
+pub use attribute::{AttributeValue, Attributes, Text};
+pub use exporter::{ExportReport, SpanExporter};
+pub use ledger::{DropCounts, DropReason, SpanLedger};
+#[cfg(any(test, feature = "test-util"))]
+pub use memory::MemoryExporter;
+pub use record::{Metadata, SpanEvent, SpanKind, SpanLink, SpanRecord, Status};
+pub use sampler::{Decision, Sample, Sampler, SamplingInput};
+pub use settings::BatchSettings;
+pub use tracer::{Tracer, TracerBuilder};

@@ -13,4 +13,5 @@ pub mod metric;
 pub mod outcome;
 pub mod output;
 pub mod problem;
+pub mod propagate;
 pub mod trace;

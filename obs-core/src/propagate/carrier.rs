@@ -1,0 +1,197 @@
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+/// Fields that can be read: headers, message attributes, a JSON object.
+///
+/// Field names are compared without regard to case.
+pub trait Carrier {
+    /// Every value of `field`, in order, as it arrived.
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
+}
+
+/// Fields that can be written.
+pub trait CarrierMut {
+    /// Replaces every value of `field` with `value`, which is printable ASCII.
+    fn set(&mut self, field: &HeaderName, value: &[u8]);
+
+    /// Removes every value of `field`.
+    fn remove(&mut self, field: &HeaderName);
+}
+
+impl Carrier for HeaderMap {
+    #[inline]
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        HeaderMap::get_all(self, field).iter().map(HeaderValue::as_bytes)
+    }
+}
+
+impl CarrierMut for HeaderMap {
+    fn set(&mut self, field: &HeaderName, value: &[u8]) {
+        if let Some(value) = header_value(value) {
+            self.insert(field, value);
+        }
+    }
+
+    fn remove(&mut self, field: &HeaderName) {
+        HeaderMap::remove(self, field);
+    }
+}
+
+/// Size of the block from which each thread cuts header values.
+const BLOCK: usize = 4096;
+
+thread_local! {
+    static BLOCKS: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+}
+
+/// A header value with these bytes; `None` if they are not allowed in a header.
+///
+/// Values are cut from a block of 4 KiB per thread, which is used again once the requests that
+/// hold pieces of it have ended: in a steady state this does not allocate.
+#[must_use]
+pub fn header_value(value: &[u8]) -> Option<HeaderValue> {
+    let bytes = BLOCKS
+        .try_with(|block| {
+            let mut block = block.borrow_mut();
+            if block.capacity() < value.len() {
+                block.reserve(BLOCK.max(value.len()));
+            }
+            block.extend_from_slice(value);
+            block.split().freeze()
+        })
+        .unwrap_or_else(|_| Bytes::copy_from_slice(value));
+    HeaderValue::from_maybe_shared(bytes).ok()
+}
+
+fn matching<'a, K: AsRef<str> + 'a, V: AsRef<str> + 'a>(
+    entries: impl Iterator<Item = (&'a K, &'a V)>,
+    field: &'a HeaderName,
+) -> impl Iterator<Item = &'a [u8]> {
+    entries
+        .filter(|(name, _)| name.as_ref().eq_ignore_ascii_case(field.as_str()))
+        .map(|(_, value)| value.as_ref().as_bytes())
+}
+
+/// The text of a value that the writers made, which is ASCII.
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+impl<V: AsRef<str>, S: BuildHasher> Carrier for HashMap<String, V, S> {
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        matching(self.iter(), field)
+    }
+}
+
+impl<V: From<String>, S: BuildHasher> CarrierMut for HashMap<String, V, S> {
+    fn set(&mut self, field: &HeaderName, value: &[u8]) {
+        CarrierMut::remove(self, field);
+        self.insert(field.as_str().to_owned(), text(value).into());
+    }
+
+    fn remove(&mut self, field: &HeaderName) {
+        self.retain(|name, _| !name.eq_ignore_ascii_case(field.as_str()));
+    }
+}
+
+impl<V: AsRef<str>> Carrier for BTreeMap<String, V> {
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        matching(self.iter(), field)
+    }
+}
+
+impl<V: From<String>> CarrierMut for BTreeMap<String, V> {
+    fn set(&mut self, field: &HeaderName, value: &[u8]) {
+        CarrierMut::remove(self, field);
+        self.insert(field.as_str().to_owned(), text(value).into());
+    }
+
+    fn remove(&mut self, field: &HeaderName) {
+        self.retain(|name, _| !name.eq_ignore_ascii_case(field.as_str()));
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<str>> Carrier for [(K, V)] {
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        matching(self.iter().map(|(name, value)| (name, value)), field)
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<str>> Carrier for Vec<(K, V)> {
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        matching(self.iter().map(|(name, value)| (name, value)), field)
+    }
+}
+
+impl<K: AsRef<str> + From<String>, V: From<String>> CarrierMut for Vec<(K, V)> {
+    fn set(&mut self, field: &HeaderName, value: &[u8]) {
+        CarrierMut::remove(self, field);
+        self.push((field.as_str().to_owned().into(), text(value).into()));
+    }
+
+    fn remove(&mut self, field: &HeaderName) {
+        self.retain(|(name, _)| !name.as_ref().eq_ignore_ascii_case(field.as_str()));
+    }
+}
+
+/// A JSON object; members that are not strings do not count.
+impl Carrier for Map<String, Value> {
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        self.iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_str()))
+            .filter_map(|(_, value)| value.as_str())
+            .map(str::as_bytes)
+    }
+}
+
+impl CarrierMut for Map<String, Value> {
+    fn set(&mut self, field: &HeaderName, value: &[u8]) {
+        CarrierMut::remove(self, field);
+        self.insert(field.as_str().to_owned(), Value::String(text(value)));
+    }
+
+    fn remove(&mut self, field: &HeaderName) {
+        self.retain(|name, _| !name.eq_ignore_ascii_case(field.as_str()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::field;
+    use super::*;
+
+    fn sets_and_removes_whatever_the_case<C: Carrier + CarrierMut>(mut carrier: C) {
+        carrier.set(&field::TRACEPARENT, b"new");
+        let values: Vec<&[u8]> = carrier.get_all(&field::TRACEPARENT).collect();
+        assert_eq!(values, [b"new"]);
+        carrier.remove(&field::TRACEPARENT);
+        assert_eq!(carrier.get_all(&field::TRACEPARENT).count(), 0);
+    }
+
+    #[test]
+    fn every_carrier_replaces_all_values_of_a_field() {
+        let old = [("Traceparent", "a"), ("TRACEPARENT", "b")].map(|(k, v)| (k.to_owned(), v));
+        let strings = old.clone().map(|(k, v)| (k, v.to_owned()));
+        sets_and_removes_whatever_the_case(HashMap::<String, String>::from(strings.clone()));
+        sets_and_removes_whatever_the_case(BTreeMap::<String, String>::from(strings.clone()));
+        sets_and_removes_whatever_the_case(Vec::from(strings));
+        sets_and_removes_whatever_the_case(
+            old.into_iter().map(|(k, v)| (k, Value::from(v))).collect::<Map<_, _>>(),
+        );
+        let mut headers = HeaderMap::new();
+        headers.append(&field::TRACEPARENT, HeaderValue::from_static("a"));
+        headers.append(&field::TRACEPARENT, HeaderValue::from_static("b"));
+        sets_and_removes_whatever_the_case(headers);
+    }
+
+    #[test]
+    fn a_header_value_never_holds_a_line_break() {
+        assert_eq!(header_value(b"a\r\nb: c"), None);
+        assert_eq!(header_value(b"after a refusal the block still serves").unwrap().len(), 38);
+    }
+}

@@ -1,0 +1,264 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::propagators::TraceFormat;
+use super::{
+    Baggage, Carrier, Propagators, TraceParent, TraceState, TraceTrust, Traceparent, TrustPolicy,
+    XrayHeader, field, scan,
+};
+use crate::clock::Timestamp;
+use crate::id::{CorrelationId, TraceId};
+
+/// What a request or message told about itself, as far as it is trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extracted {
+    /// The trace to continue; `None` starts a new one.
+    pub parent: Option<TraceParent>,
+    /// Traces that belong to this one without being its parent.
+    pub links: Vec<TraceParent>,
+    /// The correlation id; `None` if there is none or it was refused.
+    pub correlation_id: Option<CorrelationId>,
+    /// What is kept of a correlation id that was refused.
+    pub rejected_correlation: Option<RejectedId>,
+    /// The baggage.
+    pub baggage: Baggage,
+    /// The tenant: 1 to 128 bytes of `[A-Za-z0-9._:+/=@|~-]`.
+    pub tenant_id: Option<Arc<str>>,
+    /// The user, in the same grammar.
+    pub user_id: Option<Arc<str>>,
+    /// The time left for an answer; zero if there is none.
+    pub timeout: Option<Duration>,
+    /// 1 for a first attempt, 2 for a first retry; at most 999.
+    pub attempt: Option<u32>,
+    /// The signed request for more lines, unchecked: at most 512 bytes of visible ASCII.
+    pub debug: Option<Arc<str>>,
+}
+
+/// What is kept of a correlation id that broke the grammar: enough to find out who sends it, and
+/// none of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RejectedId {
+    /// Its length in bytes; the sum of all, if there were several values.
+    pub length: usize,
+    /// The 64-bit [FNV-1a](https://datatracker.ietf.org/doc/html/draft-eastlake-fnv) hash of its
+    /// bytes.
+    pub hash: u64,
+}
+
+/// How old an X-Ray trace id may be
+/// ([30 days](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html)).
+const MAX_AGE_SECONDS: u64 = 30 * 24 * 60 * 60;
+/// How far ahead of this machine's clock it may be.
+const MAX_AHEAD_SECONDS: u64 = 5 * 60;
+const MAX_IDENTITY: usize = 128;
+const MAX_DEBUG: usize = 512;
+
+impl Propagators {
+    /// Reads what `carrier` tells, as far as `policy` trusts it.
+    ///
+    /// `now` judges the age of X-Ray trace ids: one older than 30 days or more than 5 minutes
+    /// ahead becomes a link, since X-Ray would refuse the trace. Nothing in one field changes how
+    /// another is read. Allocates only for `tracestate`, `baggage`, the extras of
+    /// `X-Amzn-Trace-Id`, tenant, user, debug and links, and never for what is refused.
+    pub fn extract(
+        &self,
+        carrier: &impl Carrier,
+        policy: &TrustPolicy,
+        now: Timestamp,
+    ) -> Extracted {
+        let mut extracted = Extracted::default();
+        self.extract_trace(carrier, policy, now, &mut extracted);
+        if policy.allows_correlation_id() {
+            self.extract_correlation(carrier, &mut extracted);
+        }
+        if self.baggage && policy.allows_baggage() {
+            extracted.baggage = Baggage::parse(carrier.get_all(&field::BAGGAGE));
+        }
+        if policy.allows_tenant_id() {
+            extracted.tenant_id = identity(carrier, &field::X_TENANT_ID);
+        }
+        if policy.allows_user_id() {
+            extracted.user_id = identity(carrier, &field::X_USER_ID);
+        }
+        if policy.allows_timeout() {
+            extracted.timeout = timeout(carrier);
+        }
+        if policy.allows_attempt() {
+            extracted.attempt = attempt(carrier);
+        }
+        if policy.allows_debug() {
+            extracted.debug = debug(carrier);
+        }
+        extracted
+    }
+
+    fn extract_trace(
+        &self,
+        carrier: &impl Carrier,
+        policy: &TrustPolicy,
+        now: Timestamp,
+        extracted: &mut Extracted,
+    ) {
+        if policy.trace_trust() == TraceTrust::Ignore {
+            return;
+        }
+        let mut parents = self.traces.iter().filter_map(|format| {
+            let parent = match format {
+                TraceFormat::W3c => w3c(carrier, policy),
+                TraceFormat::Xray => xray(carrier),
+            }?;
+            if *format == TraceFormat::Xray && !is_current(parent.trace_id, now) {
+                extracted.links.push(parent);
+                return None;
+            }
+            Some(parent)
+        });
+        let parent = match (parents.next(), parents.next()) {
+            // The first is preferred unless only the second tells the caller's span.
+            (Some(first), Some(second)) => {
+                let (chosen, other) = match (first.parent_span, second.parent_span) {
+                    (None, Some(_)) => (second, first),
+                    _ => (first, second),
+                };
+                Some(merge(chosen, other, &mut extracted.links))
+            }
+            (only, _) => only,
+        };
+        match policy.trace_trust() {
+            TraceTrust::Link => extracted.links.extend(parent),
+            TraceTrust::Resample => {
+                extracted.parent = parent.map(|parent| TraceParent { sampled: None, ..parent });
+            }
+            TraceTrust::Continue | TraceTrust::Ignore => extracted.parent = parent,
+        }
+    }
+
+    fn extract_correlation(&self, carrier: &impl Carrier, extracted: &mut Extracted) {
+        for name in &self.correlation {
+            match correlation(carrier, name) {
+                Ok(Some(id)) => {
+                    extracted.correlation_id = Some(id);
+                    return;
+                }
+                Ok(None) => {}
+                Err(rejected) => {
+                    extracted.rejected_correlation.get_or_insert(rejected);
+                }
+            }
+        }
+    }
+}
+
+/// The only value of `name`; `None` if there is none or there are several.
+fn single<'a>(carrier: &'a impl Carrier, name: &'a HeaderName) -> Option<&'a [u8]> {
+    let mut values = carrier.get_all(name);
+    let value = values.next()?;
+    values.next().is_none().then_some(value)
+}
+
+fn w3c(carrier: &impl Carrier, policy: &TrustPolicy) -> Option<TraceParent> {
+    let mut parent = TraceParent::from(Traceparent::parse(single(carrier, &field::TRACEPARENT)?)?);
+    if policy.allows_trace_state() {
+        let mut values = carrier.get_all(&field::TRACESTATE);
+        if let Some(first) = values.next() {
+            parent.tracestate = trace_state(first, values);
+        }
+    }
+    Some(parent)
+}
+
+fn trace_state<'a>(first: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> TraceState {
+    let values: smallvec::SmallVec<[&[u8]; 4]> = std::iter::once(first).chain(rest).collect();
+    TraceState::parse(values.iter().copied()).unwrap_or_default()
+}
+
+fn xray(carrier: &impl Carrier) -> Option<TraceParent> {
+    Some(XrayHeader::parse(single(carrier, &field::X_AMZN_TRACE_ID)?)?.into())
+}
+
+fn is_current(id: TraceId, now: Timestamp) -> bool {
+    let (epoch, now) = (u64::from(id.epoch_seconds()), now.unix_seconds());
+    epoch + MAX_AGE_SECONDS >= now && epoch <= now + MAX_AHEAD_SECONDS
+}
+
+/// Two headers that name the same trace complete each other; of two traces, one becomes a link.
+fn merge(chosen: TraceParent, other: TraceParent, links: &mut Vec<TraceParent>) -> TraceParent {
+    if chosen.trace_id != other.trace_id {
+        links.push(other);
+        return chosen;
+    }
+    TraceParent {
+        trace_id: chosen.trace_id,
+        parent_span: chosen.parent_span,
+        sampled: chosen.sampled.or(other.sampled),
+        random: chosen.random || other.random,
+        tracestate: if chosen.tracestate.is_empty() { other.tracestate } else { chosen.tracestate },
+        xray: if chosen.xray == super::XrayExtras::none() { other.xray } else { chosen.xray },
+    }
+}
+
+fn correlation(
+    carrier: &impl Carrier,
+    name: &HeaderName,
+) -> Result<Option<CorrelationId>, RejectedId> {
+    if let Some(id) = single(carrier, name).map(scan::trim).and_then(CorrelationId::parse) {
+        return Ok(Some(id));
+    }
+    let mut values = carrier.get_all(name).peekable();
+    if values.peek().is_none() {
+        return Ok(None);
+    }
+    Err(values.fold(RejectedId { length: 0, hash: FNV_OFFSET }, |rejected, value| RejectedId {
+        length: rejected.length + value.len(),
+        hash: value
+            .iter()
+            .fold(rejected.hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)),
+    }))
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+fn identity(carrier: &impl Carrier, name: &HeaderName) -> Option<Arc<str>> {
+    let value = scan::trim(single(carrier, name)?);
+    is_identity(value).then(|| scan::text(value).into())
+}
+
+/// Whether `value` may name a tenant or a user: a correlation id's grammar, and `|` and `~`, which
+/// identity providers use.
+pub(crate) fn is_identity(value: &[u8]) -> bool {
+    (1..=MAX_IDENTITY).contains(&value.len())
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._:+/=@|~-".contains(byte))
+}
+
+fn timeout(carrier: &impl Carrier) -> Option<Duration> {
+    if let Some(value) = single(carrier, &field::X_REQUEST_TIMEOUT) {
+        return scan::decimal(scan::trim(value), 10).map(Duration::from_millis);
+    }
+    let (unit, digits) = scan::trim(single(carrier, &field::GRPC_TIMEOUT)?).split_last()?;
+    let amount = scan::decimal(digits, 8)?;
+    Some(match unit {
+        b'H' => Duration::from_secs(amount * 3600),
+        b'M' => Duration::from_secs(amount * 60),
+        b'S' => Duration::from_secs(amount),
+        b'm' => Duration::from_millis(amount),
+        b'u' => Duration::from_micros(amount),
+        b'n' => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+fn attempt(carrier: &impl Carrier) -> Option<u32> {
+    let value = scan::decimal(scan::trim(single(carrier, &field::X_REQUEST_ATTEMPT)?), 3)?;
+    u32::try_from(value).ok().filter(|&attempt| attempt > 0)
+}
+
+fn debug(carrier: &impl Carrier) -> Option<Arc<str>> {
+    let value = scan::trim(single(carrier, &field::X_OBS_DEBUG)?);
+    let valid = (1..=MAX_DEBUG).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+    valid.then(|| scan::text(value).into())
+}

@@ -1,0 +1,110 @@
+use std::fmt;
+
+use super::StoreFuture;
+use crate::id::{IdempotencyKey, OrderId, TenantId, UserId};
+use crate::order::Order;
+
+/// Where orders are kept.
+///
+/// An order is placed in two writes. [`OrderStore::begin`] claims the id and the idempotency key
+/// before any stock is touched; [`OrderStore::accept`] makes the promise. Between them the order
+/// may be given up by [`OrderStore::abandon`]. `accept` and `abandon` carry opposite outcomes over
+/// the same condition, so exactly one of them succeeds, whoever calls them and in whatever order.
+pub trait OrderStore: Send + Sync + fmt::Debug + 'static {
+    /// Stores an order in status `RESERVING` unless its key is taken.
+    fn begin<'a>(&'a self, placement: &'a Placement) -> StoreFuture<'a, Begun>;
+
+    /// What is known about a key.
+    fn find<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Option<Begun>>;
+
+    /// `RESERVING` -> `PENDING`; the order, or `None` when it is not `RESERVING` (any more).
+    fn accept<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<Order>>;
+
+    /// Removes the order and frees its key if it is `RESERVING`; says whether it is gone, which
+    /// is also true when it never was.
+    fn abandon<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, bool>;
+
+    /// The order, if it was accepted.
+    fn get<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<Order>>;
+
+    /// Up to `limit` accepted orders of a user, the latest first, those before `before` only.
+    fn list<'a>(
+        &'a self,
+        user: &'a UserId,
+        before: Option<&'a OrderId>,
+        limit: usize,
+    ) -> StoreFuture<'a, Vec<Order>>;
+
+    /// Up to `limit` orders in status `RESERVING`, by id.
+    fn unfinished(&self, limit: usize) -> StoreFuture<'_, Vec<OrderId>>;
+}
+
+/// An order about to be placed.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    /// The order, in status `RESERVING`.
+    pub order: Order,
+    /// The key it is placed under, if the customer sent one.
+    pub key: Option<Key>,
+}
+
+/// An idempotency key within its scope, with what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The tenant of the request.
+    pub tenant_id: TenantId,
+    /// The user named in the request.
+    pub user_id: UserId,
+    /// The key the customer chose.
+    pub key: IdempotencyKey,
+    /// The request it was sent with.
+    pub fingerprint: Fingerprint,
+}
+
+/// A digest of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub u128);
+
+impl Fingerprint {
+    /// The digest of `bytes`: FNV-1a with 128 bits.
+    ///
+    /// It tells a mistake from a repetition; it is no defence against a customer who crafts two
+    /// bodies of his own with one digest.
+    ///
+    /// Source of the constants: <http://www.isthe.com/chongo/tech/comp/fnv/>.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        const OFFSET_BASIS: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+        Self(
+            bytes
+                .iter()
+                .fold(OFFSET_BASIS, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME)),
+        )
+    }
+}
+
+/// What became of an attempt to begin an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It has been begun.
+    New,
+    /// The key was used for the same request before, and this order came of it.
+    Repeated(Order),
+    /// The key was used for the same request, which is still being worked on.
+    InProgress,
+    /// The key was used for another request.
+    KeyReused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_is_fnv_1a_with_128_bits() {
+        // Published vectors: the empty input and "a".
+        assert_eq!(Fingerprint::of(b"").0, 0x6c62272e07bb014262b821756295c58d);
+        assert_eq!(Fingerprint::of(b"a").0, 0xd228cb696f1a8caf78912b704e4a8964);
+    }
+}

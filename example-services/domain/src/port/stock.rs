@@ -1,0 +1,54 @@
+use std::fmt;
+
+use super::StoreFuture;
+use crate::id::{OrderId, ProductId};
+use crate::stock::{Level, Reservation};
+
+/// Where stock is kept.
+///
+/// At any time, for every product: 0 <= reserved <= quantity, and reserved is the sum over all
+/// reservations.
+pub trait StockStore: Send + Sync + fmt::Debug + 'static {
+    /// How much there is; `None` for a product that was never stocked.
+    fn level<'a>(&'a self, id: &'a ProductId) -> StoreFuture<'a, Option<Level>>;
+
+    /// Puts `quantity` pieces on the shelf, unless more are reserved.
+    fn set_level<'a>(&'a self, id: &'a ProductId, quantity: u64) -> StoreFuture<'a, SetLevel>;
+
+    /// Puts `quantity` pieces on the shelf if the product was never stocked; says whether it did.
+    fn seed<'a>(&'a self, id: &'a ProductId, quantity: u64) -> StoreFuture<'a, bool>;
+
+    /// Reserves all items, or none.
+    ///
+    /// One that exists for the same order is left as it is and returned.
+    fn reserve<'a>(&'a self, reservation: &'a Reservation) -> StoreFuture<'a, Reserved>;
+
+    /// Gives back what is reserved for an order; says whether anything was.
+    fn release<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool>;
+
+    /// Keeps what is reserved for an order until it is released; says whether anything was.
+    fn confirm<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool>;
+
+    /// Up to `limit` orders whose reservations have run out at `now_ms`, the oldest first.
+    fn expired(&self, now_ms: u64, limit: usize) -> StoreFuture<'_, Vec<OrderId>>;
+}
+
+/// The outcome of [`StockStore::set_level`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetLevel {
+    /// What there is now.
+    Set(Level),
+    /// Nothing changed: more pieces are reserved than the shelf would hold.
+    BelowReserved(Level),
+}
+
+/// The outcome of [`StockStore::reserve`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// All of it is kept for the order.
+    Kept(Reservation),
+    /// Nothing changed: there is too little of this product.
+    TooLittle(Level),
+    /// Nothing changed: this product was never stocked.
+    Unknown(ProductId),
+}

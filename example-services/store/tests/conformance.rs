@@ -1,0 +1,52 @@
+//! The SQLite stores keep the contracts of their ports.
+
+use shop_domain::conformance;
+use shop_store::{SqliteCarts, SqliteOrders, SqliteProducts, SqliteStock};
+
+macro_rules! conforms {
+    ($store:ident, $suite:ident: $($clause:ident)*) => {
+        mod $suite {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $clause() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = $store::open(&folder.path().join("test.db")).unwrap();
+                    conformance::$suite::$clause(&store).await;
+                }
+            )*
+        }
+    };
+}
+
+conforms!(SqliteProducts, products: a_product_is_added_once pages_follow_each_other);
+conforms!(SqliteCarts, carts:
+    adding_is_atomic a_full_cart_stays_as_it_is clearing_empties_one_cart);
+conforms!(SqliteStock, stock:
+    a_thousand_who_want_ten_get_ten a_reservation_is_all_or_none
+    reserving_and_releasing_may_be_repeated the_shelf_holds_what_is_reserved
+    a_confirmed_reservation_does_not_run_out);
+conforms!(SqliteOrders, orders:
+    an_order_is_seen_once_it_is_accepted an_order_is_accepted_or_abandoned_never_both
+    a_key_stands_for_one_request orders_come_latest_first);
+
+#[tokio::test]
+async fn what_was_written_is_there_when_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stock.db");
+    let cup = shop_domain::id::ProductId::parse("cup").unwrap();
+    use shop_domain::port::StockStore;
+    SqliteStock::open(&path).unwrap().set_level(&cup, 7).await.unwrap();
+    // A second open also shows that migrations run once.
+    let level = SqliteStock::open(&path).unwrap().level(&cup).await.unwrap().unwrap();
+    assert_eq!(level.quantity, 7);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.db");
+    std::fs::write(&path, "this is text, and long enough to be taken for a header").unwrap();
+    let error = SqliteOrders::open(&path).unwrap_err();
+    assert_eq!(error.kind(), shop_domain::port::StoreErrorKind::Corrupt);
+}

@@ -14,4 +14,6 @@ pub mod outcome;
 pub mod output;
 pub mod problem;
 pub mod propagate;
+pub mod resource;
+pub mod telemetry;
 pub mod trace;

@@ -1,0 +1,229 @@
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use super::control::TelemetryControl;
+use super::filter::LineFilter;
+use super::{Inner, Telemetry};
+use crate::clock::Clock;
+use crate::config::ConfigError;
+use crate::control::Registry;
+use crate::environment::Environment;
+use crate::id::IdGenerator;
+use crate::log::LineFormat;
+use crate::metric::{self, Counter, Descriptor, Gauge, Histogram, Label, Recorder};
+use crate::output::Output;
+use crate::resource::Resource;
+use crate::trace::{BatchSettings, Sampler, SpanExporter, Tracer};
+
+const DEFAULT_DEPLOYMENT_ENVIRONMENT: &str = "local";
+
+/// Describes a [`Telemetry`].
+pub struct TelemetryBuilder {
+    service_name: String,
+    deployment_environment: Option<String>,
+    environment: Option<Environment>,
+    clock: Clock,
+    ids: IdGenerator,
+    output: Option<Output>,
+    level_filter: String,
+    max_line_bytes: usize,
+    resource: Resource,
+    sampler: Option<Sampler>,
+    exporter: Option<Box<dyn SpanExporter>>,
+    recorder: Option<Arc<dyn Recorder>>,
+    controls: Registry,
+}
+
+impl TelemetryBuilder {
+    pub(super) fn new(service_name: String) -> Self {
+        Self {
+            service_name,
+            deployment_environment: None,
+            environment: None,
+            clock: Clock::system(),
+            ids: IdGenerator::system(),
+            output: None,
+            level_filter: "info".to_owned(),
+            max_line_bytes: LineFormat::DEFAULT_MAX_LINE_BYTES,
+            resource: Resource::empty(),
+            sampler: None,
+            exporter: None,
+            recorder: None,
+            controls: Registry::default(),
+        }
+    }
+
+    /// Sets the environment. Default [`Environment::process`].
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// Sets where the service is deployed, for when `deployment.environment.name` is not among
+    /// `OTEL_RESOURCE_ATTRIBUTES`. Default `local`.
+    #[must_use]
+    pub fn deployment_environment(mut self, name: impl Into<String>) -> Self {
+        self.deployment_environment = Some(name.into());
+        self
+    }
+
+    /// Sets the clock. Default [`Clock::system`].
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets what makes ids. Default [`IdGenerator::system`].
+    #[must_use]
+    pub fn ids(mut self, ids: IdGenerator) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Sets where lines go. Default [`Output::stdout`].
+    #[must_use]
+    pub fn output(mut self, output: Output) -> Self {
+        self.output = Some(output);
+        self
+    }
+
+    /// Sets which lines are written when neither `RUST_LOG` nor, in Lambda's JSON format,
+    /// `AWS_LAMBDA_LOG_LEVEL` says so. Default `info`.
+    ///
+    /// Directives as in `info,hyper=warn,shop::orders=debug`: a level, or `target=level`, the
+    /// longest target that begins an event's target wins.
+    #[must_use]
+    pub fn level_filter(mut self, directives: impl Into<String>) -> Self {
+        self.level_filter = directives.into();
+        self
+    }
+
+    /// Sets the longest line, in bytes; see [`LineFormat::max_line_bytes`].
+    #[must_use]
+    pub fn max_line_bytes(mut self, bytes: usize) -> Self {
+        self.max_line_bytes = bytes;
+        self
+    }
+
+    /// Adds attributes of the service and its host. What the environment says wins over them.
+    #[must_use]
+    pub fn resource(mut self, resource: Resource) -> Self {
+        self.resource = resource.or(self.resource);
+        self
+    }
+
+    /// Sets the sampler, for when `OTEL_TRACES_SAMPLER` does not.
+    #[must_use]
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.sampler = Some(sampler);
+        self
+    }
+
+    /// Sets where spans go. Default nowhere.
+    #[must_use]
+    pub fn span_exporter(mut self, exporter: impl SpanExporter) -> Self {
+        self.exporter = Some(Box::new(exporter));
+        self
+    }
+
+    /// Sets where metric values go. Default nowhere.
+    #[must_use]
+    pub fn metrics(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
+    /// Sets the registry that this telemetry, and what is built on it, is registered in. Default
+    /// one of its own.
+    #[must_use]
+    pub fn controls(mut self, controls: Registry) -> Self {
+        self.controls = controls;
+        self
+    }
+
+    /// Builds the telemetry and registers it among the controls.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field or the variable that breaks a rule.
+    pub fn build(self) -> Result<Telemetry, ConfigError> {
+        let environment = self.environment.unwrap_or_else(Environment::process);
+        let named = match self.deployment_environment {
+            Some(name) => self.resource.with("deployment.environment.name", name),
+            None => self.resource,
+        };
+        let resource = Resource::from_environment(&environment)?
+            .or(named)
+            .or(Resource::empty().with("service.name", self.service_name));
+        let service_name: Arc<str> = resource.get("service.name").unwrap_or_default().into();
+        if service_name.trim().is_empty() {
+            return Err(ConfigError::new("service_name", &service_name, "must not be empty"));
+        }
+        if service_name.len() > 255 {
+            let rule = "must be at most 255 bytes long";
+            return Err(ConfigError::new("service_name", &service_name, rule));
+        }
+        let deployment_environment = resource
+            .get("deployment.environment.name")
+            .or_else(|| resource.get("deployment.environment"))
+            .unwrap_or(DEFAULT_DEPLOYMENT_ENVIRONMENT)
+            .into();
+        let filter = LineFilter::from_environment(&environment, &self.level_filter)?;
+        let format = LineFormat::new(&service_name).max_line_bytes(self.max_line_bytes)?;
+
+        let mut tracer = Tracer::builder().clock(self.clock.clone()).ids(self.ids.clone());
+        if let Some(sampler) = self.sampler {
+            tracer = tracer.sampler(sampler);
+        }
+        tracer = tracer.from_environment(&environment)?;
+        if let Some(exporter) = self.exporter {
+            tracer = tracer.boxed_exporter(exporter);
+        }
+        tracer = tracer.batch(BatchSettings::from_environment(&environment)?);
+
+        let telemetry = Telemetry(Arc::new(Inner {
+            resource,
+            service_name,
+            deployment_environment,
+            clock: self.clock,
+            ids: self.ids,
+            output: self.output.unwrap_or_else(Output::stdout),
+            format,
+            filter,
+            tracer: tracer.build()?,
+            recorder: self.recorder.unwrap_or_else(|| Arc::new(NoMetrics)),
+            controls: self.controls,
+            flush_hooks: Mutex::default(),
+            shutdown: Mutex::default(),
+        }));
+        telemetry.controls().register(Arc::new(TelemetryControl::new(&telemetry)));
+        Ok(telemetry)
+    }
+}
+
+impl fmt::Debug for TelemetryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TelemetryBuilder")
+            .field("service_name", &self.service_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// [`metric::disabled`] behind an [`Arc`].
+#[derive(Debug)]
+struct NoMetrics;
+
+impl Recorder for NoMetrics {
+    fn counter(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Counter {
+        metric::disabled().counter(metric, labels)
+    }
+
+    fn gauge(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Gauge {
+        metric::disabled().gauge(metric, labels)
+    }
+
+    fn histogram(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Histogram {
+        metric::disabled().histogram(metric, labels)
+    }
+}

@@ -1,0 +1,80 @@
+use tracing::Level;
+use tracing_core::LevelFilter;
+use tracing_subscriber::filter::Targets;
+
+use crate::config::ConfigError;
+use crate::environment::Environment;
+
+/// Which lines are written, by level and target.
+#[derive(Clone, Debug)]
+pub(crate) struct LineFilter {
+    targets: Targets,
+    max_level: LevelFilter,
+    /// Lambda's own filter, which drops lines of lower levels behind our back.
+    lambda_level: Option<Level>,
+}
+
+impl LineFilter {
+    /// `RUST_LOG`, else Lambda's level, else `default_directives`.
+    pub(crate) fn from_environment(
+        environment: &Environment,
+        default_directives: &str,
+    ) -> Result<Self, ConfigError> {
+        let lambda_level = lambda_level(environment)?;
+        let targets = match (environment.get("RUST_LOG"), lambda_level) {
+            (Some(directives), _) => parse("RUST_LOG", directives)?,
+            (None, Some(level)) => Targets::new().with_default(level),
+            (None, None) => parse("level_filter", default_directives)?,
+        };
+        let max_level = targets
+            .iter()
+            .map(|(_, level)| level)
+            .chain(targets.default_level())
+            .max()
+            .unwrap_or(LevelFilter::OFF);
+        Ok(Self { targets, max_level, lambda_level })
+    }
+
+    #[inline]
+    pub(crate) fn enables(&self, level: Level, target: &str) -> bool {
+        level <= self.max_level && self.targets.would_enable(target, &level)
+    }
+
+    /// The most verbose level that any target lets through.
+    pub(crate) fn max_level(&self) -> LevelFilter {
+        self.max_level
+    }
+
+    /// The level that a line which must arrive has to carry.
+    pub(crate) fn passing(&self, level: Level) -> Level {
+        self.lambda_level.map_or(level, |least| level.min(least))
+    }
+}
+
+fn parse(field: &'static str, directives: &str) -> Result<Targets, ConfigError> {
+    directives.parse().map_err(|_| {
+        ConfigError::new(field, directives, "must be directives such as info or info,hyper=warn")
+    })
+}
+
+/// The level below which Lambda drops lines, which it does in its JSON format only
+/// ([documentation](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
+fn lambda_level(environment: &Environment) -> Result<Option<Level>, ConfigError> {
+    const FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
+    const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
+    if !environment.get(FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json")) {
+        return Ok(None);
+    }
+    let level = environment.get(LEVEL).unwrap_or("INFO");
+    match level.to_ascii_uppercase().as_str() {
+        "TRACE" => Ok(Some(Level::TRACE)),
+        "DEBUG" => Ok(Some(Level::DEBUG)),
+        "INFO" => Ok(Some(Level::INFO)),
+        "WARN" => Ok(Some(Level::WARN)),
+        "ERROR" | "FATAL" => Ok(Some(Level::ERROR)),
+        _ => {
+            let rule = "must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL";
+            Err(ConfigError::new(LEVEL, level, rule))
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! One service's telemetry as a value: its identity, its outputs, its tracer, its ledgers.
+
+mod builder;
+mod control;
+mod filter;
+mod report;
+mod request_line;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub use builder::TelemetryBuilder;
+use filter::LineFilter;
+pub use report::{SelfReport, ShutdownReport};
+pub use request_line::RequestLine;
+use tracing::Level;
+
+use crate::clock::Clock;
+use crate::control::Registry;
+use crate::id::IdGenerator;
+use crate::log::{Ids, Line, LineFormat, with_buffer};
+use crate::metric::Recorder;
+use crate::output::{Class, Output};
+use crate::resource::Resource;
+use crate::trace::Tracer;
+
+/// The telemetry of one service; clones share it.
+///
+/// It is a value, not a global: several services, and several tests, run in one process without
+/// mixing their identities.
+///
+/// ```
+/// use std::time::Duration;
+/// use obs_core::environment::Environment;
+/// use obs_core::output::Output;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let (output, captured) = Output::captured();
+/// let telemetry = Telemetry::builder("orders")
+///     .environment(Environment::empty())
+///     .output(output)
+///     .build()?;
+/// assert_eq!(telemetry.service_name(), "orders");
+/// assert_eq!(telemetry.deployment_environment(), "local");
+/// let report = telemetry.shutdown(Duration::from_secs(5));
+/// assert!(report.complete);
+/// # let _ = captured;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Telemetry(Arc<Inner>);
+
+struct Inner {
+    resource: Resource,
+    service_name: Arc<str>,
+    deployment_environment: Arc<str>,
+    clock: Clock,
+    ids: IdGenerator,
+    output: Output,
+    format: LineFormat,
+    filter: LineFilter,
+    tracer: Tracer,
+    recorder: Arc<dyn Recorder>,
+    controls: Registry,
+    flush_hooks: Mutex<Vec<FlushHook>>,
+    /// Set by the first shutdown, for those that follow.
+    shutdown: Mutex<Option<ShutdownReport>>,
+}
+
+type FlushHook = Arc<dyn Fn(Duration) -> bool + Send + Sync>;
+
+static GLOBAL: OnceLock<Telemetry> = OnceLock::new();
+
+impl Telemetry {
+    /// Starts to describe the telemetry of the service `service_name`.
+    ///
+    /// `OTEL_SERVICE_NAME` wins over this name, so that whoever runs the service may rename it;
+    /// build with [`Environment::empty`](crate::environment::Environment::empty) to prevent that.
+    #[must_use]
+    pub fn builder(service_name: impl Into<String>) -> TelemetryBuilder {
+        TelemetryBuilder::new(service_name.into())
+    }
+
+    /// The telemetry of the process, once one was installed.
+    #[must_use]
+    pub fn global() -> Option<&'static Self> {
+        GLOBAL.get()
+    }
+
+    /// Makes this the telemetry of the process; `false` if there is one already.
+    pub(crate) fn set_global(&self) -> bool {
+        GLOBAL.set(self.clone()).is_ok()
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub fn service_name(&self) -> &str {
+        &self.0.service_name
+    }
+
+    /// Where the service is deployed, such as `prod`: `deployment.environment.name` of
+    /// `OTEL_RESOURCE_ATTRIBUTES`, else what the builder was told, else `local`.
+    #[must_use]
+    pub fn deployment_environment(&self) -> &str {
+        &self.0.deployment_environment
+    }
+
+    /// The attributes of the service and its host.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        &self.0.resource
+    }
+
+    /// The clock of every timestamp and duration.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Makes trace, span and correlation ids.
+    #[must_use]
+    pub fn ids(&self) -> &IdGenerator {
+        &self.0.ids
+    }
+
+    /// Where lines go.
+    #[must_use]
+    pub fn output(&self) -> &Output {
+        &self.0.output
+    }
+
+    /// What all lines of this service share.
+    #[must_use]
+    pub fn line_format(&self) -> &LineFormat {
+        &self.0.format
+    }
+
+    /// Decides about traces and takes spans.
+    #[must_use]
+    pub fn tracer(&self) -> &Tracer {
+        &self.0.tracer
+    }
+
+    /// Where metric values go.
+    #[must_use]
+    pub fn recorder(&self) -> &dyn Recorder {
+        &*self.0.recorder
+    }
+
+    /// What operators can look at and act upon.
+    #[must_use]
+    pub fn controls(&self) -> &Registry {
+        &self.0.controls
+    }
+
+    /// Whether lines of this level and target are written.
+    #[inline]
+    #[must_use]
+    pub fn is_enabled(&self, level: Level, target: &str) -> bool {
+        self.0.filter.enables(level, target)
+    }
+
+    /// Writes one line, whatever its level, at the present time.
+    pub fn line(
+        &self,
+        level: Level,
+        target: &str,
+        message: fmt::Arguments<'_>,
+        ids: &Ids<'_>,
+        fields: impl FnOnce(&mut Line<'_>),
+    ) {
+        let now = self.0.clock.wall();
+        with_buffer(|buffer| {
+            let mut line = Line::begin(buffer, &self.0.format, now, level, message, target);
+            line.ids(ids);
+            fields(&mut line);
+            line.finish();
+            self.0.output.write(class_of(level), buffer);
+        });
+    }
+
+    /// Has `hook` called by [`flush`](Self::flush) and [`shutdown`](Self::shutdown), before lines
+    /// and spans are carried out: for what gathers metrics and must hand them over in time.
+    ///
+    /// The hook gets the time it may take, and answers whether it handed over everything.
+    pub fn on_flush(&self, hook: impl Fn(Duration) -> bool + Send + Sync + 'static) {
+        let mut hooks = self.0.flush_hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        hooks.push(Arc::new(hook));
+    }
+
+    /// Carries out what waits now, within `limit`; `false` when time was up first.
+    ///
+    /// Blocks the calling thread. For a Lambda function that is about to be frozen.
+    pub fn flush(&self, limit: Duration) -> bool {
+        let end = self.0.end_of(limit);
+        let hooks = self.0.run_flush_hooks(end);
+        let spans = self.0.tracer.flush(self.0.until(end));
+        let lines = self.0.output.flush(self.0.until(end));
+        hooks && spans && lines
+    }
+
+    /// What became of every line and span so far.
+    #[must_use]
+    pub fn report(&self) -> SelfReport {
+        SelfReport {
+            lines: self.0.output.ledger(),
+            line_destinations: self.0.output.ledgers(),
+            last_line_error: self.0.output.last_error(),
+            spans: self.0.tracer.ledger(),
+        }
+    }
+
+    /// Carries out what waits and stops, within `limit`.
+    ///
+    /// Blocks the calling thread, also on a current-thread runtime. First metrics are handed over,
+    /// then spans are exported, then lines are written; a part that hangs takes no time from the
+    /// lines' last share. What is not done when time is up is counted as lost. Lines may still be
+    /// written afterwards. A second call does nothing and returns the first one's report.
+    pub fn shutdown(&self, limit: Duration) -> ShutdownReport {
+        let mut first = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(report) = &*first {
+            return report.clone();
+        }
+        // Lines are local and fast; a collector is neither. A fifth is kept for the lines.
+        let end = self.0.end_of(limit);
+        let before_lines = end - limit / 5;
+        let hooks = self.0.run_flush_hooks(before_lines);
+        let spans = self.0.tracer.shutdown(self.0.until(before_lines));
+        let lines = self.0.output.shutdown(self.0.until(end));
+        let report = ShutdownReport { complete: hooks && spans && lines, report: self.report() };
+        *first = Some(report.clone());
+        report
+    }
+}
+
+impl Inner {
+    fn end_of(&self, limit: Duration) -> crate::clock::Instant {
+        Clock::system().now() + limit
+    }
+
+    fn until(&self, end: crate::clock::Instant) -> Duration {
+        end - Clock::system().now()
+    }
+
+    fn run_flush_hooks(&self, end: crate::clock::Instant) -> bool {
+        let hooks = self.flush_hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        hooks.iter().fold(true, |all, hook| hook(self.until(end)) && all)
+    }
+}
+
+/// What a line of `level` is worth when the queue is full.
+pub(crate) const fn class_of(level: Level) -> Class {
+    match level {
+        Level::ERROR => Class::Error,
+        Level::WARN => Class::Warn,
+        Level::INFO => Class::Info,
+        Level::DEBUG | Level::TRACE => Class::Debug,
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("service_name", &self.0.service_name)
+            .field("deployment_environment", &self.0.deployment_environment)
+            .finish_non_exhaustive()
+    }
+}

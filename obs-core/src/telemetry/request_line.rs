@@ -1,0 +1,62 @@
+use std::fmt;
+
+use tracing::Level;
+
+use super::{Telemetry, class_of};
+use crate::clock::Timestamp;
+use crate::log::{Ids, Line, with_buffer};
+use crate::output::Class;
+
+/// The head of a request's line.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLine<'a> {
+    /// When the request ended.
+    pub timestamp: Timestamp,
+    /// `INFO`, `WARN` for 4xx, `ERROR` for 5xx and panics.
+    pub level: Level,
+    /// `request completed`, or what else ended.
+    pub message: fmt::Arguments<'a>,
+    /// The target by which the line is filtered.
+    pub target: &'a str,
+    /// The ids of the request.
+    pub ids: Ids<'a>,
+    /// Whether the tail carries metrics, which no filter may remove.
+    pub has_metrics: bool,
+}
+
+impl Telemetry {
+    /// Writes the line of a request.
+    ///
+    /// `fields` writes the fields, `tail` appends `_aws` and what follows it, as for
+    /// [`Line::finish_with`]. Neither is called more than once. When the filter does not let the
+    /// line through, a line with metrics is reduced to its head, its ids and the tail, and one
+    /// without is not written.
+    pub fn request_line(
+        &self,
+        head: &RequestLine<'_>,
+        fields: impl FnOnce(&mut Line<'_>),
+        tail: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let enabled = self.is_enabled(head.level, head.target);
+        if !enabled && !head.has_metrics {
+            return;
+        }
+        let level = if head.has_metrics { self.0.filter.passing(head.level) } else { head.level };
+        with_buffer(|buffer| {
+            let mut line = Line::begin(
+                buffer,
+                &self.0.format,
+                head.timestamp,
+                level,
+                head.message,
+                head.target,
+            );
+            line.ids(&head.ids);
+            if enabled {
+                fields(&mut line);
+            }
+            line.finish_with(tail);
+            self.0.output.write(class_of(head.level).max(Class::Request), buffer);
+        });
+    }
+}

@@ -1,0 +1,111 @@
+use std::time::Duration;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::config::ConfigError;
+use crate::control::Kind;
+use crate::environment::Environment;
+use crate::output::Capture;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn build(variables: &[(&str, &str)]) -> Result<(Telemetry, Capture), ConfigError> {
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(variables.iter().copied().collect::<Environment>())
+        .clock(ManualClock::default().clock())
+        .output(output)
+        .build()?;
+    Ok((telemetry, captured))
+}
+
+fn request(telemetry: &Telemetry, level: Level, has_metrics: bool) {
+    let head = RequestLine {
+        timestamp: telemetry.clock().wall(),
+        level,
+        message: format_args!("request completed"),
+        target: "obs_tower::observe",
+        ids: Ids::default(),
+        has_metrics,
+    };
+    telemetry.request_line(
+        &head,
+        |line| {
+            line.u64("status", 200);
+        },
+        |tail| {
+            if has_metrics {
+                tail.extend_from_slice(br#","_aws":{},"Latency":1"#);
+            }
+        },
+    );
+}
+
+#[test]
+fn the_environment_names_the_service_and_where_it_runs() {
+    let (telemetry, _) = build(&[
+        ("OTEL_SERVICE_NAME", "orders-blue"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod"),
+    ])
+    .unwrap();
+    assert_eq!(telemetry.service_name(), "orders-blue");
+    assert_eq!(telemetry.deployment_environment(), "prod");
+}
+
+#[test]
+fn a_bad_variable_is_refused_by_name() {
+    for (name, value) in [
+        ("RUST_LOG", "info,hyper=loud"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "x"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+    ] {
+        let error = build(&[(name, value)]).unwrap_err();
+        assert_eq!((error.field(), error.value()), (name, value));
+    }
+}
+
+#[test]
+fn a_line_filtered_by_level_still_carries_its_metrics() {
+    let (telemetry, captured) = build(&[("RUST_LOG", "error")]).unwrap();
+    request(&telemetry, Level::INFO, true);
+    request(&telemetry, Level::INFO, false);
+    assert!(telemetry.flush(LONG));
+    assert_eq!(
+        captured.lines(),
+        [concat!(
+            r#"{"timestamp":"2026-01-01T00:00:00.000Z","level":"INFO","message":"request completed","#,
+            r#""target":"obs_tower::observe","service":"orders","_aws":{},"Latency":1}"#
+        )]
+    );
+}
+
+#[test]
+fn metrics_pass_the_level_filter_of_lambda() {
+    let (telemetry, captured) =
+        build(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "ERROR")]).unwrap();
+    request(&telemetry, Level::INFO, true);
+    assert!(telemetry.flush(LONG));
+    assert!(captured.text().contains(r#""level":"ERROR""#), "{}", captured.text());
+}
+
+#[test]
+fn a_second_shutdown_does_nothing_and_lines_still_work_afterwards() {
+    let (telemetry, captured) = build(&[]).unwrap();
+    request(&telemetry, Level::INFO, false);
+    let first = telemetry.shutdown(LONG);
+    assert!(first.complete);
+    request(&telemetry, Level::INFO, false);
+    assert_eq!(telemetry.shutdown(LONG).report.lines, first.report.lines);
+    assert_eq!(captured.lines().len(), 2);
+    assert!(telemetry.report().lines.is_conserved());
+}
+
+#[test]
+fn the_telemetry_is_registered_as_a_control() {
+    let (telemetry, _) = build(&[]).unwrap();
+    let control = telemetry.controls().get(Kind::Telemetry, "orders").unwrap();
+    assert_eq!(control.state(), "complete");
+    request(&telemetry, Level::INFO, false);
+    assert!(telemetry.flush(LONG));
+    assert_eq!(control.snapshot()["lines"][0]["written"], 1);
+}

@@ -12,6 +12,7 @@ use crate::id::IdGenerator;
 use crate::log::LineFormat;
 use crate::metric::{self, Counter, Descriptor, Gauge, Histogram, Label, Recorder};
 use crate::output::Output;
+use crate::propagate::Propagators;
 use crate::resource::Resource;
 use crate::trace::{BatchSettings, Sampler, SpanExporter, Tracer};
 
@@ -30,6 +31,7 @@ pub struct TelemetryBuilder {
     resource: Resource,
     sampler: Option<Sampler>,
     exporter: Option<Box<dyn SpanExporter>>,
+    propagators: Option<Propagators>,
     recorder: Option<Arc<dyn Recorder>>,
     controls: Registry,
 }
@@ -48,6 +50,7 @@ impl TelemetryBuilder {
             resource: Resource::empty(),
             sampler: None,
             exporter: None,
+            propagators: None,
             recorder: None,
             controls: Registry::default(),
         }
@@ -128,6 +131,14 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Sets what reads and writes the headers that carry ids. Default
+    /// [`Propagators::from_environment`], which is not asked when they are set here.
+    #[must_use]
+    pub fn propagators(mut self, propagators: Propagators) -> Self {
+        self.propagators = Some(propagators);
+        self
+    }
+
     /// Sets where metric values go. Default nowhere.
     #[must_use]
     pub fn metrics(mut self, recorder: Arc<dyn Recorder>) -> Self {
@@ -182,6 +193,11 @@ impl TelemetryBuilder {
         }
         tracer = tracer.batch(BatchSettings::from_environment(&environment)?);
 
+        let propagators = match self.propagators {
+            Some(propagators) => propagators,
+            None => Propagators::from_environment(&environment)?,
+        };
+
         let telemetry = Telemetry(Arc::new(Inner {
             resource,
             service_name,
@@ -192,6 +208,7 @@ impl TelemetryBuilder {
             format,
             filter,
             tracer: tracer.build()?,
+            propagators,
             recorder: self.recorder.unwrap_or_else(|| Arc::new(NoMetrics)),
             controls: self.controls,
             flush_hooks: Mutex::default(),

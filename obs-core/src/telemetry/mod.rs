@@ -24,6 +24,7 @@ use crate::id::IdGenerator;
 use crate::log::{Ids, Line, LineFormat, with_buffer};
 use crate::metric::Recorder;
 use crate::output::{Class, Output};
+use crate::propagate::Propagators;
 use crate::resource::Resource;
 use crate::trace::Tracer;
 
@@ -63,6 +64,7 @@ struct Inner {
     format: LineFormat,
     filter: LineFilter,
     tracer: Tracer,
+    propagators: Propagators,
     recorder: Arc<dyn Recorder>,
     controls: Registry,
     flush_hooks: Mutex<Vec<FlushHook>>,
@@ -142,6 +144,12 @@ impl Telemetry {
     #[must_use]
     pub fn tracer(&self) -> &Tracer {
         &self.0.tracer
+    }
+
+    /// Reads and writes the headers that carry ids between services.
+    #[must_use]
+    pub fn propagators(&self) -> &Propagators {
+        &self.0.propagators
     }
 
     /// Where metric values go.

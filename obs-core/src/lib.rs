@@ -4,6 +4,7 @@
 pub mod admit;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod control;
 pub mod deadline;
 pub mod environment;

@@ -51,3 +51,5 @@ pub use traceparent::Traceparent;
 pub use tracestate::TraceState;
 pub use trust::{TraceTrust, TrustPolicy};
 pub use xray::{XrayExtras, XrayHeader};
+
+pub(crate) use extract::is_identity;

@@ -1,0 +1,191 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem;
+
+use super::RequestContext;
+use crate::id::SpanId;
+use crate::telemetry::Telemetry;
+
+thread_local! {
+    static CURRENT: RefCell<Captured> = const { RefCell::new(Captured::nothing()) };
+}
+
+/// What the code that runs now belongs to: a request, or a telemetry without one, and the span.
+///
+/// Taken by [`Captured::current`] and carried to where the work goes on: another task, another
+/// thread, a callback. Cloning is cheap.
+///
+/// ```
+/// use obs_core::context::Captured;
+///
+/// let captured = Captured::current();
+/// let thread = std::thread::spawn(move || captured.run(|| "as if it ran over there"));
+/// # thread.join().unwrap();
+/// ```
+#[derive(Clone, Default)]
+pub struct Captured {
+    owner: Owner,
+    span: Option<SpanId>,
+}
+
+#[derive(Clone, Default)]
+enum Owner {
+    #[default]
+    Nobody,
+    Telemetry(Telemetry),
+    Request(RequestContext),
+}
+
+impl Captured {
+    const fn nothing() -> Self {
+        Self { owner: Owner::Nobody, span: None }
+    }
+
+    /// What runs now on this thread.
+    #[must_use]
+    pub fn current() -> Self {
+        with_slot(|slot| slot.clone())
+    }
+
+    /// Runs `work` as part of it.
+    pub fn run<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _guard = self.enter();
+        work()
+    }
+
+    /// Makes it the current one until the guard is dropped.
+    #[must_use = "it ends when the guard is dropped"]
+    pub fn enter(&self) -> ContextGuard {
+        let mut previous = self.clone();
+        swap(&mut previous);
+        ContextGuard { previous, not_send: PhantomData }
+    }
+
+    /// The request, if there is one.
+    #[must_use]
+    pub const fn request(&self) -> Option<&RequestContext> {
+        match &self.owner {
+            Owner::Request(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The request's telemetry, else the one entered without a request.
+    #[must_use]
+    pub fn telemetry(&self) -> Option<&Telemetry> {
+        match &self.owner {
+            Owner::Nobody => None,
+            Owner::Telemetry(telemetry) => Some(telemetry),
+            Owner::Request(request) => Some(request.telemetry()),
+        }
+    }
+
+    /// The innermost span that is entered, else the request's.
+    #[must_use]
+    pub fn span_id(&self) -> Option<SpanId> {
+        self.span.or_else(|| self.request().map(RequestContext::span_id))
+    }
+}
+
+impl From<RequestContext> for Captured {
+    fn from(request: RequestContext) -> Self {
+        Self { owner: Owner::Request(request), span: None }
+    }
+}
+
+impl From<Telemetry> for Captured {
+    fn from(telemetry: Telemetry) -> Self {
+        Self { owner: Owner::Telemetry(telemetry), span: None }
+    }
+}
+
+impl fmt::Debug for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captured")
+            .field("request", &self.request())
+            .field("span_id", &self.span_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps a context current on this thread until it is dropped.
+///
+/// Do not hold it across an `.await`: other tasks would run in its context. Use
+/// [`Scoped`](super::Scoped) for futures.
+#[derive(Debug)]
+pub struct ContextGuard {
+    previous: Captured,
+    /// The slot belongs to the thread.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for ContextGuard {
+    fn drop(&mut self) {
+        swap(&mut self.previous);
+    }
+}
+
+/// The span in which the current code runs: the innermost that is entered, else the request's.
+#[must_use]
+pub fn current_span_id() -> Option<SpanId> {
+    with_slot(Captured::span_id)
+}
+
+/// Makes `span` the current one within the current request until the guard is dropped.
+///
+/// Lines written meanwhile carry its id, and outgoing calls name it as their parent.
+#[must_use = "it ends when the guard is dropped"]
+pub fn enter_span(span: SpanId) -> SpanGuard {
+    SpanGuard { previous: replace_span(Some(span)), not_send: PhantomData }
+}
+
+/// Keeps a span current on this thread until it is dropped.
+#[derive(Debug)]
+pub struct SpanGuard {
+    previous: Option<SpanId>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for SpanGuard {
+    fn drop(&mut self) {
+        replace_span(self.previous);
+    }
+}
+
+/// Sets the current span and returns the one before; `None` stands for the request's.
+///
+/// For subscribers, which learn of a span's entry and exit separately; other code is safer with
+/// [`enter_span`].
+pub fn replace_span(span: Option<SpanId>) -> Option<SpanId> {
+    CURRENT.try_with(|slot| mem::replace(&mut slot.borrow_mut().span, span)).unwrap_or_default()
+}
+
+/// Exchanges the slot of this thread with `other`.
+///
+/// A future swaps its own state in for the time of a poll, so a poll touches no reference count.
+pub(super) fn swap(other: &mut Captured) {
+    // While a thread shuts down the slot may be gone, and then nothing is current any more.
+    let _ = CURRENT.try_with(|slot| mem::swap(&mut *slot.borrow_mut(), other));
+}
+
+/// Reads the slot; `read` must not run code of others, which might want to swap it.
+fn with_slot<R: Default>(read: impl FnOnce(&Captured) -> R) -> R {
+    CURRENT.try_with(|slot| read(&slot.borrow())).unwrap_or_default()
+}
+
+pub(super) fn current_request() -> Option<RequestContext> {
+    with_slot(|slot| slot.request().cloned())
+}
+
+pub(super) fn current_telemetry() -> Option<Telemetry> {
+    with_slot(|slot| slot.telemetry().cloned())
+}
+
+/// The innermost span that is entered, if `request` is the current one.
+pub(super) fn current_span_of(request: &RequestContext) -> Option<SpanId> {
+    with_slot(|slot| {
+        slot.request().is_some_and(|current| current.is(request)).then(|| slot.span_id())
+    })
+    .flatten()
+}

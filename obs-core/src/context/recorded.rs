@@ -1,0 +1,33 @@
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use crate::log::Fields;
+use crate::metric::Descriptor;
+use crate::trace::{AttributeValue, Text};
+
+/// The most values of one request's metrics that are kept, as many as one EMF metric may have
+/// ([specification](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)).
+const MAX_METRICS: usize = 100;
+
+/// What handlers recorded about their request.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// Fields for the request line.
+    pub fields: Fields,
+    /// Values of request metrics, in the order they came.
+    pub metrics: SmallVec<[(&'static Descriptor, f64); 2]>,
+    /// Annotations for the request's span.
+    pub annotations: Vec<(Text, AttributeValue)>,
+    /// What went wrong.
+    pub error_kind: Option<Cow<'static, str>>,
+}
+
+impl Recorded {
+    pub(super) fn add_metric(&mut self, metric: &'static Descriptor, value: f64) {
+        if value.is_finite() && self.metrics.len() < MAX_METRICS {
+            self.metrics.push((metric, value));
+        }
+    }
+}

@@ -1,0 +1,302 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tracing::level_filters::LevelFilter;
+
+use super::recorded::Recorded;
+use super::{Captured, ContextGuard, RequestContextBuilder, Scoped, current};
+use crate::deadline::Deadline;
+use crate::id::{CorrelationId, SpanId, TraceId};
+use crate::log::{Ids, Value};
+use crate::metric::Descriptor;
+use crate::propagate::{
+    Baggage, CarrierMut, Outgoing, TraceParent, TraceState, TrustPolicy, XrayExtras, is_identity,
+};
+use crate::telemetry::Telemetry;
+use crate::trace::{AttributeValue, Text};
+
+/// What is known of one request, from its arrival to its end; clones are the same request.
+///
+/// It follows the request through its future ([`RequestContext::scope`]) and is found there with
+/// [`RequestContext::current`].
+#[derive(Clone)]
+pub struct RequestContext(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) telemetry: Telemetry,
+    pub(super) correlation_id: CorrelationId,
+    pub(super) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+    pub(super) parent_span_id: Option<SpanId>,
+    pub(super) sampled: bool,
+    pub(super) random: bool,
+    pub(super) trace_state: TraceState,
+    pub(super) xray: XrayExtras,
+    pub(super) links: Vec<TraceParent>,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) attempt: Option<u32>,
+    pub(super) debug: Option<Arc<str>>,
+    pub(super) debug_level: Option<LevelFilter>,
+    pub(super) tenant_id: OnceLock<Arc<str>>,
+    pub(super) user_id: OnceLock<Arc<str>>,
+    pub(super) baggage: Mutex<Baggage>,
+    pub(super) recorded: Mutex<Recorded>,
+}
+
+impl RequestContext {
+    /// Starts the description of a request that `telemetry` observes.
+    #[must_use]
+    pub fn builder(telemetry: &Telemetry) -> RequestContextBuilder {
+        RequestContextBuilder::new(telemetry)
+    }
+
+    pub(super) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The request that the current code works for; `None` outside of one.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        current::current_request()
+    }
+
+    /// Calls `read` with the current request; `None` outside of one.
+    pub fn with_current<R>(read: impl FnOnce(&Self) -> R) -> Option<R> {
+        Self::current().as_ref().map(read)
+    }
+
+    /// Lets `future` run as part of this request.
+    pub fn scope<F>(&self, future: F) -> Scoped<F> {
+        Scoped::new(future, self.clone())
+    }
+
+    /// Makes this request the current one until the guard is dropped.
+    #[must_use = "it ends when the guard is dropped"]
+    pub fn enter(&self) -> ContextGuard {
+        Captured::from(self.clone()).enter()
+    }
+
+    /// The telemetry that observes it.
+    #[must_use]
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    /// The correlation id.
+    #[must_use]
+    pub fn correlation_id(&self) -> &CorrelationId {
+        &self.0.correlation_id
+    }
+
+    /// The trace.
+    #[must_use]
+    pub fn trace_id(&self) -> TraceId {
+        self.0.trace_id
+    }
+
+    /// The request's own span.
+    #[must_use]
+    pub fn span_id(&self) -> SpanId {
+        self.0.span_id
+    }
+
+    /// The caller's span, if it told.
+    #[must_use]
+    pub fn parent_span_id(&self) -> Option<SpanId> {
+        self.0.parent_span_id
+    }
+
+    /// Whether its spans are exported.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.0.sampled
+    }
+
+    /// What other tracing systems sent along.
+    #[must_use]
+    pub fn trace_state(&self) -> &TraceState {
+        &self.0.trace_state
+    }
+
+    /// What else an `X-Amzn-Trace-Id` field carried.
+    #[must_use]
+    pub fn xray_extras(&self) -> &XrayExtras {
+        &self.0.xray
+    }
+
+    /// Traces that belong to this one without being its parent.
+    #[must_use]
+    pub fn links(&self) -> &[TraceParent] {
+        &self.0.links
+    }
+
+    /// The time by which the answer must be there.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.0.deadline
+    }
+
+    /// 1 for a first attempt; `None` if the caller did not tell.
+    #[must_use]
+    pub fn attempt(&self) -> Option<u32> {
+        self.0.attempt
+    }
+
+    /// The signed request for more lines, as it arrived.
+    #[must_use]
+    pub fn debug_token(&self) -> Option<&str> {
+        self.0.debug.as_deref()
+    }
+
+    /// The level down to which lines are written for this request, if it differs from the
+    /// service's.
+    #[must_use]
+    pub fn debug_level(&self) -> Option<LevelFilter> {
+        self.0.debug_level
+    }
+
+    /// The tenant, as soon as it is known.
+    #[must_use]
+    pub fn tenant_id(&self) -> Option<&str> {
+        self.0.tenant_id.get().map(AsRef::as_ref)
+    }
+
+    /// The user, as soon as it is known.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.0.user_id.get().map(AsRef::as_ref)
+    }
+
+    /// Names the tenant, once it is known, for lines and further calls.
+    ///
+    /// Returns whether it was taken over: not if a tenant is named already, nor if the text is not
+    /// 1 to 128 bytes of `[A-Za-z0-9._:+/=@|~-]`.
+    pub fn set_tenant_id(&self, tenant: impl Into<Arc<str>>) -> bool {
+        set_identity(&self.0.tenant_id, tenant.into())
+    }
+
+    /// Names the user, as [`RequestContext::set_tenant_id`] does the tenant.
+    pub fn set_user_id(&self, user: impl Into<Arc<str>>) -> bool {
+        set_identity(&self.0.user_id, user.into())
+    }
+
+    /// The baggage.
+    #[must_use]
+    pub fn baggage(&self) -> Baggage {
+        lock(&self.0.baggage).clone()
+    }
+
+    /// Sets one name of the baggage for further calls.
+    ///
+    /// Returns whether it was taken over: not if the name is no token, nor if the baggage would
+    /// pass its limits.
+    pub fn set_baggage(&self, name: &str, value: &str) -> bool {
+        let mut baggage = lock(&self.0.baggage);
+        let changed = baggage.with(name, value);
+        changed.map(|changed| *baggage = changed).is_some()
+    }
+
+    /// What lines of this request carry, with the span that is current now.
+    #[must_use]
+    pub fn ids(&self) -> Ids<'_> {
+        Ids {
+            correlation_id: Some(self.correlation_id()),
+            trace_id: Some(self.trace_id()),
+            span_id: Some(self.current_span_id()),
+            tenant_id: self.tenant_id(),
+            user_id: self.user_id(),
+        }
+    }
+
+    /// The innermost span of this request that is entered on this thread, else its own.
+    #[must_use]
+    pub fn current_span_id(&self) -> SpanId {
+        current::current_span_of(self).unwrap_or(self.0.span_id)
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Adds a field to the request line; one of the same key is replaced.
+    pub fn record(&self, key: &str, value: impl Into<Value>) {
+        let value = value.into();
+        self.recorded().fields.set(key, &value);
+    }
+
+    /// Adds a value to the metrics that go out with the request line.
+    ///
+    /// NaN and infinities are ignored, and so is what goes beyond 100 values, the most an EMF
+    /// metric may have.
+    pub fn metric(&self, metric: &'static Descriptor, value: f64) {
+        self.recorded().add_metric(metric, value);
+    }
+
+    /// Names what went wrong, for the line and the span; the last one counts.
+    pub fn error(&self, kind: impl Into<Cow<'static, str>>) {
+        self.recorded().error_kind = Some(kind.into());
+    }
+
+    /// Adds an annotation to the request's span: one that X-Ray indexes, for searches.
+    pub fn annotate(&self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
+        self.recorded().annotations.push((key.into(), value.into()));
+    }
+
+    /// Takes what handlers recorded; called once, by the layer that writes the request line.
+    #[must_use]
+    pub fn take_recorded(&self) -> Recorded {
+        std::mem::take(&mut *self.recorded())
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        lock(&self.0.recorded)
+    }
+
+    /// Calls `send` with what an outgoing call has to tell, as the current span.
+    ///
+    /// The time left is the request's; there is no attempt until `send` sets one.
+    pub fn with_outgoing<R>(&self, send: impl FnOnce(Outgoing<'_>) -> R) -> R {
+        let inner = &*self.0;
+        let baggage = self.baggage();
+        let mut outgoing = Outgoing::new(inner.trace_id, self.current_span_id(), inner.sampled)
+            .correlation_id(&inner.correlation_id)
+            .baggage(&baggage);
+        outgoing.random = inner.random;
+        outgoing.trace_state = Some(&inner.trace_state);
+        outgoing.xray = Some(&inner.xray);
+        outgoing.tenant_id = self.tenant_id();
+        outgoing.user_id = self.user_id();
+        outgoing.timeout =
+            inner.deadline.map(|deadline| deadline.remaining(inner.telemetry.clock().now()));
+        outgoing.debug = inner.debug.as_deref();
+        send(outgoing)
+    }
+
+    /// Writes the fields of an outgoing call or message into `carrier`, as the current span.
+    pub fn inject(&self, carrier: &mut impl CarrierMut, policy: &TrustPolicy) {
+        self.with_outgoing(|outgoing| {
+            self.0.telemetry.propagators().inject(&outgoing, carrier, policy);
+        });
+    }
+}
+
+fn set_identity(slot: &OnceLock<Arc<str>>, value: Arc<str>) -> bool {
+    is_identity(value.as_bytes()) && slot.set(value).is_ok()
+}
+
+/// Nothing that runs under these locks leaves their content half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestContext")
+            .field("correlation_id", self.correlation_id())
+            .field("trace_id", &self.trace_id())
+            .field("span_id", &self.span_id())
+            .field("sampled", &self.is_sampled())
+            .finish_non_exhaustive()
+    }
+}

@@ -16,5 +16,7 @@ pub mod output;
 pub mod problem;
 pub mod propagate;
 pub mod resource;
+pub mod span;
+pub mod subscriber;
 pub mod telemetry;
 pub mod trace;

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::log::Fields;
 use crate::metric::Descriptor;
-use crate::trace::{AttributeValue, Text};
+use crate::trace::{Attributes, Metadata};
 
 /// The most values of one request's metrics that are kept, as many as one EMF metric may have
 /// ([specification](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)).
@@ -19,12 +19,18 @@ pub struct Recorded {
     /// Values of request metrics, in the order they came.
     pub metrics: SmallVec<[(&'static Descriptor, f64); 2]>,
     /// Annotations for the request's span.
-    pub annotations: Vec<(Text, AttributeValue)>,
+    pub annotations: Attributes,
+    /// Metadata for the request's span.
+    pub metadata: Vec<Metadata>,
     /// What went wrong.
     pub error_kind: Option<Cow<'static, str>>,
 }
 
 impl Recorded {
+    pub(super) fn add_metadata(&mut self, piece: Metadata) {
+        piece.set_in(&mut self.metadata);
+    }
+
     pub(super) fn add_metric(&mut self, metric: &'static Descriptor, value: f64) {
         if value.is_finite() && self.metrics.len() < MAX_METRICS {
             self.metrics.push((metric, value));

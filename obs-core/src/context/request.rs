@@ -14,7 +14,7 @@ use crate::propagate::{
     Baggage, CarrierMut, Outgoing, TraceParent, TraceState, TrustPolicy, XrayExtras, is_identity,
 };
 use crate::telemetry::Telemetry;
-use crate::trace::{AttributeValue, Text};
+use crate::trace::{AttributeValue, Metadata, Text};
 
 /// What is known of one request, from its arrival to its end; clones are the same request.
 ///
@@ -239,8 +239,24 @@ impl RequestContext {
     }
 
     /// Adds an annotation to the request's span: one that X-Ray indexes, for searches.
+    ///
+    /// It is kept for spans exported after all because the request ended badly, too.
     pub fn annotate(&self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
-        self.recorded().annotations.push((key.into(), value.into()));
+        self.recorded().annotations.set(key, value);
+    }
+
+    /// Adds a piece of metadata to the request's span: kept with it and not searchable.
+    ///
+    /// [`SpanRecord::DEFAULT_NAMESPACE`](crate::trace::SpanRecord::DEFAULT_NAMESPACE) is the
+    /// namespace for keys that need none. At most 128 pieces are kept.
+    pub fn metadata(
+        &self,
+        namespace: impl Into<Text>,
+        key: impl Into<Text>,
+        value: impl Into<AttributeValue>,
+    ) {
+        let piece = Metadata::new(namespace, key, value);
+        self.recorded().add_metadata(piece);
     }
 
     /// Takes what handlers recorded; called once, by the layer that writes the request line.

@@ -261,6 +261,15 @@ impl Attributes {
     }
 }
 
+impl IntoIterator for Attributes {
+    type Item = (Text, AttributeValue);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
 impl<'a> IntoIterator for &'a Attributes {
     type Item = &'a (Text, AttributeValue);
     type IntoIter = std::slice::Iter<'a, (Text, AttributeValue)>;

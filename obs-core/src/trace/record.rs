@@ -113,14 +113,8 @@ impl SpanRecord {
         key: impl Into<Text>,
         value: impl Into<AttributeValue>,
     ) {
-        let (namespace, key, value) = (namespace.into(), key.into(), value.into());
-        let known = self.metadata.iter().position(|m| m.namespace == namespace && m.key == key);
-        match known {
-            Some(at) => self.metadata[at].value = value,
-            None if self.metadata.len() < Attributes::MAX => {
-                self.metadata.push(Metadata { namespace, key, value });
-            }
-            None => self.attributes.count_dropped(),
+        if !Metadata::new(namespace, key, value).set_in(&mut self.metadata) {
+            self.attributes.count_dropped();
         }
     }
 
@@ -257,4 +251,30 @@ pub struct Metadata {
     pub key: Text,
     /// The value.
     pub value: AttributeValue,
+}
+
+impl Metadata {
+    /// A piece of metadata.
+    #[must_use]
+    pub fn new(
+        namespace: impl Into<Text>,
+        key: impl Into<Text>,
+        value: impl Into<AttributeValue>,
+    ) -> Self {
+        Self { namespace: namespace.into(), key: key.into(), value: value.into() }
+    }
+
+    /// Puts it in the place of the one of the same key, or at the end; `false` if there is no room.
+    pub(crate) fn set_in(self, list: &mut Vec<Self>) -> bool {
+        let known = list.iter_mut().find(|m| m.namespace == self.namespace && m.key == self.key);
+        if let Some(slot) = known {
+            *slot = self;
+            return true;
+        }
+        let room = list.len() < Attributes::MAX;
+        if room {
+            list.push(self);
+        }
+        room
+    }
 }

@@ -39,6 +39,12 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+
+    /// The same variables but for `name`.
+    #[must_use]
+    pub fn without(&self, name: &str) -> Self {
+        self.0.iter().filter(|(key, _)| *key != name).collect()
+    }
 }
 
 impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for Environment {

@@ -10,29 +10,34 @@ use serde::{Deserialize, Serialize};
 pub struct InvalidId {
     what: &'static str,
     max: usize,
+    marks: &'static str,
 }
 
 impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} must be 1 to {} characters of A-Z a-z 0-9 . _ : @ + -", self.what, self.max)
+        let Self { what, max, marks } = self;
+        write!(f, "{what} must be 1 to {max} characters of A-Z a-z 0-9 {marks}")
     }
 }
 
 impl std::error::Error for InvalidId {}
 
-fn check(text: &str, what: &'static str, max: usize) -> Result<(), InvalidId> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@+-".contains(&byte);
+/// The marks that also stand in a path and a query as they are.
+const MARKS: &str = "._:@+-";
+
+fn check(text: &str, what: &'static str, max: usize, marks: &'static str) -> Result<(), InvalidId> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || marks.as_bytes().contains(&byte);
     if text.is_empty() || text.len() > max || !text.bytes().all(allowed) {
-        return Err(InvalidId { what, max });
+        return Err(InvalidId { what, max, marks });
     }
     Ok(())
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $marks:expr) => {
         $(#[$doc])*
         ///
-        #[doc = concat!("1 to ", $max, " characters of `A-Z a-z 0-9 . _ : @ + -`; cheap to clone.")]
+        #[doc = concat!("1 to ", $max, " ASCII letters, digits and marks; cheap to clone.")]
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
@@ -43,7 +48,7 @@ macro_rules! id {
             /// # Errors
             /// [`InvalidId`] when it is empty, too long or has other characters.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
-                check(text, $what, $max).map(|()| Self(text.into()))
+                check(text, $what, $max, $marks).map(|()| Self(text.into()))
             }
 
             /// The id as text.
@@ -77,23 +82,23 @@ macro_rules! id {
 
 id! {
     /// Names a product, such as `prod-001`.
-    ProductId, "product_id", 64
+    ProductId, "product_id", 64, MARKS
 }
 id! {
     /// Names an order. Ids of later orders sort after those of earlier ones.
-    OrderId, "order_id", 64
+    OrderId, "order_id", 64, MARKS
 }
 id! {
     /// Names a customer.
-    UserId, "user_id", 128
+    UserId, "user_id", 128, MARKS
 }
 id! {
-    /// Names the tenant a request belongs to.
-    TenantId, "tenant_id", 128
+    /// Names the tenant a request belongs to; what `x-tenant-id` may carry.
+    TenantId, "tenant_id", 128, "._:+/=@|~-"
 }
 id! {
     /// Names one attempt of a customer to do something once, however often it is sent.
-    IdempotencyKey, "idempotency-key", 128
+    IdempotencyKey, "idempotency-key", 128, MARKS
 }
 
 impl Default for TenantId {

@@ -1,0 +1,13 @@
+//! What every service of the shop is made of.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`failure`] | turns what went wrong into a problem document |
+//! | [`extract`] | reads paths, queries and bodies, and refuses what cannot be read |
+//! | [`upstream`] | calls another service |
+//! | [`serve`] | serves an app on a socket until it is told to drain |
+
+pub mod extract;
+pub mod failure;
+pub mod serve;
+pub mod upstream;

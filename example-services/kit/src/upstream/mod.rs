@@ -1,0 +1,124 @@
+//! Calls to another service.
+
+mod error;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, Uri, header, uri};
+use http_body_util::{BodyExt, Full, Limited};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+pub use error::{UpstreamError, UpstreamErrorKind};
+
+use self::client::HttpClient;
+
+mod client;
+
+/// How long a call may take from its start to the head of the answer.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most calls to one service at a time; further ones wait their turn.
+///
+/// It bounds the sockets: in one process each call takes two, one at either end.
+const MAX_CONCURRENT_CALLS: usize = 128;
+
+/// The most bytes of an answer that is read as a whole.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Another service, by name and base address; cheap to clone.
+#[derive(Clone)]
+pub struct Upstream {
+    name: &'static str,
+    base: uri::Authority,
+    client: HttpClient,
+    turns: Arc<Semaphore>,
+}
+
+impl Upstream {
+    /// The service `name`, which listens at `base`, called by the service that `telemetry`
+    /// belongs to.
+    #[must_use]
+    pub fn new(
+        name: &'static str,
+        base: uri::Authority,
+        telemetry: &obs_core::telemetry::Telemetry,
+    ) -> Self {
+        let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS));
+        Self { name, base, client: client::new(name, telemetry), turns }
+    }
+
+    /// The name of the service.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Sends `body` as JSON, if there is one, and reads the answer as JSON.
+    ///
+    /// # Errors
+    /// When the service cannot be reached in time, answers with a status of 400 or more, or
+    /// answers what is not a `T`.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<T, UpstreamError> {
+        let garbled = |_| UpstreamError::new(self.name, UpstreamErrorKind::Garbled);
+        let mut request = Request::builder().method(method).uri(path);
+        let mut bytes = Bytes::new();
+        if let Some(body) = body {
+            bytes = serde_json::to_vec(body).map_err(garbled)?.into();
+            let kind = HeaderValue::from_static("application/json");
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        let garbled = UpstreamError::new(self.name, UpstreamErrorKind::Garbled);
+        let Ok(request) = request.body(bytes) else { return Err(garbled) };
+
+        let response = self.send(request).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES);
+        let Ok(body) = body.collect().await else { return Err(garbled) };
+        let body = body.to_bytes();
+        if status.as_u16() >= 400 {
+            let problem = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(UpstreamError::new(self.name, UpstreamErrorKind::Refused(status, problem)));
+        }
+        serde_json::from_slice(&body).map_err(|_| garbled)
+    }
+
+    /// Sends a request whose URI is a path and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// When the service cannot be reached in time.
+    pub async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Body>, UpstreamError> {
+        let error = |kind| UpstreamError::new(self.name, kind);
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = Some(uri::Scheme::HTTP);
+        parts.authority = Some(self.base.clone());
+        *request.uri_mut() =
+            Uri::from_parts(parts).map_err(|_| error(UpstreamErrorKind::Garbled))?;
+        let exchange = async {
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let _turn = turn.map_err(|_| error(UpstreamErrorKind::Unreachable))?;
+            client::send(&self.client, request.map(Full::new))
+                .await
+                .map_err(|cause| error(UpstreamErrorKind::Unreachable).because(cause))
+        };
+        tokio::time::timeout(CALL_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err(error(UpstreamErrorKind::TimedOut)))
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("name", &self.name).field("base", &self.base).finish()
+    }
+}

@@ -1,0 +1,145 @@
+//! The order service: takes an order from a cart to a promise.
+//!
+//! | endpoint | does |
+//! |---|---|
+//! | `POST /orders` `{"user_id","lines"}` or `{"user_id","from_cart":true}` | places an order, 201 |
+//! | `GET /orders/{id}` | one accepted order, or 404 |
+//! | `GET /orders?user_id=[&before=&limit=]` | a user's orders, the latest first |
+//! | `POST /orders/settle` `{"order_ids"}` | (internal) says what became of orders whose time is up |
+//!
+//! With an `Idempotency-Key` a repeated request gets the order of the first; the same key with
+//! another body is refused with 422, and with 409 while the first is still being worked on. A
+//! request that failed frees its key.
+//!
+//! **What a 201 promises.** The order is on the disk and its stock is kept. Placing goes: claim
+//! the order's id and key in status `RESERVING`; reserve stock under that id; turn `RESERVING` into
+//! `PENDING`. That last conditional write is the promise. Everything before it can be undone by the
+//! opposite write, and is: by the request itself when a step fails, by [`recover`] after a crash,
+//! and by the inventory service, which asks about every reservation whose time is up.
+
+mod placing;
+mod recovery;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use obs_core::clock::Clock;
+use obs_core::id::IdGenerator;
+use serde::{Deserialize, Serialize};
+use shop_domain::id::{OrderId, UserId};
+use shop_domain::order::Order;
+use shop_domain::port::OrderStore;
+use shop_kit::extract::{Body, Json, Path, Query, Tenant};
+use shop_kit::failure::{Failure, refuse_the_rest};
+use shop_kit::upstream::Upstream;
+
+pub use recovery::{give_back, recover};
+
+/// The service's parts.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// Where orders are kept.
+    pub store: Arc<dyn OrderStore>,
+    /// The time.
+    pub clock: Clock,
+    /// Where ids come from.
+    pub ids: IdGenerator,
+    /// The cart service.
+    pub cart: Upstream,
+    /// The product service.
+    pub product: Upstream,
+    /// The inventory service.
+    pub inventory: Upstream,
+}
+
+/// The service, without the layers around it.
+pub fn app(orders: Orders) -> Router {
+    let router = Router::new()
+        .route("/orders", get(list).post(place))
+        .route("/orders/settle", post(settle))
+        .route("/orders/{order_id}", get(show));
+    refuse_the_rest(router).with_state(orders)
+}
+
+async fn place(
+    State(orders): State<Orders>,
+    Tenant(tenant): Tenant,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Failure> {
+    let wish = request::Wish::parse(tenant, &headers, &body)?;
+    let order = placing::place(&orders, wish).await?;
+    let mut response = (StatusCode::CREATED, Json(&order)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/orders/{}", order.order_id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+async fn show(
+    State(orders): State<Orders>,
+    Path(id): Path<OrderId>,
+) -> Result<Json<Order>, Failure> {
+    let order = orders.store.get(&id).await?;
+    order.map(Json).ok_or_else(|| Failure::not_found(format!("there is no order {id}")))
+}
+
+#[derive(Debug, Deserialize)]
+struct Listing {
+    user_id: UserId,
+    before: Option<OrderId>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Page {
+    orders: Vec<Order>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<OrderId>,
+}
+
+async fn list(
+    State(orders): State<Orders>,
+    Query(Listing { user_id, before, limit }): Query<Listing>,
+) -> Result<Json<Page>, Failure> {
+    const MOST: usize = 100;
+    let limit = limit.unwrap_or(MOST).clamp(1, MOST);
+    let mut page = orders.store.list(&user_id, before.as_ref(), limit + 1).await?;
+    let more = page.len() > limit;
+    page.truncate(limit);
+    let next = page.last().filter(|_| more).map(|order| order.order_id.clone());
+    Ok(Json(Page { orders: page, next }))
+}
+
+#[derive(Debug, Deserialize)]
+struct Question {
+    order_ids: Vec<OrderId>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Answer {
+    accepted: Vec<OrderId>,
+    abandoned: Vec<OrderId>,
+}
+
+/// Decides about orders whose reservations have run out: one that is still being placed has taken
+/// too long, and is given up.
+async fn settle(
+    State(orders): State<Orders>,
+    Json(Question { order_ids }): Json<Question>,
+) -> Result<Json<Answer>, Failure> {
+    let mut answer = Answer::default();
+    for id in order_ids {
+        if orders.store.abandon(&id).await? {
+            answer.abandoned.push(id);
+        } else {
+            answer.accepted.push(id);
+        }
+    }
+    Ok(Json(answer))
+}

@@ -1,0 +1,234 @@
+use http::{Method, StatusCode};
+use obs_core::context::RequestContext;
+use serde::{Deserialize, Serialize};
+use shop_domain::cart::{Cart, Item};
+use shop_domain::id::{OrderId, UserId};
+use shop_domain::order::{Line, Order, Status, total};
+use shop_domain::port::{Begun, Placement};
+use shop_domain::product::Product;
+use shop_kit::failure::Failure;
+use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
+
+use crate::Orders;
+use crate::request::{What, Wish};
+
+/// Places an order; returns once it is promised.
+///
+/// Dropping the future at any point leaves an order that is accepted, or one that
+/// [`recover`](crate::recover) or the expiry of its reservation gives up.
+#[tracing::instrument(name = "order.place", skip_all)]
+pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure> {
+    RequestContext::with_current(|context| {
+        context.set_user_id(wish.user_id.as_str());
+        context.annotate("user_id", wish.user_id.to_string());
+    });
+    // First, because by now the cart may be empty and the stock gone.
+    if let Some(key) = &wish.key
+        && let Some(begun) = orders.store.find(key).await?
+        && let Some(order) = repeated(begun)?
+    {
+        return Ok(order);
+    }
+    let from_cart = wish.what == What::Cart;
+    let items = match wish.what {
+        What::Items(items) => items,
+        What::Cart => read_cart(orders, &wish.user_id).await?,
+    };
+    let (lines, total) = price(orders, &items).await?;
+    let order = Order {
+        order_id: new_id(orders)?,
+        tenant_id: wish.tenant_id,
+        user_id: wish.user_id,
+        status: Status::Reserving,
+        lines,
+        total_minor: total.minor(),
+        currency: total.currency(),
+        created_at_ms: orders.clock.wall().unix_millis(),
+    };
+    let placement = Placement { order, key: wish.key };
+    if let Some(order) = repeated(orders.store.begin(&placement).await?)? {
+        return Ok(order);
+    }
+    let order = promise(orders, &placement.order.order_id, &items).await?;
+    RequestContext::with_current(|context| {
+        context.annotate("order_id", order.order_id.to_string());
+        context.record("order_id", order.order_id.to_string());
+        context.record("total_minor", order.total_minor);
+    });
+    if from_cart {
+        clear_cart(orders, &order.user_id).await;
+    }
+    Ok(order)
+}
+
+fn new_id(orders: &Orders) -> Result<OrderId, Failure> {
+    let unique = orders.ids.correlation_id(&orders.clock);
+    OrderId::parse(&format!("ord-{}", unique.as_str()))
+        .map_err(|error| Failure::status(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// The order of an earlier request with the same key, `None` if there was no such request.
+fn repeated(begun: Begun) -> Result<Option<Order>, Failure> {
+    match begun {
+        Begun::New => Ok(None),
+        Begun::Repeated(order) => {
+            RequestContext::with_current(|context| context.record("repeated", true));
+            Ok(Some(order))
+        }
+        Begun::InProgress => {
+            let detail = "the request with this idempotency-key is still being worked on";
+            Err(Failure::conflict(detail).retry_after(std::time::Duration::from_secs(1)))
+        }
+        Begun::KeyReused => {
+            Err(Failure::unprocessable("this idempotency-key was used for another request"))
+        }
+    }
+}
+
+#[tracing::instrument(name = "order.read_cart", skip_all)]
+async fn read_cart(orders: &Orders, user: &UserId) -> Result<Vec<Item>, Failure> {
+    let path = format!("/v1/cart/{user}");
+    let cart: Cart = orders.cart.call(Method::GET, &path, None::<&()>).await?;
+    if cart.items.is_empty() {
+        return Err(Failure::unprocessable("the cart is empty"));
+    }
+    Ok(cart.items)
+}
+
+#[derive(Deserialize)]
+struct Priced {
+    products: Vec<Product>,
+}
+
+#[tracing::instrument(name = "order.price", skip_all)]
+async fn price(
+    orders: &Orders,
+    items: &[Item],
+) -> Result<(Vec<Line>, shop_domain::money::Money), Failure> {
+    let ids: Vec<_> = items.iter().map(|item| item.product_id.as_str()).collect();
+    // Of the characters of ids only the plus sign means something else in a query.
+    let path = format!("/products?ids={}", ids.join(",").replace('+', "%2B"));
+    let Priced { products } = orders.product.call(Method::GET, &path, None::<&()>).await?;
+    let mut lines = Vec::with_capacity(items.len());
+    let mut currency = None;
+    for Item { product_id, quantity } in items {
+        let product = products.iter().find(|product| product.product_id == *product_id);
+        let product = product.ok_or_else(|| {
+            Failure::unprocessable(format!("there is no product {product_id}"))
+                .with("product_id", product_id.as_str())
+        })?;
+        if *currency.get_or_insert(product.currency) != product.currency {
+            return Err(Failure::unprocessable("the products are priced in several currencies"));
+        }
+        lines.push(Line {
+            product_id: product_id.clone(),
+            quantity: *quantity,
+            unit_price_minor: product.price_minor,
+        });
+    }
+    let sum = currency.and_then(|currency| total(&lines, currency));
+    let sum = sum.ok_or_else(|| Failure::unprocessable("the total is too large"))?;
+    Ok((lines, sum))
+}
+
+/// Reserves the stock and accepts the order, or undoes what was done.
+async fn promise(orders: &Orders, id: &OrderId, items: &[Item]) -> Result<Order, Failure> {
+    if let Err(error) = reserve(orders, id, items).await {
+        give_up(orders, id, may_have_reserved(&error)).await;
+        return Err(refused(error));
+    }
+    match orders.store.accept(id).await {
+        Ok(Some(order)) => Ok(order),
+        Ok(None) => {
+            give_up(orders, id, true).await;
+            Err(Failure::unavailable("placing the order took too long"))
+        }
+        // Whether it was accepted is not known; the expiry of the reservation will find out.
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Serialize)]
+struct Wanted<'a> {
+    order_id: &'a OrderId,
+    lines: &'a [Item],
+}
+
+#[derive(Deserialize)]
+struct Kept {}
+
+#[tracing::instrument(name = "order.reserve", skip_all)]
+async fn reserve(orders: &Orders, id: &OrderId, items: &[Item]) -> Result<(), UpstreamError> {
+    let wanted = Wanted { order_id: id, lines: items };
+    let Kept {} = orders.inventory.call(Method::POST, "/inventory/reserve", Some(&wanted)).await?;
+    Ok(())
+}
+
+/// Whether stock may be kept although the call failed.
+fn may_have_reserved(error: &UpstreamError) -> bool {
+    !matches!(error.kind(), UpstreamErrorKind::Refused(status, _) if status.is_client_error())
+}
+
+/// What the inventory service refuses, the customer is told; its troubles are not.
+fn refused(error: UpstreamError) -> Failure {
+    let UpstreamErrorKind::Refused(
+        status @ (StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY),
+        problem,
+    ) = error.kind()
+    else {
+        return error.into();
+    };
+    let detail = problem.get("detail").and_then(|detail| detail.as_str()).unwrap_or("out of stock");
+    let mut failure = Failure::status(*status, detail);
+    for member in ["product_id", "available"] {
+        if let Some(value) = problem.get(member) {
+            failure = failure.with(member, value.clone());
+        }
+    }
+    failure
+}
+
+/// Undoes the claim, then the reservation. What fails here is done when the reservation expires.
+#[tracing::instrument(name = "order.give_up", skip_all)]
+pub(crate) async fn give_up(orders: &Orders, id: &OrderId, reserved: bool) {
+    match orders.store.abandon(id).await {
+        Ok(true) if reserved => {
+            if let Err(error) = release(orders, id).await {
+                tracing::warn!(order_id = %id, %error, "stock is kept until it expires");
+            }
+        }
+        // Accepted by now, or nothing to give back.
+        Ok(_) => {}
+        Err(error) => tracing::error!(order_id = %id, %error, "order is not given up"),
+    }
+}
+
+#[derive(Serialize)]
+struct Release<'a> {
+    order_id: &'a OrderId,
+}
+
+#[derive(Deserialize)]
+struct Released {}
+
+pub(crate) async fn release(orders: &Orders, id: &OrderId) -> Result<(), UpstreamError> {
+    let release = Release { order_id: id };
+    let path = "/inventory/release";
+    let Released {} = orders.inventory.call(Method::POST, path, Some(&release)).await?;
+    Ok(())
+}
+
+#[tracing::instrument(name = "order.clear_cart", skip_all)]
+async fn clear_cart(orders: &Orders, user: &UserId) {
+    let request = http::Request::delete(format!("/v1/cart/{user}")).body(Default::default());
+    let cleared = match request {
+        Ok(request) => orders.cart.send(request).await.map(|response| response.status()),
+        Err(_) => return,
+    };
+    // The order stands; a cart that is still full is a nuisance.
+    match cleared {
+        Ok(status) if status.is_success() => {}
+        Ok(status) => tracing::warn!(status = status.as_u16(), "cart is not cleared"),
+        Err(error) => tracing::warn!(%error, "cart is not cleared"),
+    }
+}

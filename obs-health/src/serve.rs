@@ -1,0 +1,48 @@
+//! `axum::serve` with an orderly end.
+
+use std::future::{Future, IntoFuture};
+use std::io;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::drain::Drain;
+use crate::registry::HealthRegistry;
+
+/// Serves `app` until `stop`, then drains as `drain` says: readiness fails, the wait passes, the
+/// listener closes, requests in flight end or are cut off at their limit.
+///
+/// `stop` is any future, such as one that waits for SIGTERM. Returns whether every request in
+/// flight ended in time.
+///
+/// # Errors
+/// Those of accepting connections.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    health: &HealthRegistry,
+    drain: Drain,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<bool> {
+    let (closing, closed) = oneshot::channel();
+    let health = health.clone();
+    let wind_down = async move {
+        stop.await;
+        health.begin_drain();
+        tokio::time::sleep(drain.wait_time()).await;
+        // Nobody listens any more only when serving has ended already.
+        let _ = closing.send(());
+    };
+    let serving = axum::serve(listener, app).with_graceful_shutdown(wind_down).into_future();
+    let cut_off = async move {
+        if closed.await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(drain.in_flight_limit()).await;
+    };
+    tokio::select! {
+        result = serving => result.map(|()| true),
+        () = cut_off => Ok(false),
+    }
+}

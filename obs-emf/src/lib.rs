@@ -1,1 +1,12 @@
 //! CloudWatch Embedded Metric Format that is never invalid and never silently lost.
+
+pub mod declare;
+pub mod encode;
+pub mod ledger;
+pub mod limits;
+pub mod request;
+
+pub use declare::{Metric, Resolution, Shape, ShapeBuilder};
+pub use encode::{ABSENT, Extra, Tail};
+pub use ledger::{DropReason, Ledger, Repair, SharedLedger};
+pub use limits::Transport;

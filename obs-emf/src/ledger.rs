@@ -1,0 +1,225 @@
+//! What became of every data point.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a data point did not get out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The value was NaN or infinite, which neither JSON nor CloudWatch knows.
+    NotFinite,
+    /// The magnitude was above 2^360.
+    OutOfRange,
+    /// The name of a metric given at run time breaks the rules for names.
+    InvalidName,
+    /// A metric given at run time has the name of a declared metric, a dimension or a line field.
+    NameClash,
+    /// Even alone the data point would make a line that its transport cuts.
+    TooLarge,
+    /// The queue towards the destination was full.
+    QueueFull,
+    /// The destination refused it.
+    Refused,
+    /// It came after the shutdown.
+    Closed,
+}
+
+impl DropReason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::NotFinite,
+        Self::OutOfRange,
+        Self::InvalidName,
+        Self::NameClash,
+        Self::TooLarge,
+        Self::QueueFull,
+        Self::Refused,
+        Self::Closed,
+    ];
+
+    /// The name used in documents and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFinite => "not_finite",
+            Self::OutOfRange => "out_of_range",
+            Self::InvalidName => "invalid_name",
+            Self::NameClash => "name_clash",
+            Self::TooLarge => "too_large",
+            Self::QueueFull => "queue_full",
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What was changed so that a record could go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Repair {
+    /// A dimension without a value, or with a blank one, got `__empty__`: CloudWatch would publish
+    /// the metric without any dimension.
+    EmptyDimension,
+    /// Characters of a dimension's value that are not printable ASCII became `?`.
+    DimensionCharacters,
+    /// A dimension's value was cut to 1024 characters.
+    DimensionLength,
+    /// A value above the series budget became `__other__`, or its dimension was left out.
+    SeriesBudget,
+    /// A magnitude below 2^-360 became 0.
+    Underflow,
+    /// A property with a reserved name got the prefix `field_`.
+    PropertyRenamed,
+    /// A property was left out: its name came twice, or the line had no room for it.
+    PropertyDropped,
+    /// A time outside CloudWatch's window became the present time.
+    Timestamp,
+    /// The record was split; counted once for each line after the first.
+    Split,
+}
+
+impl Repair {
+    /// Every repair.
+    pub const ALL: [Self; 9] = [
+        Self::EmptyDimension,
+        Self::DimensionCharacters,
+        Self::DimensionLength,
+        Self::SeriesBudget,
+        Self::Underflow,
+        Self::PropertyRenamed,
+        Self::PropertyDropped,
+        Self::Timestamp,
+        Self::Split,
+    ];
+
+    /// The name used in documents and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmptyDimension => "empty_dimension",
+            Self::DimensionCharacters => "dimension_characters",
+            Self::DimensionLength => "dimension_length",
+            Self::SeriesBudget => "series_budget",
+            Self::Underflow => "underflow",
+            Self::PropertyRenamed => "property_renamed",
+            Self::PropertyDropped => "property_dropped",
+            Self::Timestamp => "timestamp",
+            Self::Split => "split",
+        }
+    }
+}
+
+const REASONS: usize = DropReason::ALL.len();
+const REPAIRS: usize = Repair::ALL.len();
+
+/// Counts of data points by their fate.
+///
+/// A data point is one observation: a number counts once, a distribution as often as it has
+/// values. At any time `appended = emitted + pending + dropped()`; after a shutdown `pending`
+/// is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ledger {
+    /// Data points handed in.
+    pub appended: u64,
+    /// Data points handed over to the destination, in a valid record.
+    pub emitted: u64,
+    /// Data points that wait in an aggregate or a queue.
+    pub pending: u64,
+    dropped: [u64; REASONS],
+    repaired: [u64; REPAIRS],
+}
+
+impl Ledger {
+    /// Data points lost, for whatever reason.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Data points lost for `reason`.
+    #[must_use]
+    pub const fn dropped_for(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// How often `repair` was necessary.
+    #[must_use]
+    pub const fn repaired(&self, repair: Repair) -> u64 {
+        self.repaired[repair as usize]
+    }
+
+    /// Whether every data point is accounted for.
+    #[must_use]
+    pub fn is_conserved(&self) -> bool {
+        self.appended == self.emitted + self.pending + self.dropped()
+    }
+
+    #[inline]
+    pub(crate) const fn append(&mut self, points: u64) {
+        self.appended += points;
+    }
+
+    #[inline]
+    pub(crate) const fn emit(&mut self, points: u64) {
+        self.emitted += points;
+    }
+
+    #[inline]
+    pub(crate) const fn drop_points(&mut self, reason: DropReason, points: u64) {
+        self.dropped[reason as usize] += points;
+    }
+
+    #[inline]
+    pub(crate) const fn repair(&mut self, repair: Repair) {
+        self.repaired[repair as usize] += 1;
+    }
+}
+
+/// A ledger that many threads write to; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SharedLedger(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    appended: AtomicU64,
+    emitted: AtomicU64,
+    dropped: [AtomicU64; REASONS],
+    repaired: [AtomicU64; REPAIRS],
+}
+
+impl SharedLedger {
+    /// Adds what one record came to.
+    ///
+    #[inline]
+    pub(crate) fn add(&self, ledger: &Ledger) {
+        let counts = &*self.0;
+        counts.appended.fetch_add(ledger.appended, Ordering::Relaxed);
+        // Release, so that a reader who sees the fate of a data point also sees it appended.
+        counts.emitted.fetch_add(ledger.emitted, Ordering::Release);
+        let dropped = counts.dropped.iter().zip(&ledger.dropped);
+        let repaired = counts.repaired.iter().zip(&ledger.repaired);
+        for (count, &by) in dropped.chain(repaired) {
+            if by > 0 {
+                count.fetch_add(by, Ordering::Release);
+            }
+        }
+    }
+
+    /// The counts now.
+    #[must_use]
+    pub fn read(&self) -> Ledger {
+        let counts = &*self.0;
+        // Fates first: what is appended meanwhile shows as pending, never as a negative number.
+        let mut ledger = Ledger {
+            emitted: counts.emitted.load(Ordering::Acquire),
+            dropped: std::array::from_fn(|at| counts.dropped[at].load(Ordering::Acquire)),
+            repaired: std::array::from_fn(|at| counts.repaired[at].load(Ordering::Relaxed)),
+            ..Ledger::default()
+        };
+        ledger.appended = counts.appended.load(Ordering::Relaxed);
+        ledger.pending = ledger.appended.saturating_sub(ledger.emitted + ledger.dropped());
+        ledger
+    }
+}

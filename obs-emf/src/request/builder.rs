@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use obs_core::config::ConfigError;
+use obs_core::environment::Environment;
+
+use super::{ALL, ENVIRONMENT, Inner, METHOD, ROUTE, RequestMetrics, SERVICE};
+use crate::declare::Shape;
+use crate::ledger::SharedLedger;
+
+/// Describes [`RequestMetrics`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RequestMetricsBuilder {
+    service: String,
+    environment: String,
+    namespace: Option<String>,
+}
+
+impl RequestMetricsBuilder {
+    pub(super) const fn new(service: String, environment: String) -> Self {
+        Self { service, environment, namespace: None }
+    }
+
+    /// Sets the namespace. Default: `AWS_EMF_NAMESPACE` where the environment is read, else the
+    /// name of the service.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Reads `AWS_EMF_NAMESPACE`; a namespace set in code stays.
+    pub fn from_environment(mut self, environment: &Environment) -> Self {
+        let found = || environment.get("AWS_EMF_NAMESPACE").map(str::to_owned);
+        self.namespace = self.namespace.or_else(found);
+        self
+    }
+
+    /// Checks the settings and compiles the envelope.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field and the rule, such as a namespace that CloudWatch refuses.
+    pub fn build(self) -> Result<RequestMetrics, ConfigError> {
+        let namespace = self.namespace.unwrap_or_else(|| self.service.clone());
+        let mut shape = Shape::builder(namespace)
+            .dimension_set([SERVICE, ENVIRONMENT])
+            .dimension_set([SERVICE, ENVIRONMENT, METHOD, ROUTE])
+            .constant(SERVICE, self.service)
+            .constant(ENVIRONMENT, self.environment);
+        for metric in &ALL {
+            shape = shape.metric(metric);
+        }
+        let shape = shape.build()?;
+        Ok(RequestMetrics(Arc::new(Inner { shape, ledger: SharedLedger::default() })))
+    }
+}

@@ -1,0 +1,231 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::machine::Machine;
+use super::sync::Ordering;
+use super::transition::Listener;
+use super::{
+    CallError, CircuitBreakerBuilder, CircuitBreakerConfig, NotPermitted, Permit, State, Totals,
+    Transition,
+};
+use crate::clock::{Clock, Instant};
+use crate::config::ConfigError;
+use crate::deadline::Deadline;
+use crate::outcome::Outcome;
+
+/// A handle to a circuit breaker; clones are the same breaker.
+#[derive(Clone, Debug)]
+pub struct CircuitBreaker(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    machine: Machine,
+    clock: Clock,
+}
+
+/// What happened since the breaker was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Failed calls.
+    pub failed: u64,
+    /// Slow calls, failed or not.
+    pub slow: u64,
+    /// Calls that said nothing about the other side, cancelled ones among them.
+    pub ignored: u64,
+    /// Calls refused, or that would have been in shadow mode.
+    pub not_permitted: u64,
+    /// Calls that ended in another state than they were admitted in.
+    pub outdated: u64,
+}
+
+impl CircuitBreaker {
+    pub(super) fn new(machine: Machine, clock: Clock) -> Self {
+        Self(Arc::new(Shared { machine, clock }))
+    }
+
+    /// Builds a breaker; `name` is what operators, lines and metrics call it.
+    pub fn builder(name: impl Into<Arc<str>>) -> CircuitBreakerBuilder {
+        CircuitBreakerBuilder::new(name.into())
+    }
+
+    pub(super) fn machine(&self) -> &Machine {
+        &self.0.machine
+    }
+
+
+    /// Handles to this breaker that exist, permits included.
+    pub(super) fn handles(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.machine.name
+    }
+
+    /// The clock it was built with.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The present state. An open breaker whose wait is over stays open until the next call.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.0.machine.state()
+    }
+
+    /// Asks to make a call now, under the [current deadline](Deadline::current) if there is one.
+    ///
+    /// # Errors
+    /// [`NotPermitted`] when it is open, forced open, or half-open with all probes under way.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit, NotPermitted> {
+        self.try_acquire_at(self.0.clock.coarse(), Deadline::current())
+    }
+
+    /// Asks to make a call at a time already read from the breaker's clock.
+    ///
+    /// # Errors
+    /// As [`CircuitBreaker::try_acquire`].
+    #[inline]
+    pub fn try_acquire_at(
+        &self,
+        now: Instant,
+        deadline: Option<Deadline>,
+    ) -> Result<Permit, NotPermitted> {
+        match self.0.machine.admit(now, &self.0.clock) {
+            Ok(ticket) => Ok(Permit::new(self.clone(), ticket, deadline)),
+            Err(refused) => Err(NotPermitted {
+                name: Arc::clone(self.name()),
+                state: refused.state,
+                retry_after: refused.retry_after,
+            }),
+        }
+    }
+
+    /// Makes a call through the breaker: an `Ok` is a success, an `Err` a failure.
+    ///
+    /// Dropping the returned future is a cancelled call; see [`Permit`].
+    ///
+    /// # Errors
+    /// [`CallError::NotPermitted`] without polling `call`, or [`CallError::Inner`].
+    pub async fn call<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CallError<E>> {
+        let outcome = |result: &Result<T, E>| match result {
+            Ok(_) => Outcome::Success,
+            Err(_) => Outcome::ServiceError,
+        };
+        self.call_judged_by(outcome, call).await
+    }
+
+    /// Makes a call through the breaker; `outcome` says how its result is to be read.
+    ///
+    /// ```
+    /// # use obs_core::{circuit::{CallError, CircuitBreaker}, outcome::Outcome};
+    /// # async fn example(breaker: CircuitBreaker) -> Result<(), CallError<std::io::Error>> {
+    /// // A missing row says that the database works.
+    /// let judge = |result: &Result<u32, std::io::Error>| match result {
+    ///     Ok(_) => Outcome::Success,
+    ///     Err(error) if error.kind() == std::io::ErrorKind::NotFound => Outcome::ClientError,
+    ///     Err(_) => Outcome::ServiceError,
+    /// };
+    /// let stock = breaker.call_judged_by(judge, async { Ok(7) }).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`CircuitBreaker::call`].
+    pub async fn call_judged_by<T, E>(
+        &self,
+        outcome: impl FnOnce(&Result<T, E>) -> Outcome,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, CallError<E>> {
+        let permit = self.try_acquire().map_err(CallError::NotPermitted)?;
+        let result = call.await;
+        permit.settle(outcome(&result));
+        result.map_err(CallError::Inner)
+    }
+
+    /// Closes it, whatever its state, with an empty window.
+    pub fn close(&self) {
+        self.enter(State::Closed, None, None);
+    }
+
+    /// Refuses all calls, for `ttl` or until another order.
+    pub fn force_open(&self, ttl: Option<Duration>) {
+        self.enter(State::ForcedOpen, ttl, None);
+    }
+
+    /// Lets all calls pass uncounted, for `ttl` or until another order.
+    pub fn disable(&self, ttl: Option<Duration>) {
+        self.enter(State::Disabled, ttl, None);
+    }
+
+    /// Lets all calls pass and counts them, for `ttl` or until another order.
+    pub fn metrics_only(&self, ttl: Option<Duration>) {
+        self.enter(State::MetricsOnly, ttl, None);
+    }
+
+    pub(super) fn enter(&self, state: State, ttl: Option<Duration>, note: Option<Arc<str>>) {
+        self.0.machine.force(state, ttl, note, self.0.clock.now(), &self.0.clock);
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> CircuitBreakerConfig {
+        self.0.machine.config()
+    }
+
+    /// Changes the configuration from the next call on; calls under way go on.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a value breaks a rule, when the window or the verdict would change, or
+    /// when the slow threshold would more than double what it was built with or turn on; nothing
+    /// has changed then.
+    pub fn reconfigure(&self, config: CircuitBreakerConfig) -> Result<(), ConfigError> {
+        self.0.machine.set_config(config)
+    }
+
+    /// Calls `listener` after each further transition, as
+    /// [`CircuitBreakerBuilder::on_transition`] does.
+    pub fn on_transition(&self, listener: impl Fn(&Transition) + Send + Sync + 'static) {
+        self.0.machine.add_listener(Listener(Arc::new(listener)));
+    }
+
+    /// The last 16 transitions, oldest first.
+    #[must_use]
+    pub fn transitions(&self) -> Vec<Transition> {
+        self.0.machine.history()
+    }
+
+    /// What the window holds now.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.0.machine.totals(self.0.clock.now())
+    }
+
+    /// What happened since the breaker was built.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let counts = &self.0.machine.counts;
+        Counters {
+            failed: counts.failed.load(Ordering::Relaxed),
+            slow: counts.slow.load(Ordering::Relaxed),
+            ignored: counts.ignored.load(Ordering::Relaxed),
+            not_permitted: counts.not_permitted.load(Ordering::Relaxed),
+            outdated: counts.outdated.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The rest of the open wait, or of an operator's override; `None` without one.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.machine.remaining(self.0.clock.now())
+    }
+}

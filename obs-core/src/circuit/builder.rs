@@ -1,0 +1,127 @@
+use std::sync::Arc;
+
+use super::machine::{Machine, Series};
+use super::transition::Listener;
+use super::{CircuitBreaker, CircuitBreakerConfig, State, Transition};
+use crate::clock::Clock;
+use crate::config::ConfigError;
+use crate::control::Registry;
+use crate::metric::{Descriptor, Recorder, Unit};
+use crate::random::Random;
+
+static CALLS: Descriptor =
+    Descriptor::new("CircuitBreakerCalls", Unit::Count, "Calls by what the circuit breaker saw");
+static STATE: Descriptor =
+    Descriptor::new("CircuitBreakerState", Unit::None, "1 for the state the breaker is in");
+
+/// Builds a [`CircuitBreaker`].
+#[derive(Debug)]
+#[must_use]
+pub struct CircuitBreakerBuilder {
+    name: Arc<str>,
+    config: CircuitBreakerConfig,
+    clock: Clock,
+    seed: Option<u64>,
+    listeners: Vec<Listener>,
+    series: Series,
+    controls: Option<Registry>,
+}
+
+impl CircuitBreakerBuilder {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            config: CircuitBreakerConfig::default(),
+            clock: Clock::system(),
+            seed: None,
+            listeners: Vec::new(),
+            series: Series::default(),
+            controls: None,
+        }
+    }
+
+    /// When it opens and how it recovers.
+    pub fn config(mut self, config: CircuitBreakerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The clock. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes the jitter of the open wait repeatable. Default: at random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Calls `listener` after each transition: once, in order, and outside any lock, on the thread
+    /// whose call led to it. It may call back into the breaker; it must not block.
+    pub fn on_transition(
+        mut self,
+        listener: impl Fn(&Transition) + Send + Sync + 'static,
+    ) -> Self {
+        self.listeners.push(Listener(Arc::new(listener)));
+        self
+    }
+
+    /// Records `CircuitBreakerCalls` by `CircuitBreaker` and `Result`, and `CircuitBreakerState` by
+    /// `CircuitBreaker` and `State`, of which exactly one is 1.
+    pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
+        let name = Arc::clone(&self.name);
+        let calls = |result| {
+            recorder.counter(&CALLS, &[("CircuitBreaker", &name), ("Result", result)])
+        };
+        self.series = Series {
+            success: calls("success"),
+            failure: calls("failure"),
+            slow: calls("slow"),
+            ignored: calls("ignored"),
+            not_permitted: calls("not_permitted"),
+            states: State::ALL.map(|state| {
+                let labels = [("CircuitBreaker", &*name), ("State", state.as_str())];
+                let gauge = recorder.gauge(&STATE, &labels);
+                gauge.set(0.0);
+                gauge
+            }),
+        };
+        self
+    }
+
+    /// Registers the breaker, so that operators can see and control it.
+    pub fn controls(mut self, registry: &Registry) -> Self {
+        self.controls = Some(registry.clone());
+        self
+    }
+
+    /// Builds it, closed.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the name is empty, longer than 128 characters or has others than
+    /// `[A-Za-z0-9._:/@-]`, or when the configuration [breaks a rule](CircuitBreakerConfig::validate).
+    pub fn build(self) -> Result<CircuitBreaker, ConfigError> {
+        check_name(&self.name)?;
+        self.config.validate()?;
+        let random = self.seed.map_or_else(Random::system, Random::seeded);
+        let machine = Machine::new(self.name, self.config, self.listeners, self.series, random);
+        let breaker = CircuitBreaker::new(machine, self.clock);
+        if let Some(registry) = self.controls {
+            registry.register(Arc::new(breaker.clone()));
+        }
+        Ok(breaker)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), ConfigError> {
+    if (1..=128).contains(&name.len()) && name.bytes().all(is_name_byte) {
+        return Ok(());
+    }
+    Err(ConfigError::new("name", name, "must be 1 to 128 characters of [A-Za-z0-9._:/@-]"))
+}
+
+pub(super) const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'/' | b'@' | b'-')
+}

@@ -1,0 +1,68 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::State;
+
+/// A breaker refused a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotPermitted {
+    pub(super) name: Arc<str>,
+    pub(super) state: State,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl NotPermitted {
+    /// The breaker.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its state: open, forced open, or half-open with all probes under way.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// The rest of the open wait; `None` when nobody knows how long it lasts.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Display for NotPermitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "circuit breaker {} is {}", self.name, self.state.as_str())
+    }
+}
+
+impl std::error::Error for NotPermitted {}
+
+/// A call through [`CircuitBreaker::call`](super::CircuitBreaker::call) that brought no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallError<E> {
+    /// The breaker refused it.
+    NotPermitted(NotPermitted),
+    /// It was made and failed.
+    Inner(E),
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotPermitted(refusal) => refusal.fmt(f),
+            Self::Inner(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NotPermitted(_) => None,
+            Self::Inner(error) => error.source(),
+        }
+    }
+}

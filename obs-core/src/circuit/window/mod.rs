@@ -1,0 +1,82 @@
+//! The sliding windows: what the last calls, or the last seconds, looked like.
+
+mod count;
+mod time;
+
+use std::time::Duration;
+
+use self::count::CountWindow;
+use self::time::TimeWindow;
+use crate::clock::Instant;
+
+/// Which calls a breaker judges by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlidingWindow {
+    /// The newest `n` calls, 1 to 1,048,575.
+    Count(u32),
+    /// The calls that ended within the duration, 10 ms to 24 h.
+    ///
+    /// It slides in steps of at most a sixteenth of its length: what is older than the window never
+    /// counts, what is younger than seven eighths of it always does.
+    Time(Duration),
+}
+
+/// What a window holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls, without the ignored ones.
+    pub calls: u32,
+    /// Failed calls, slow or not.
+    pub failures: u32,
+    /// Slow calls, failed or not.
+    pub slow: u32,
+}
+
+/// One recorded call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) failed: bool,
+    pub(super) slow: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Window {
+    Count(CountWindow),
+    Time(TimeWindow),
+}
+
+impl Window {
+    pub(super) fn new(kind: SlidingWindow) -> Self {
+        match kind {
+            SlidingWindow::Count(size) => Self::Count(CountWindow::new(size)),
+            SlidingWindow::Time(length) => Self::Time(TimeWindow::new(length)),
+        }
+    }
+
+    /// Records a call that ended at `now` and returns what the window holds then.
+    #[inline]
+    pub(super) fn record(&self, now: Instant, sample: Sample) -> Totals {
+        match self {
+            Self::Count(window) => window.record(sample),
+            Self::Time(window) => window.record(now, sample),
+        }
+    }
+
+    pub(super) fn totals(&self, now: Instant) -> Totals {
+        match self {
+            Self::Count(window) => window.totals(),
+            Self::Time(window) => window.totals(now),
+        }
+    }
+
+    /// Empties it. Only for a window that no admission uses at the moment.
+    pub(super) fn clear(&self) {
+        match self {
+            Self::Count(window) => window.clear(),
+            Self::Time(window) => window.clear(),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

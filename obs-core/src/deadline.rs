@@ -1,5 +1,7 @@
 //! The time by which an answer is worth nothing any more.
 
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::clock::Instant;
@@ -48,5 +50,78 @@ impl Deadline {
     #[must_use]
     pub fn has_passed(self, now: Instant) -> bool {
         now >= self.0
+    }
+
+    /// The deadline that the code now running on this thread works under.
+    ///
+    /// Layers that set a time limit enter it around each poll of what they wrap, so it needs no
+    /// place in the request and reaches code that never sees one. It does not cross a spawn.
+    #[inline]
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        let nanos = CURRENT.get();
+        (nanos != NONE).then(|| Self(Instant::from_nanos(nanos)))
+    }
+
+    /// Makes this, or the present deadline if that is earlier, the current one until the scope is
+    /// dropped. In async code a scope may not live across an `.await`; enter around each poll.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use obs_core::clock::Instant;
+    /// use obs_core::deadline::Deadline;
+    ///
+    /// let outer = Deadline::at(Instant::from_nanos(5));
+    /// let _outer = outer.enter();
+    /// {
+    ///     let _inner = Deadline::at(Instant::from_nanos(9)).enter();
+    ///     assert_eq!(Deadline::current(), Some(outer), "a limit inside cannot extend one outside");
+    /// }
+    /// ```
+    #[inline]
+    pub fn enter(self) -> DeadlineScope {
+        let previous = CURRENT.get();
+        CURRENT.set(previous.min(self.0.as_nanos()));
+        DeadlineScope { previous, not_send: PhantomData }
+    }
+}
+
+/// No deadline; also the end of time, which nobody reaches.
+const NONE: u64 = u64::MAX;
+
+thread_local!(static CURRENT: Cell<u64> = const { Cell::new(NONE) });
+
+/// While it lives, [`Deadline::current`] is the deadline it was made from. Scopes end in the
+/// reverse order of their beginning.
+#[derive(Debug)]
+#[must_use = "the deadline is current only until the scope is dropped"]
+pub struct DeadlineScope {
+    previous: u64,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for DeadlineScope {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.previous);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_that_ends_brings_back_the_deadline_before_it() {
+        assert_eq!(Deadline::current(), None);
+        let (soon, later) =
+            (Deadline::at(Instant::from_nanos(1)), Deadline::at(Instant::from_nanos(2)));
+        let outer = later.enter();
+        let inner = soon.enter();
+        assert_eq!(Deadline::current(), Some(soon));
+        drop(inner);
+        assert_eq!(Deadline::current(), Some(later));
+        drop(outer);
+        assert_eq!(Deadline::current(), None);
     }
 }

@@ -2,6 +2,7 @@
 //! traits through which the other crates meet.
 
 pub mod admit;
+pub mod circuit;
 pub mod clock;
 pub mod config;
 pub mod context;
@@ -15,6 +16,7 @@ pub mod outcome;
 pub mod output;
 pub mod problem;
 pub mod propagate;
+pub mod random;
 pub mod resource;
 pub mod span;
 pub mod subscriber;

@@ -54,7 +54,6 @@ impl CircuitBreaker {
         &self.0.machine
     }
 
-
     /// Handles to this breaker that exist, permits included.
     pub(super) fn handles(&self) -> usize {
         Arc::strong_count(&self.0)
@@ -185,8 +184,8 @@ impl CircuitBreaker {
     /// Changes the configuration from the next call on; calls under way go on.
     ///
     /// # Errors
-    /// [`ConfigError`] when a value breaks a rule, when the window or the verdict would change, or
-    /// when the slow threshold would more than double what it was built with or turn on; nothing
+    /// [`ConfigError`] when a value breaks a rule, when the window would change, or when
+    /// the slow threshold would more than double what it was built with or turn on; nothing
     /// has changed then.
     pub fn reconfigure(&self, config: CircuitBreakerConfig) -> Result<(), ConfigError> {
         self.0.machine.set_config(config)

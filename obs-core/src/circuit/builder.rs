@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use super::machine::{Machine, Series};
 use super::transition::Listener;
-use super::{CircuitBreaker, CircuitBreakerConfig, State, Transition};
+use super::{CircuitBreaker, CircuitBreakerConfig, State, Transition, Verdict};
 use crate::clock::Clock;
 use crate::config::ConfigError;
 use crate::control::Registry;
 use crate::metric::{Descriptor, Recorder, Unit};
+use crate::outcome::Outcome;
 use crate::random::Random;
 
 static CALLS: Descriptor =
@@ -21,6 +22,7 @@ pub struct CircuitBreakerBuilder {
     name: Arc<str>,
     config: CircuitBreakerConfig,
     clock: Clock,
+    verdict: fn(Outcome) -> Verdict,
     seed: Option<u64>,
     listeners: Vec<Listener>,
     series: Series,
@@ -33,6 +35,7 @@ impl CircuitBreakerBuilder {
             name,
             config: CircuitBreakerConfig::default(),
             clock: Clock::system(),
+            verdict: Verdict::of,
             seed: None,
             listeners: Vec::new(),
             series: Series::default(),
@@ -52,6 +55,12 @@ impl CircuitBreakerBuilder {
         self
     }
 
+    /// What an outcome means for the breaker. Default [`Verdict::of`].
+    pub fn verdict(mut self, verdict: fn(Outcome) -> Verdict) -> Self {
+        self.verdict = verdict;
+        self
+    }
+
     /// Makes the jitter of the open wait repeatable. Default: at random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -60,10 +69,7 @@ impl CircuitBreakerBuilder {
 
     /// Calls `listener` after each transition: once, in order, and outside any lock, on the thread
     /// whose call led to it. It may call back into the breaker; it must not block.
-    pub fn on_transition(
-        mut self,
-        listener: impl Fn(&Transition) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn on_transition(mut self, listener: impl Fn(&Transition) + Send + Sync + 'static) -> Self {
         self.listeners.push(Listener(Arc::new(listener)));
         self
     }
@@ -72,9 +78,8 @@ impl CircuitBreakerBuilder {
     /// `CircuitBreaker` and `State`, of which exactly one is 1.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         let name = Arc::clone(&self.name);
-        let calls = |result| {
-            recorder.counter(&CALLS, &[("CircuitBreaker", &name), ("Result", result)])
-        };
+        let calls =
+            |result| recorder.counter(&CALLS, &[("CircuitBreaker", &name), ("Result", result)]);
         self.series = Series {
             success: calls("success"),
             failure: calls("failure"),
@@ -106,7 +111,8 @@ impl CircuitBreakerBuilder {
         check_name(&self.name)?;
         self.config.validate()?;
         let random = self.seed.map_or_else(Random::system, Random::seeded);
-        let machine = Machine::new(self.name, self.config, self.listeners, self.series, random);
+        let machine =
+            Machine::new(self.name, self.config, self.verdict, self.listeners, self.series, random);
         let breaker = CircuitBreaker::new(machine, self.clock);
         if let Some(registry) = self.controls {
             registry.register(Arc::new(breaker.clone()));

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use super::{SlidingWindow, Verdict};
+use super::SlidingWindow;
 use crate::config::ConfigError;
-use crate::outcome::Outcome;
 
 /// When a breaker opens, how long it stays open and how it probes.
 ///
@@ -35,7 +34,6 @@ pub struct CircuitBreakerConfig {
     pub(super) permitted_calls_in_half_open: u32,
     pub(super) half_open_rule: HalfOpenRule,
     pub(super) max_wait_in_half_open: Duration,
-    pub(super) verdict: fn(Outcome) -> Verdict,
     pub(super) shadow: bool,
 }
 
@@ -101,7 +99,6 @@ impl Default for CircuitBreakerConfig {
             permitted_calls_in_half_open: 10,
             half_open_rule: HalfOpenRule::Rate,
             max_wait_in_half_open: Duration::from_secs(60),
-            verdict: Verdict::of,
             shadow: false,
         }
     }
@@ -194,12 +191,6 @@ impl CircuitBreakerConfig {
     /// A probe that has not ended after this time has failed. Default 60 s, 1 ms to 24 h.
     pub fn max_wait_in_half_open(mut self, wait: Duration) -> Self {
         self.max_wait_in_half_open = wait;
-        self
-    }
-
-    /// What an outcome means for the breaker. Default [`Verdict::of`].
-    pub fn verdict(mut self, verdict: fn(Outcome) -> Verdict) -> Self {
-        self.verdict = verdict;
         self
     }
 

@@ -6,8 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{CircuitBreaker, CircuitBreakerConfig, OpenWait, State, Transition};
 use crate::control::{Action, ActionError, Control, Health, Kind};
 
-const ACTIONS: &[&str] =
-    &["close", "force_open", "disable", "metrics_only", "reset", "configure"];
+const ACTIONS: &[&str] = &["close", "force_open", "disable", "metrics_only", "reset", "configure"];
 
 impl Control for CircuitBreaker {
     fn name(&self) -> &str {
@@ -120,9 +119,8 @@ fn with_knob(
         let too_large = |_| ActionError::invalid(name, value, "is too large");
         number().and_then(|number| u32::try_from(number).map_err(too_large))
     };
-    let percent = || {
-        value.as_f64().ok_or_else(|| ActionError::invalid(name, value, "must be a number"))
-    };
+    let percent =
+        || value.as_f64().ok_or_else(|| ActionError::invalid(name, value, "must be a number"));
     let duration = || number().map(Duration::from_millis);
     Ok(match name {
         "actor" => config,
@@ -137,9 +135,11 @@ fn with_knob(
         }
         "permitted_calls_in_half_open" => config.permitted_calls_in_half_open(count()?),
         "max_wait_in_half_open_ms" => config.max_wait_in_half_open(duration()?),
-        "shadow" => config.shadow(value.as_bool().ok_or_else(|| {
-            ActionError::invalid(name, value, "must be true or false")
-        })?),
+        "shadow" => config.shadow(
+            value
+                .as_bool()
+                .ok_or_else(|| ActionError::invalid(name, value, "must be true or false"))?,
+        ),
         _ => return Err(ActionError::invalid(name, value, "is no knob of a circuit breaker")),
     })
 }

@@ -45,7 +45,11 @@ impl InFlight {
             ticks: std::array::from_fn(|_| AtomicU64::new(0)),
             outlived: AtomicI64::new(0),
         };
-        Self { shift, longest_threshold: threshold * 2, shards: (0..SHARDS).map(|_| shard()).collect() }
+        Self {
+            shift,
+            longest_threshold: threshold * 2,
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+        }
     }
 
     pub(super) const fn longest_threshold(&self) -> Duration {

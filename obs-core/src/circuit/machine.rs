@@ -134,6 +134,7 @@ impl Machine {
     pub(super) fn new(
         name: Arc<str>,
         config: CircuitBreakerConfig,
+        verdict: fn(Outcome) -> Verdict,
         listeners: Vec<Listener>,
         series: Series,
         random: Random,
@@ -155,7 +156,7 @@ impl Machine {
             },
             windows: [Window::new(config.sliding_window), Window::new(config.sliding_window)],
             in_flight: config.slow_call_duration_threshold.map(InFlight::new),
-            verdict: config.verdict,
+            verdict,
             name,
             counts: Counts {
                 failed: count(),
@@ -269,12 +270,8 @@ impl Machine {
             return Some(self.refuse(word, None, now));
         }
         let issued = word.issue();
-        let exchanged = self.hot.word.compare_exchange(
-            word.0,
-            issued.0,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let exchanged =
+            self.hot.word.compare_exchange(word.0, issued.0, Ordering::AcqRel, Ordering::Relaxed);
         exchanged.is_ok().then(|| Ok(self.ticket(issued, TicketKind::Probe, now)))
     }
 
@@ -333,7 +330,7 @@ impl Machine {
         self.hot.hung.store(hung, Ordering::Relaxed);
         if hung > 0 {
             let totals = self.windows[word.window()].totals(now);
-            self.open_if_due(word, totals, now, clock);
+            self.open_if_due(word, totals, 0, now, clock);
         }
     }
 
@@ -353,7 +350,8 @@ impl Machine {
         if verdict == Verdict::Ignored {
             return self.settle_ignored(ticket);
         }
-        let sample = Sample { failed: verdict == Verdict::Failure, slow: self.is_slow(&ticket, now) };
+        let sample =
+            Sample { failed: verdict == Verdict::Failure, slow: self.is_slow(&ticket, now) };
         self.count(sample);
         let word = self.word();
         if word.epoch() != ticket.epoch {
@@ -410,35 +408,42 @@ impl Machine {
 
     #[inline]
     fn record(&self, word: Word, sample: Sample, now: Instant, clock: &Clock) {
-        let consecutive = &self.hot.consecutive[word.window()];
+        let streak = &self.hot.consecutive[word.window()];
+        let mut consecutive = 0;
         if sample.failed {
-            consecutive.fetch_add(1, Ordering::Relaxed);
-        } else if consecutive.load(Ordering::Relaxed) != 0 {
-            consecutive.store(0, Ordering::Relaxed);
+            consecutive = streak.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        } else if streak.load(Ordering::Relaxed) != 0 {
+            streak.store(0, Ordering::Relaxed);
         }
         let totals = self.windows[word.window()].record(now, sample);
         let healthy = totals.failures == 0 && totals.slow == 0;
         if !(healthy && self.hot.hung.load(Ordering::Relaxed) == 0) {
-            self.open_if_due(word, totals, now, clock);
+            self.open_if_due(word, totals, consecutive, now, clock);
         }
     }
 
     #[cold]
-    fn open_if_due(&self, word: Word, totals: Totals, now: Instant, clock: &Clock) {
+    fn open_if_due(
+        &self,
+        word: Word,
+        totals: Totals,
+        consecutive: u32,
+        now: Instant,
+        clock: &Clock,
+    ) {
         if word.state() != State::Closed {
             return;
         }
-        if let Some(reason) = self.reason_to_open(word, totals) {
+        if let Some(reason) = self.reason_to_open(totals, consecutive) {
             // Closed -> Open
             let open = word.next(State::Open, word.window());
             self.transition(word, open, reason, now, clock);
         }
     }
 
-    fn reason_to_open(&self, word: Word, totals: Totals) -> Option<Reason> {
+    fn reason_to_open(&self, totals: Totals, consecutive: u32) -> Option<Reason> {
         let knobs = &self.hot.knobs;
         let limit = knobs.consecutive_failures.load(Ordering::Relaxed);
-        let consecutive = self.hot.consecutive[word.window()].load(Ordering::Relaxed);
         if limit > 0 && consecutive >= limit {
             return Some(Reason::ConsecutiveFailures);
         }
@@ -632,9 +637,6 @@ impl Machine {
         if config.sliding_window != cold.config.sliding_window {
             let window = format!("{:?}", config.sliding_window);
             return Err(ConfigError::new("sliding_window", window, "is fixed once built"));
-        }
-        if !std::ptr::fn_addr_eq(config.verdict, self.verdict) {
-            return Err(ConfigError::new("verdict", "another function", "is fixed once built"));
         }
         if let Some(slow) = config.slow_call_duration_threshold
             && self.in_flight.as_ref().is_none_or(|in_flight| slow > in_flight.longest_threshold())

@@ -19,7 +19,7 @@ mod manual;
 mod timestamp;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub use instant::Instant;
 pub use manual::ManualClock;
@@ -69,6 +69,20 @@ impl Clock {
         }
     }
 
+    /// Reads the monotonic time as the kernel's timer last left it: at most about 10 ms late, never
+    /// early, at about a fifth of the cost of [`Clock::now`]. Both share one origin.
+    ///
+    /// On systems without such a clock, and on clocks other than the system's, it is
+    /// [`Clock::now`].
+    #[inline]
+    #[must_use]
+    pub fn coarse(&self) -> Instant {
+        match &self.0 {
+            Source::System => system_coarse(),
+            Source::Custom(source) => source.monotonic(),
+        }
+    }
+
     /// Reads the wall clock.
     ///
     /// It may go back when the machine's clock is set; measure durations with [`Clock::now`].
@@ -82,9 +96,42 @@ impl Clock {
     }
 }
 
+#[cfg(target_os = "linux")]
+use linux::{system_coarse, system_monotonic};
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use rustix::time::{ClockId, clock_gettime};
+
+    use super::Instant;
+
+    #[inline]
+    pub(super) fn system_monotonic() -> Instant {
+        read(ClockId::Monotonic)
+    }
+
+    #[inline]
+    pub(super) fn system_coarse() -> Instant {
+        read(ClockId::MonotonicCoarse)
+    }
+
+    #[inline]
+    #[allow(clippy::cast_sign_loss, reason = "neither field is negative on the monotonic clocks")]
+    fn read(clock: ClockId) -> Instant {
+        let time = clock_gettime(clock);
+        Instant::from_nanos(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_coarse() -> Instant {
+    system_monotonic()
+}
+
+#[cfg(not(target_os = "linux"))]
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clocks")]
 fn system_monotonic() -> Instant {
-    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     let now = std::time::Instant::now();
     let origin = *ORIGIN.get_or_init(|| now);
     // One second ahead, so that subtracting small durations from early readings stays exact.
@@ -116,6 +163,17 @@ mod tests {
             let now = clock.now();
             assert!(now >= last);
             last = now;
+        }
+    }
+
+    #[test]
+    fn the_coarse_clock_is_never_ahead_and_never_goes_back() {
+        let clock = Clock::system();
+        let mut last = clock.coarse();
+        for _ in 0..1_000 {
+            let coarse = clock.coarse();
+            assert!(last <= coarse && coarse <= clock.now());
+            last = coarse;
         }
     }
 

@@ -44,7 +44,8 @@ impl CountWindow {
 
     #[inline]
     pub(super) fn record(&self, sample: Sample) -> Totals {
-        let slot = CALL | if sample.failed { FAILED } else { 0 } | if sample.slow { SLOW } else { 0 };
+        let slot =
+            CALL | if sample.failed { FAILED } else { 0 } | if sample.slow { SLOW } else { 0 };
         // Relaxed throughout: no other memory is published through these counters.
         let turn = self.cursor.fetch_add(1, Ordering::Relaxed);
         let index = (turn % self.slots.len() as u64) as usize;

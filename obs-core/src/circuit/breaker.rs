@@ -176,7 +176,6 @@ impl CircuitBreaker {
     }
 
     /// The configuration in force.
-    #[must_use]
     pub fn config(&self) -> CircuitBreakerConfig {
         self.0.machine.config()
     }

@@ -150,7 +150,8 @@ fn next_shard() -> usize {
     NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests {
     use proptest::prelude::*;
 

@@ -1,0 +1,108 @@
+//! The deciding part of a policy: one implementation per place where the count is kept.
+
+mod keyed;
+
+use std::fmt;
+
+use obs_core::config::ConfigError;
+
+pub(crate) use keyed::{Timer, keyed};
+
+use crate::local::{Charged, Place, Standing, Wait};
+use crate::overrides::Limit;
+use crate::quota::Quota;
+
+/// Decides about keys.
+pub(crate) trait Engine: Send + Sync + fmt::Debug {
+    /// Charges a key, or says why not. `report` asks for the standing after it.
+    fn spend(&self, subject: Subject, cost: u64, report: bool) -> Spent;
+
+    /// Whether a charge would pass; changes nothing.
+    fn probe(&self, subject: Subject, cost: u64) -> Result<(), Refused>;
+
+    /// Charges without asking.
+    fn debit(&self, subject: Subject, cost: u64);
+
+    /// Takes a charge back.
+    fn refund(&self, subject: Subject, receipt: Receipt);
+
+    /// What the key could use now.
+    fn report(&self, subject: Subject) -> Report;
+
+    /// Makes a key as if it had never been seen.
+    fn forget(&self, subject: Subject);
+
+    /// Gives a key back what it used, up to `tokens`.
+    fn grant(&self, subject: Subject, tokens: u64);
+
+    /// Puts other quotas in place.
+    fn replace(&self, default: Quota, overrides: Vec<(u64, Limit)>) -> Result<(), ConfigError>;
+
+    /// Counters for the control's snapshot.
+    fn figures(&self) -> Figures;
+}
+
+/// A key as an engine knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subject {
+    /// The keyed fingerprint that names the bucket.
+    pub(crate) fingerprint: u64,
+    /// The fingerprint under which an override is looked up.
+    pub(crate) override_of: u64,
+}
+
+/// What an engine answers to a charge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spent {
+    /// The charge is made.
+    Admitted { receipt: Receipt, report: Option<Report> },
+    /// Nothing is counted for this key.
+    Unlimited,
+    /// The charge is not made.
+    Refused(Refused),
+}
+
+/// A charge as it must be known to be taken back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) charged: Charged,
+    pub(crate) place: Place,
+}
+
+/// Why a charge is not made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    pub(crate) wait: Wait,
+    pub(crate) reason: Reason,
+    pub(crate) report: Report,
+}
+
+/// Why a request is refused; the label of the metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The key used its quota.
+    Limit,
+    /// The key is blocked.
+    Blocked,
+    /// The request costs more than the quota can ever give.
+    Cost,
+    /// The request has no key.
+    MissingKey,
+}
+
+/// The standing of a key under its own quota.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) capacity: u64,
+    /// Whole seconds in which `capacity` can be used once; 0 where there are none.
+    pub(crate) window: u64,
+    pub(crate) standing: Standing,
+}
+
+/// Counters of an engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) limited_keys: usize,
+    pub(crate) overflowed: u64,
+    pub(crate) memory: usize,
+}

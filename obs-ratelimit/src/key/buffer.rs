@@ -1,0 +1,119 @@
+use super::siphash::siphash128;
+
+/// The parts of one key, encoded so that different parts never give the same bytes.
+///
+/// Each part is a tag, a length and its bytes. A part longer than [`INLINE`] bytes is replaced by
+/// its 128-bit digest under a tag of its own, so a key has a fixed largest size and building it
+/// never allocates.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyBuffer {
+    bytes: [u8; CAPACITY],
+    length: usize,
+    missing: bool,
+}
+
+/// The longest part that stands in the key as it is.
+const INLINE: usize = 64;
+/// The longest part whose own digest is taken; all longer ones share one.
+const LONGEST: usize = 8_192;
+/// The most parts of a key.
+pub(crate) const MAX_PARTS: usize = 6;
+const CAPACITY: usize = MAX_PARTS * (2 + INLINE);
+
+const DIGEST: u8 = 0x80;
+const ABSENT: u8 = 0xff;
+
+impl KeyBuffer {
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; CAPACITY], length: 0, missing: false }
+    }
+
+    /// Appends a part. `secret` keys the digest of a long one.
+    #[inline]
+    pub(crate) fn push(&mut self, tag: u8, part: &[u8], secret: [u64; 2]) {
+        if part.len() <= INLINE {
+            self.append(tag, part.len() as u8, part);
+        } else {
+            let part = if part.len() > LONGEST { &[] } else { part };
+            self.append(tag | DIGEST, 16, &siphash128(secret, part).to_le_bytes());
+        }
+    }
+
+    /// Appends a part that the request does not have.
+    pub(crate) fn push_absent(&mut self, tag: u8) {
+        self.missing = true;
+        self.append(tag, ABSENT, &[]);
+    }
+
+    fn append(&mut self, tag: u8, length: u8, part: &[u8]) {
+        let end = self.length + 2 + part.len();
+        // A policy with more parts than fit is refused when it is built.
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room[0] = tag;
+            room[1] = length;
+            room[2..].copy_from_slice(part);
+            self.length = end;
+        }
+    }
+
+    /// Whether a part was absent.
+    pub(crate) const fn is_missing_a_part(&self) -> bool {
+        self.missing
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encode(parts: &[Vec<u8>]) -> Vec<u8> {
+        let mut buffer = KeyBuffer::new();
+        for part in parts {
+            buffer.push(1, part, [1, 2]);
+        }
+        buffer.as_bytes().to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn rl_5_41_different_parts_never_give_the_same_key(
+            a in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..=MAX_PARTS),
+            b in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..=MAX_PARTS),
+        ) {
+            prop_assert_eq!(encode(&a) == encode(&b), a == b);
+        }
+    }
+
+    #[test]
+    fn rl_5_41_a_separator_inside_a_part_separates_nothing() {
+        let split = encode(&[b"x".to_vec(), b"user:y".to_vec()]);
+        assert_ne!(split, encode(&[b"x:user".to_vec(), b"y".to_vec()]));
+        assert_ne!(split, encode(&[b"x:user:y".to_vec()]));
+    }
+
+    #[test]
+    fn rl_5_42_a_part_of_any_length_gives_a_key_of_bounded_length() {
+        let long = |fill: u8, length: usize| vec![fill; length];
+        let parts = vec![long(b'a', 70_000); MAX_PARTS];
+        assert!(encode(&parts).len() <= CAPACITY);
+        assert_ne!(encode(&[long(b'a', 65)]), encode(&[long(b'b', 65)]));
+        let oversized = encode(&[long(b'a', 70_000)]);
+        assert_eq!(oversized, encode(&[long(b'b', 90_000)]), "they share one key, none is free");
+    }
+
+    #[test]
+    fn an_absent_part_is_not_an_empty_one() {
+        let (mut absent, mut empty) = (KeyBuffer::new(), KeyBuffer::new());
+        absent.push_absent(1);
+        empty.push(1, b"", [0, 0]);
+        assert_ne!(absent.as_bytes(), empty.as_bytes());
+        assert!(absent.is_missing_a_part());
+    }
+}

@@ -1,0 +1,220 @@
+//! Whose limit a request counts against.
+
+mod buffer;
+mod siphash;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderName, request};
+use obs_core::config::ConfigError;
+
+pub(crate) use buffer::{KeyBuffer, MAX_PARTS};
+
+/// What of a request names the bucket it counts against.
+///
+/// Parts are combined with [`Key::and`]; every combination of their values has a bucket of its
+/// own. Values are hashed at once: no tenant, user, credential or address stands in a table, a
+/// store or a line.
+///
+/// ```
+/// use obs_ratelimit::Key;
+///
+/// let per_tenant_and_method = Key::tenant().and(Key::method());
+/// assert!(!per_tenant_and_method.is_global());
+/// assert!(Key::global().is_global());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Key {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone)]
+enum Part {
+    Tenant(Option<HeaderName>),
+    User(Option<HeaderName>),
+    Method,
+    Header(HeaderName),
+    Route(Reader),
+    Custom(&'static str, Reader),
+}
+
+type Reader =
+    Arc<dyn for<'a> Fn(&'a request::Parts) -> Option<std::borrow::Cow<'a, str>> + Send + Sync>;
+
+impl Key {
+    /// One bucket for all requests.
+    #[must_use]
+    pub const fn global() -> Self {
+        Self { parts: Vec::new() }
+    }
+
+    /// The tenant of the request.
+    #[must_use]
+    pub fn tenant() -> Self {
+        Self::of(Part::Tenant(None))
+    }
+
+    /// The tenant that `header` names, for an edge at which that header can be trusted.
+    #[must_use]
+    pub fn tenant_from(header: HeaderName) -> Self {
+        Self::of(Part::Tenant(Some(header)))
+    }
+
+    /// The user of the request, within its tenant: equal user ids of two tenants are two users.
+    #[must_use]
+    pub fn user() -> Self {
+        Self { parts: vec![Part::Tenant(None), Part::User(None)] }
+    }
+
+    /// The user that `header` names, within the tenant that `tenant` names.
+    #[must_use]
+    pub fn user_from(tenant: HeaderName, header: HeaderName) -> Self {
+        Self { parts: vec![Part::Tenant(Some(tenant)), Part::User(Some(header))] }
+    }
+
+    /// The value of a credential header, such as `x-api-key` or `authorization`.
+    #[must_use]
+    pub fn api_key(header: HeaderName) -> Self {
+        Self::of(Part::Header(header))
+    }
+
+    /// The value of `header`; several header lines of this name are several values, and the first
+    /// counts.
+    #[must_use]
+    pub fn header(header: HeaderName) -> Self {
+        Self::of(Part::Header(header))
+    }
+
+    /// The method of the request. Methods outside RFC 9110 and PATCH count as one.
+    #[must_use]
+    pub fn method() -> Self {
+        Self::of(Part::Method)
+    }
+
+    /// The template of the route that matched, as `read` finds it: `/orders/{id}`, never the path
+    /// itself, which would give every id a bucket of its own. `None` where no route matched.
+    #[must_use]
+    pub fn route<F>(read: F) -> Self
+    where
+        F: Fn(&request::Parts) -> Option<&str> + Send + Sync + 'static,
+    {
+        Self::of(Part::Route(Arc::new(move |parts| read(parts).map(Into::into))))
+    }
+
+    /// Whatever `read` finds; `name` is for messages.
+    #[must_use]
+    pub fn custom<F>(name: &'static str, read: F) -> Self
+    where
+        F: Fn(&request::Parts) -> Option<String> + Send + Sync + 'static,
+    {
+        Self::of(Part::Custom(name, Arc::new(move |parts| read(parts).map(Into::into))))
+    }
+
+    /// The combination of both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.parts.extend(other.parts);
+        self
+    }
+
+    /// Whether all requests share one bucket.
+    #[must_use]
+    pub fn is_global(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn of(part: Part) -> Self {
+        Self { parts: vec![part] }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.parts.len() > MAX_PARTS {
+            let rule = format!("must have at most {MAX_PARTS} parts");
+            return Err(ConfigError::new("key", self.parts.len(), rule));
+        }
+        Ok(())
+    }
+
+    /// Encodes the key of a request.
+    #[inline]
+    pub(crate) fn encode(&self, request: &request::Parts, secret: [u64; 2]) -> KeyBuffer {
+        let mut buffer = KeyBuffer::new();
+        for part in &self.parts {
+            part.encode(request, secret, &mut buffer);
+        }
+        buffer
+    }
+
+    /// Encodes a key from the values of its parts, in their order; `None` if their number differs.
+    pub(crate) fn encode_values(&self, values: &[&str], secret: [u64; 2]) -> Option<KeyBuffer> {
+        if values.len() != self.parts.len() {
+            return None;
+        }
+        let mut buffer = KeyBuffer::new();
+        for (part, value) in self.parts.iter().zip(values) {
+            buffer.push(part.tag(), value.as_bytes(), secret);
+        }
+        Some(buffer)
+    }
+}
+
+impl Part {
+    /// Part of every stored key: never change the number of a kind.
+    const fn tag(&self) -> u8 {
+        match self {
+            Self::Tenant(_) => 1,
+            Self::User(_) => 2,
+            Self::Method => 3,
+            Self::Header(_) => 4,
+            Self::Route(_) => 5,
+            Self::Custom(..) => 6,
+        }
+    }
+
+    #[inline]
+    fn encode(&self, request: &request::Parts, secret: [u64; 2], into: &mut KeyBuffer) {
+        let tag = self.tag();
+        let from_header = |name: &HeaderName| request.headers.get(name).map(|it| it.as_bytes());
+        let bytes = match self {
+            Self::Tenant(Some(header)) | Self::User(Some(header)) | Self::Header(header) => {
+                from_header(header).filter(|value| !value.is_empty())
+            }
+            Self::Tenant(None) => from_header(&HeaderName::from_static("x-tenant-id")),
+            Self::User(None) => from_header(&HeaderName::from_static("x-user-id")),
+            Self::Method => Some(method(&request.method).as_bytes()),
+            Self::Route(read) | Self::Custom(_, read) => {
+                return match read(request) {
+                    Some(value) => into.push(tag, value.as_bytes(), secret),
+                    None => into.push_absent(tag),
+                };
+            }
+        };
+        match bytes {
+            Some(bytes) => into.push(tag, bytes, secret),
+            None => into.push_absent(tag),
+        }
+    }
+}
+
+/// The name of a known method; a caller can invent any number of others.
+fn method(method: &http::Method) -> &str {
+    match method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "CONNECT"
+        | "TRACE") => known,
+        _ => "_OTHER",
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tenant(_) => f.write_str("tenant"),
+            Self::User(_) => f.write_str("user"),
+            Self::Method => f.write_str("method"),
+            Self::Header(name) => write!(f, "header {name}"),
+            Self::Route(_) => f.write_str("route"),
+            Self::Custom(name, _) => write!(f, "custom {name}"),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{ResponseBody, ResponseFuture};
+use crate::limiter::{Decision, Limiter};
+
+/// A service whose requests are limited; made by [`RateLimitLayer`](super::RateLimitLayer).
+#[derive(Clone, Debug)]
+pub struct RateLimit<S> {
+    inner: S,
+    limiter: Limiter,
+}
+
+impl<S> RateLimit<S> {
+    /// Limits `inner`.
+    #[must_use]
+    pub const fn new(inner: S, limiter: Limiter) -> Self {
+        Self { inner, limiter }
+    }
+
+    /// The layer of this limiter.
+    #[must_use]
+    pub const fn layer(limiter: Limiter) -> super::RateLimitLayer {
+        super::RateLimitLayer::new(limiter)
+    }
+
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RateLimit<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: From<Bytes>,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        match self.limiter.decide(&parts, self.limiter.0.headers.on_success()) {
+            Decision::Passed(passed) => {
+                let future = self.inner.call(Request::from_parts(parts, body));
+                ResponseFuture::passed(future, self.limiter.clone(), passed)
+            }
+            Decision::Denied(denied) => ResponseFuture::denied(self.limiter.clone(), denied),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use http::request;
+use obs_core::clock::Clock;
+use obs_core::config::ConfigError;
+use obs_core::metric::{Descriptor, Recorder, Unit};
+
+use super::{Active, Counters, Inner, Limiter, Secret, Tally};
+use crate::engine::{Timer, keyed};
+use crate::headers::Headers;
+use crate::policy::{Charge, Policy, Predicate};
+use crate::quota::{Plan, Quota};
+
+static DECISIONS: Descriptor =
+    Descriptor::new("RateLimitDecisions", Unit::Count, "Decisions of a rate limit by outcome");
+
+/// Builds a [`Limiter`].
+#[derive(Debug)]
+#[must_use]
+pub struct LimiterBuilder {
+    name: Arc<str>,
+    policies: Vec<Policy>,
+    clock: Clock,
+    recorder: Option<Arc<dyn Recorder>>,
+    seed: Option<u64>,
+    headers: Headers,
+    skip: Option<Predicate>,
+}
+
+impl Default for LimiterBuilder {
+    fn default() -> Self {
+        Self {
+            name: Arc::from("rate_limit"),
+            policies: Vec::new(),
+            clock: Clock::system(),
+            recorder: None,
+            seed: None,
+            headers: Headers::default(),
+            skip: None,
+        }
+    }
+}
+
+impl LimiterBuilder {
+    /// The name under which the limiter is registered as a control. Default `rate_limit`.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Adds a policy. They are asked in the order in which they are added; at least 1, at most 32.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
+        self
+    }
+
+    /// The clock. Default [`Clock::system`].
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where decisions are counted: `RateLimitDecisions` by `Policy` and `Decision`. Default
+    /// nowhere.
+    pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
+    /// The seed of the hash that places keys in tables. Default random, for a caller who knew it
+    /// could choose keys that share a place; set it only where runs must repeat.
+    pub const fn table_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The response headers. Default [`Headers::default`].
+    pub const fn headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Requests that no policy sees, such as health probes.
+    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.skip = Some(Predicate(Arc::new(skip)));
+        self
+    }
+
+    /// Checks and builds; takes the memory of all tables.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for no policy or more than 32, for two policies of the same name, and for
+    /// an override of another kind than its policy's quota.
+    pub fn build(self) -> Result<Limiter, ConfigError> {
+        let names: Vec<&str> = self.policies.iter().map(Policy::name).collect();
+        if names.is_empty() || names.len() > 32 {
+            return Err(ConfigError::new("policies", names.len(), "must be between 1 and 32"));
+        }
+        for (index, name) in names.iter().enumerate() {
+            if names[..index].contains(name) {
+                return Err(ConfigError::new("policies", name, "must have different names"));
+            }
+        }
+        let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let secret = Secret {
+            table: foldhash::quality::FixedState::with_seed(self.seed.unwrap_or_else(random)),
+            fleet: [0; 2],
+        };
+        let timer = Arc::new(Timer::new(self.clock));
+        let activate = |policy: Policy| {
+            let key = policy.override_key.as_ref().unwrap_or(&policy.key);
+            let overrides = secret.resolve(key, &policy.overrides);
+            let keys = if policy.key.is_global() { 1 } else { policy.max_keys };
+            let engine = keyed(policy.quota, overrides, keys, timer.clone())?;
+            let settles = policy.charge != Charge::Always
+                || policy.refund_on_cancel
+                || matches!(policy.quota.plan()?, Plan::Concurrency(_));
+            let counters = counters(self.recorder.as_deref(), &policy);
+            Ok(Active { policy, engine, counters, settles, shadow_until: AtomicU64::new(0) })
+        };
+        let policies =
+            self.policies.into_iter().map(activate).collect::<Result<_, ConfigError>>()?;
+        let (name, headers, skip) = (self.name, self.headers, self.skip);
+        Ok(Limiter(Arc::new(Inner {
+            name,
+            policies,
+            secret,
+            headers,
+            timer,
+            skip,
+            peeked: std::sync::Mutex::default(),
+        })))
+    }
+}
+
+fn counters(recorder: Option<&dyn Recorder>, policy: &Policy) -> Counters {
+    let Some(recorder) = recorder else { return Counters::default() };
+    let counter = |decision| {
+        let labels = [("Policy", policy.name()), ("Decision", decision)];
+        Tally::new(recorder.counter(&DECISIONS, &labels))
+    };
+    Counters {
+        admitted: counter("admitted"),
+        limit: counter("refused_limit"),
+        other: counter("refused_other"),
+        shadow: counter("shadow_refused"),
+    }
+}
+
+impl Quota {
+    /// Whether a place is held while a request runs.
+    pub(crate) fn is_concurrency(&self) -> bool {
+        matches!(self.plan(), Ok(Plan::Concurrency(_)))
+    }
+}

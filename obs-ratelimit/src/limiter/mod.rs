@@ -1,0 +1,281 @@
+//! Several policies as one limit.
+
+mod admit;
+mod builder;
+mod control;
+mod decide;
+mod refusal;
+mod reservation;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::request;
+use obs_core::clock::Clock;
+use obs_core::config::ConfigError;
+use obs_core::metric::Counter;
+
+pub use builder::LimiterBuilder;
+pub use control::Peek;
+pub(crate) use decide::{Decision, Denied, Passed, PolicyReport};
+pub(crate) use reservation::Reservation;
+
+use crate::engine::{Engine, Reason, Subject, Timer};
+use crate::headers::Headers;
+use crate::key::Key;
+use crate::overrides::{Limit, Overrides};
+use crate::policy::Policy;
+use crate::quota::Quota;
+
+/// Policies that decide together: a request passes if all of them admit it, and only then counts
+/// against any of them.
+///
+/// Clones share their state. Deciding takes no lock that is held for longer than one decision,
+/// does not block and, unless response headers are wanted, does not allocate.
+///
+/// ```
+/// use obs_ratelimit::{Key, Limiter, Policy, Quota};
+///
+/// let limiter = Limiter::builder()
+///     .policy(Policy::builder("tenant", Quota::per_second(1)).key(Key::tenant()).build()?)
+///     .policy(Policy::builder("all", Quota::per_second(10_000)).build()?)
+///     .build()?;
+///
+/// let (request, ()) = http::Request::get("/orders").body(()).unwrap().into_parts();
+/// assert!(limiter.check(&request).is_admitted());
+/// assert!(!limiter.check(&request).is_admitted());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Limiter(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: Arc<str>,
+    pub(crate) policies: Box<[Active]>,
+    pub(crate) secret: Secret,
+    pub(crate) headers: Headers,
+    pub(crate) timer: Arc<Timer>,
+    pub(crate) skip: Option<crate::policy::Predicate>,
+    /// What an operator looked at last.
+    pub(crate) peeked: std::sync::Mutex<Option<(String, Peek)>>,
+}
+
+/// A policy at work.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) policy: Policy,
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) counters: Counters,
+    /// Whether a request must be told how it ended.
+    pub(crate) settles: bool,
+    /// Until when an operator wants nothing refused; 0 for never.
+    pub(crate) shadow_until: AtomicU64,
+}
+
+/// Decisions of a policy, by outcome and reason.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) admitted: Tally,
+    pub(crate) limit: Tally,
+    pub(crate) other: Tally,
+    pub(crate) shadow: Tally,
+}
+
+impl Counters {
+    fn refused(&self, reason: Reason, shadow: bool) {
+        match (shadow, reason) {
+            (true, _) => self.shadow.add(),
+            (false, Reason::Limit) => self.limit.add(),
+            (false, _) => self.other.add(),
+        }
+    }
+}
+
+/// A count for the control's snapshot and for the metric.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    count: AtomicU64,
+    metric: Counter,
+}
+
+impl Tally {
+    fn new(metric: Counter) -> Self {
+        Self { count: AtomicU64::new(0), metric }
+    }
+
+    #[inline]
+    fn add(&self) {
+        // Relaxed: a figure, not an order.
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.metric.add(1);
+    }
+
+    fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+/// What keys are hashed with: one secret for this process's tables, one for the fleet's stores.
+#[derive(Clone)]
+pub(crate) struct Secret {
+    pub(crate) table: foldhash::quality::FixedState,
+    pub(crate) fleet: [u64; 2],
+}
+
+impl Limiter {
+    /// Starts a limiter.
+    pub fn builder() -> LimiterBuilder {
+        LimiterBuilder::default()
+    }
+
+    /// A limiter with one policy and every default.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the policy's overrides cannot be used.
+    pub fn new(policy: Policy) -> Result<Self, ConfigError> {
+        Self::builder().policy(policy).build()
+    }
+
+    /// The name under which it is registered as a control.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Decides about one request, and keeps what it charged.
+    ///
+    /// It is for callers without the layer. Policies that need to know how a request ended must
+    /// be asked through the layer or through [`Admit`](obs_core::admit::Admit).
+    pub fn check(&self, request: &request::Parts) -> Check {
+        match self.decide(request, false) {
+            Decision::Passed(passed) => {
+                if let Some(reservation) = passed.reservation {
+                    reservation.keep();
+                }
+                Check { refused_by: None, retry_after: None }
+            }
+            Decision::Denied(denied) => Check {
+                retry_after: denied.retry_after(),
+                refused_by: Some(self.0.policies[denied.first()].policy.name.clone()),
+            },
+        }
+    }
+
+    /// Puts another quota and other overrides in place for a policy, at once and together.
+    ///
+    /// What keys have used stays used.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if there is no such policy, if the quota cannot be used or is of another
+    /// kind than the policy's, or if an override does not fit; nothing has changed then.
+    pub fn replace(
+        &self,
+        policy: &str,
+        quota: Quota,
+        overrides: &Overrides,
+    ) -> Result<(), ConfigError> {
+        let active = self.active(policy)?;
+        let key = active.policy.override_key.as_ref().unwrap_or(&active.policy.key);
+        overrides.check(key)?;
+        active.engine.replace(quota, self.0.secret.resolve(key, overrides))
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.timer.clock
+    }
+
+    pub(crate) fn active(&self, policy: &str) -> Result<&Active, ConfigError> {
+        let found = self.0.policies.iter().find(|active| &*active.policy.name == policy);
+        found.ok_or_else(|| ConfigError::new("policy", policy, "must be a policy of this limiter"))
+    }
+}
+
+impl Secret {
+    #[inline]
+    pub(crate) fn fingerprint(&self, bytes: &[u8]) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = self.table.build_hasher();
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
+    /// The overrides by the fingerprints of their keys.
+    pub(crate) fn resolve(&self, key: &Key, overrides: &Overrides) -> Vec<(u64, Limit)> {
+        let resolve = |(values, limit): &(Vec<String>, Limit)| {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let key = key.encode_values(&values, self.fleet)?;
+            Some((self.fingerprint(key.as_bytes()), *limit))
+        };
+        overrides.entries.iter().filter_map(resolve).collect()
+    }
+}
+
+impl Active {
+    /// Whether nothing is refused now.
+    pub(crate) fn is_shadow(&self, clock: &Clock) -> bool {
+        let until = self.shadow_until.load(Ordering::Relaxed);
+        self.policy.shadow || (until > 0 && clock.now().as_nanos() < until)
+    }
+
+    /// The key with these values.
+    pub(crate) fn subject_of(&self, values: &[&str], secret: &Secret) -> Option<Subject> {
+        let key = self.policy.key.encode_values(values, secret.fleet)?;
+        let fingerprint = secret.fingerprint(key.as_bytes());
+        Some(Subject { fingerprint, override_of: fingerprint })
+    }
+
+    /// The key of a request under this policy; `None` if it lacks a part and that matters.
+    #[inline]
+    pub(crate) fn subject(&self, request: &request::Parts, secret: &Secret) -> Option<Subject> {
+        let policy = &self.policy;
+        let key = policy.key.encode(request, secret.fleet);
+        if key.is_missing_a_part() && policy.on_missing_key != crate::policy::OnMissingKey::Share {
+            return None;
+        }
+        let fingerprint = secret.fingerprint(key.as_bytes());
+        let override_of = match &policy.override_key {
+            None => fingerprint,
+            Some(key) => secret.fingerprint(key.encode(request, secret.fleet).as_bytes()),
+        };
+        Some(Subject { fingerprint, override_of })
+    }
+}
+
+/// The answer of [`Limiter::check`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Check {
+    refused_by: Option<Arc<str>>,
+    retry_after: Option<std::time::Duration>,
+}
+
+impl Check {
+    /// Whether the request may pass.
+    #[must_use]
+    pub const fn is_admitted(&self) -> bool {
+        self.refused_by.is_none()
+    }
+
+    /// The first policy that refused it.
+    #[must_use]
+    pub fn refused_by(&self) -> Option<&str> {
+        self.refused_by.as_deref()
+    }
+
+    /// The shortest wait after which the same request could pass; `None` if none is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<std::time::Duration> {
+        self.retry_after
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.policies.iter().map(|active| active.policy.name());
+        f.debug_struct("Limiter")
+            .field("name", &self.0.name)
+            .field("policies", &names.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

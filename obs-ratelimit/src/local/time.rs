@@ -1,0 +1,67 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use obs_core::clock::Clock;
+
+/// Which clock a limit is timed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeBase {
+    /// The monotonic clock: cheap, and still while the machine is suspended.
+    Monotonic,
+    /// [`Steady`] time: since the Unix epoch, and running on in suspension.
+    Steady,
+}
+
+/// Time since the Unix epoch that never goes back.
+///
+/// It runs with the monotonic clock and follows the wall clock only forward, and only when that
+/// has gone ahead by more than [`Steady::TOLERANCE`]: a suspended machine, or a clock set forward.
+/// A wall clock set back is not followed, so it neither refuses wrongly nor grants anew.
+#[derive(Debug, Default)]
+pub(crate) struct Steady {
+    offset: AtomicU64,
+}
+
+impl Steady {
+    pub(crate) const TOLERANCE: Duration = Duration::from_secs(1);
+
+    pub(crate) fn now(&self, clock: &Clock) -> u64 {
+        let (monotonic, wall) = (clock.now().as_nanos(), clock.wall().unix_nanos());
+        // Relaxed: the offset stands alone and only grows.
+        let now = monotonic.saturating_add(self.offset.load(Ordering::Relaxed));
+        let ahead = wall.saturating_sub(now);
+        if ahead <= Self::TOLERANCE.as_nanos() as u64 {
+            return now;
+        }
+        let offset = wall.saturating_sub(monotonic);
+        let latest = self.offset.fetch_max(offset, Ordering::Relaxed).max(offset);
+        monotonic.saturating_add(latest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_core::clock::{ManualClock, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_set_back_is_not_followed() {
+        let manual = ManualClock::default();
+        let (clock, steady) = (manual.clock(), Steady::default());
+        let first = steady.now(&clock);
+        assert_eq!(first, clock.wall().unix_nanos());
+        manual.set_wall(Timestamp::from_unix_millis(1));
+        manual.advance(Duration::from_millis(5));
+        assert_eq!(steady.now(&clock) - first, 5_000_000);
+    }
+
+    #[test]
+    fn a_suspended_machine_catches_up() {
+        let manual = ManualClock::default();
+        let (clock, steady) = (manual.clock(), Steady::default());
+        let first = steady.now(&clock);
+        manual.set_wall(clock.wall().saturating_add(Duration::from_secs(3_600)));
+        assert_eq!(steady.now(&clock) - first, 3_600_000_000_000);
+    }
+}

@@ -46,7 +46,6 @@ pub(super) struct Inner {
 
 impl RequestContext {
     /// Starts the description of a request that `telemetry` observes.
-    #[must_use]
     pub fn builder(telemetry: &Telemetry) -> RequestContextBuilder {
         RequestContextBuilder::new(telemetry)
     }

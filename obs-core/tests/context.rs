@@ -5,8 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
 use futures_util::future::{join, join_all};
+use futures_util::{Stream, StreamExt};
 use obs_core::clock::{Clock, ManualClock};
 use obs_core::context::{
     self, Captured, InCurrentContext, RequestContext, current_span_id, enter_span,

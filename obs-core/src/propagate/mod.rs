@@ -35,6 +35,8 @@ mod inject;
 mod parent;
 mod propagators;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod traceparent;
 mod tracestate;
 mod trust;

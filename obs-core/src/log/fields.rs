@@ -45,6 +45,22 @@ impl Fields {
             return;
         }
         encode::value(&mut self.bytes, value.into(), room);
+        self.keep(start, key_length);
+    }
+
+    /// Sets every field of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (field, key_length) in other.iter() {
+            let start = self.bytes.len();
+            if start + field.len() <= MAX_BYTES {
+                self.bytes.extend_from_slice(field);
+                self.keep(start, key_length);
+            }
+        }
+    }
+
+    /// Lists the field that was just appended, in the place of an older one of its key.
+    fn keep(&mut self, start: usize, key_length: usize) {
         let entry = Entry {
             start: start as u32,
             end: self.bytes.len() as u32,

@@ -187,17 +187,17 @@ impl<'b> Line<'b> {
         }
     }
 
-    /// Ends the line.
-    pub fn finish(self) {
-        self.finish_with(|_| {});
+    /// Ends the line and returns it, with all its parts.
+    pub fn finish(self) -> &'b [u8] {
+        self.finish_with(|_| {})
     }
 
     /// Ends the line with what `tail` appends: `_aws` and the `PascalCase` members after it, each
-    /// with a comma before it.
+    /// with a comma before it. Returns the line, with all its parts.
     ///
     /// The tail is never cut, since half an EMF document is none: a tail that does not fit after
     /// the fields goes into a part of its own, even when that is longer than the limit.
-    pub fn finish_with(mut self, tail: impl FnOnce(&mut Vec<u8>)) {
+    pub fn finish_with(mut self, tail: impl FnOnce(&mut Vec<u8>)) -> &'b [u8] {
         let mut tail_start = self.out.len();
         tail(self.out);
         let has_fields = tail_start - self.start > self.head.len();
@@ -215,6 +215,7 @@ impl<'b> Line<'b> {
             self.out.extend_from_slice(&tail);
         }
         self.out.extend_from_slice(b"}\n");
+        &self.out[self.head.start..]
     }
 
     /// Keeps the field that starts at `start`, in this part or in the next.

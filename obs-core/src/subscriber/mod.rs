@@ -1,5 +1,17 @@
-//! The `tracing` layers of the suite.
+//! The `tracing` layers of the suite: events become lines, spans lend them their fields and become
+//! children of the request's span.
 
 mod child_span;
+mod event_line;
+mod install;
+mod layer;
+mod owner;
+mod panic_hook;
+mod span_fields;
+#[cfg(test)]
+mod tests;
+mod visitor;
 
 pub use child_span::ChildSpanLayer;
+pub use install::InstallError;
+pub use layer::ObsLayer;

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use super::control::TelemetryControl;
 use super::filter::LineFilter;
-use super::{Inner, Telemetry};
+use super::{Inner, Telemetry, live_filters};
 use crate::clock::Clock;
 use crate::config::ConfigError;
 use crate::control::Registry;
@@ -180,7 +180,7 @@ impl TelemetryBuilder {
             .or_else(|| resource.get("deployment.environment"))
             .unwrap_or(DEFAULT_DEPLOYMENT_ENVIRONMENT)
             .into();
-        let filter = LineFilter::from_environment(&environment, &self.level_filter)?;
+        let filter = Arc::new(LineFilter::from_environment(&environment, &self.level_filter)?);
         let format = LineFormat::new(&service_name).max_line_bytes(self.max_line_bytes)?;
 
         let mut tracer = Tracer::builder().clock(self.clock.clone()).ids(self.ids.clone());
@@ -193,11 +193,13 @@ impl TelemetryBuilder {
         }
         tracer = tracer.batch(BatchSettings::from_environment(&environment)?);
 
+        let tracer = tracer.build()?;
         let propagators = match self.propagators {
             Some(propagators) => propagators,
             None => Propagators::from_environment(&environment)?,
         };
 
+        live_filters::add(&filter);
         let telemetry = Telemetry(Arc::new(Inner {
             resource,
             service_name,
@@ -207,7 +209,7 @@ impl TelemetryBuilder {
             output: self.output.unwrap_or_else(Output::stdout),
             format,
             filter,
-            tracer: tracer.build()?,
+            tracer,
             propagators,
             recorder: self.recorder.unwrap_or_else(|| Arc::new(NoMetrics)),
             controls: self.controls,

@@ -10,6 +10,8 @@ use crate::environment::Environment;
 pub(crate) struct LineFilter {
     targets: Targets,
     max_level: LevelFilter,
+    /// The level to which single requests may be raised.
+    raised: LevelFilter,
     /// Lambda's own filter, which drops lines of lower levels behind our back.
     lambda_level: Option<Level>,
 }
@@ -32,7 +34,7 @@ impl LineFilter {
             .chain(targets.default_level())
             .max()
             .unwrap_or(LevelFilter::OFF);
-        Ok(Self { targets, max_level, lambda_level })
+        Ok(Self { targets, max_level, raised: LevelFilter::OFF, lambda_level })
     }
 
     #[inline]
@@ -40,9 +42,14 @@ impl LineFilter {
         level <= self.max_level && self.targets.would_enable(target, &level)
     }
 
-    /// The most verbose level that any target lets through.
+    /// Whether lines of this level and target are written, if only for some requests.
+    pub(crate) fn may_enable(&self, level: Level, target: &str) -> bool {
+        level <= self.raised || self.enables(level, target)
+    }
+
+    /// The most verbose level that any target lets through, if only for some requests.
     pub(crate) fn max_level(&self) -> LevelFilter {
-        self.max_level
+        self.max_level.max(self.raised)
     }
 
     /// The level that a line which must arrive has to carry.

@@ -3,6 +3,7 @@
 mod builder;
 mod control;
 mod filter;
+pub(crate) mod live_filters;
 mod report;
 mod request_line;
 #[cfg(test)]
@@ -62,7 +63,7 @@ struct Inner {
     ids: IdGenerator,
     output: Output,
     format: LineFormat,
-    filter: LineFilter,
+    filter: Arc<LineFilter>,
     tracer: Tracer,
     propagators: Propagators,
     recorder: Arc<dyn Recorder>,
@@ -185,8 +186,7 @@ impl Telemetry {
             let mut line = Line::begin(buffer, &self.0.format, now, level, message, target);
             line.ids(ids);
             fields(&mut line);
-            line.finish();
-            self.0.output.write(class_of(level), buffer);
+            self.0.output.write(class_of(level), line.finish());
         });
     }
 
@@ -241,6 +241,12 @@ impl Telemetry {
         let report = ShutdownReport { complete: hooks && spans && lines, report: self.report() };
         *first = Some(report.clone());
         report
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        live_filters::remove(&self.filter);
     }
 }
 

@@ -55,8 +55,8 @@ impl Telemetry {
             if enabled {
                 fields(&mut line);
             }
-            line.finish_with(tail);
-            self.0.output.write(class_of(head.level).max(Class::Request), buffer);
+            let class = class_of(head.level).max(Class::Request);
+            self.0.output.write(class, line.finish_with(tail));
         });
     }
 }

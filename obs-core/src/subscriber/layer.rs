@@ -1,0 +1,117 @@
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::{Event, Interest, LevelFilter, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::ChildSpanLayer;
+use super::event_line::EventLine;
+use super::owner::Owner;
+use super::span_fields;
+use crate::log::with_buffer;
+use crate::telemetry::live_filters;
+
+/// Writes a line for each event, and makes spans children of the request's span.
+///
+/// Which service a line belongs to, and its ids, come from the context in which the event happens:
+/// the current request, else the telemetry entered on the thread, else the process's
+/// ([`Telemetry::install_global`](crate::telemetry::Telemetry::install_global)). Without any of
+/// them there is no line.
+///
+/// Fields stand flat on the line: those of the event, then those of its spans from the inside out,
+/// each key once. A span's fields are encoded when they are recorded, not for each line.
+///
+/// [`ObsLayer::new`] lets the layer stand beside others and leaves them every event they want:
+///
+/// ```
+/// use obs_core::subscriber::ObsLayer;
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// let subscriber = tracing_subscriber::registry().with(ObsLayer::new());
+/// # let _ = subscriber;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ObsLayer {
+    child_spans: ChildSpanLayer,
+    /// Whether events that no telemetry of the process wants are of interest to nobody.
+    alone: bool,
+}
+
+impl ObsLayer {
+    /// A layer for a subscriber that has others.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A layer for a subscriber that has no other: what no telemetry wants costs next to nothing.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self { alone: true, ..Self::default() }
+    }
+}
+
+impl<S> Layer<S> for ObsLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if !self.alone || live_filters::want(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        !self.alone || live_filters::want(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.alone.then(live_filters::max_level)
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let metadata = attributes.metadata();
+        if !metadata.fields().is_empty()
+            && Owner::current().telemetry_for(metadata).is_some()
+            && let Some(span) = context.span(id)
+        {
+            span_fields::keep(&span, attributes);
+        }
+        self.child_spans.on_new_span(attributes, id, context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && Owner::current().telemetry_for(span.metadata()).is_some()
+        {
+            span_fields::update(&span, values);
+        }
+        self.child_spans.on_record(id, values, context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let owner = Owner::current();
+        if let Some(telemetry) = owner.telemetry_for(event.metadata()) {
+            with_buffer(|buffer| {
+                let mut line = EventLine::new(buffer, telemetry, event, owner.ids());
+                span_fields::for_each(event, &context, |fields| line.span(fields));
+                owner.write(telemetry, event.metadata(), line.finish());
+            });
+        }
+        self.child_spans.on_event(event, context);
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        self.child_spans.on_enter(id, context);
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        self.child_spans.on_exit(id, context);
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.child_spans.on_close(id, context);
+    }
+}

@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use tracing::{Dispatch, Level, info_span};
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::*;
+use crate::clock::ManualClock;
+use crate::context::RequestContext;
+use crate::environment::Environment;
+use crate::id::IdGenerator;
+use crate::output::{Capture, Output};
+use crate::telemetry::Telemetry;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn telemetry(directives: &str) -> (Telemetry, Capture) {
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::from([("RUST_LOG", directives)]))
+        .clock(ManualClock::default().clock())
+        .ids(IdGenerator::seeded(7))
+        .output(output)
+        .build()
+        .unwrap();
+    (telemetry, captured)
+}
+
+/// Runs `work` under `telemetry` and returns the lines it wrote.
+fn lines(directives: &str, work: impl FnOnce(&Telemetry)) -> Vec<String> {
+    let (telemetry, captured) = telemetry(directives);
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    tracing::dispatcher::with_default(&dispatch, || {
+        let _entered = telemetry.enter();
+        work(&telemetry);
+    });
+    assert!(telemetry.flush(LONG));
+    captured.lines()
+}
+
+const HEAD: &str = concat!(
+    r#"{"timestamp":"2026-01-01T00:00:00.000Z","level":"INFO","message":"placed","#,
+    r#""target":"shop","service":"orders""#
+);
+
+#[test]
+fn an_event_becomes_one_line_with_its_fields_flat() {
+    let lines = lines("info", |_| {
+        tracing::info!(target: "shop", items = 3, price = 9.5, paid = true, sku = "a\"b", "placed");
+    });
+    assert_eq!(lines, [format!(r#"{HEAD},"items":3,"price":9.5,"paid":true,"sku":"a\"b"}}"#)]);
+}
+
+#[test]
+fn a_message_given_as_a_late_field_still_comes_first() {
+    let lines = lines("info", |_| tracing::info!(target: "shop", items = 3, message = "placed"));
+    assert_eq!(lines, [format!(r#"{HEAD},"items":3}}"#)]);
+}
+
+#[test]
+fn an_event_without_message_has_an_empty_one() {
+    let lines = lines("info", |_| tracing::info!(items = 3));
+    assert!(lines[0].contains(r#""message":"","#), "{}", lines[0]);
+}
+
+#[test]
+fn span_fields_follow_the_events_from_the_inside_out_and_each_key_stands_once() {
+    let lines = lines("info", |_| {
+        let outer = info_span!("outer", cart = "c-1", step = "outer").entered();
+        let inner = info_span!("inner", step = "inner", found = tracing::field::Empty);
+        let _inner = inner.enter();
+        inner.record("found", 1);
+        inner.record("found", 2);
+        tracing::info!(target: "shop", items = 3, "placed");
+        drop(outer);
+    });
+    assert_eq!(lines, [format!(r#"{HEAD},"items":3,"step":"inner","found":2,"cart":"c-1"}}"#)]);
+}
+
+#[test]
+fn a_field_named_like_a_member_of_the_line_gets_a_prefix() {
+    let lines = lines("info", |_| {
+        tracing::info!(target: "shop", level = 3, timestamp = "now", "placed");
+    });
+    assert_eq!(lines, [format!(r#"{HEAD},"field_level":3,"field_timestamp":"now"}}"#)]);
+}
+
+#[test]
+fn lines_carry_ids_inside_a_request_only() {
+    let lines = lines("info", |telemetry| {
+        tracing::info!(target: "shop", "placed");
+        let request = RequestContext::builder(telemetry).build();
+        let _entered = request.enter();
+        tracing::info!(target: "shop", "placed");
+    });
+    assert_eq!(lines[0], format!("{HEAD}}}"));
+    let inside: serde_json::Value = serde_json::from_str(&lines[1]).unwrap();
+    for id in ["correlation_id", "trace_id", "span_id", "xray_trace_id"] {
+        assert!(inside[id].is_string(), "{id}: {inside}");
+    }
+    assert_eq!(inside.get("tenant_id"), None);
+}
+
+#[test]
+fn levels_and_targets_are_filtered() {
+    let lines = lines("warn,shop=debug", |_| {
+        tracing::info!(target: "hyper", "no");
+        tracing::warn!(target: "hyper", "yes");
+        tracing::debug!(target: "shop::cart", "yes");
+        tracing::trace!(target: "shop::cart", "no");
+    });
+    assert_eq!(lines.len(), 2);
+    assert!(lines.iter().all(|line| line.contains(r#""message":"yes""#)));
+}
+
+#[test]
+fn two_telemetries_on_one_thread_do_not_mix() {
+    let (first, first_lines) = telemetry("info");
+    let (second, second_lines) = telemetry("error");
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    tracing::dispatcher::with_default(&dispatch, || {
+        first.enter_and(|| tracing::info!("for the first"));
+        second.enter_and(|| tracing::info!("filtered"));
+        second.enter_and(|| tracing::error!("for the second"));
+        tracing::error!("for nobody");
+    });
+    assert!(first.flush(LONG) && second.flush(LONG));
+    assert_eq!(first_lines.lines().len(), 1);
+    assert_eq!(second_lines.lines().len(), 1);
+}
+
+#[test]
+fn beside_another_layer_nothing_is_taken_from_it() {
+    #[derive(Clone, Default)]
+    struct Count(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Count {
+        fn on_event(&self, _: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    let count = Count::default();
+    let (telemetry, captured) = telemetry("error");
+    let subscriber = tracing_subscriber::registry().with(count.clone()).with(ObsLayer::new());
+    tracing::dispatcher::with_default(&Dispatch::new(subscriber), || {
+        let _entered = telemetry.enter();
+        tracing::event!(Level::TRACE, "only for the other");
+        tracing::error!("for both");
+    });
+    assert!(telemetry.flush(LONG));
+    assert_eq!(captured.lines().len(), 1);
+    assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
+
+trait EnterAnd {
+    fn enter_and(&self, work: impl FnOnce());
+}
+
+impl EnterAnd for Telemetry {
+    fn enter_and(&self, work: impl FnOnce()) {
+        let _entered = self.enter();
+        work();
+    }
+}

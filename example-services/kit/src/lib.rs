@@ -9,5 +9,6 @@
 
 pub mod extract;
 pub mod failure;
+pub mod observe;
 pub mod serve;
 pub mod upstream;

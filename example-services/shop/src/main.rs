@@ -1,2 +1,24 @@
 //! The shop: every service in one binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+use obs_core::environment::Environment;
+use shop::args::{Command, USAGE};
+use shop::{demo, up};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let environment = Environment::process();
+    match Command::parse(std::env::args().skip(1)) {
+        Ok(Command::Up(options)) => up::up(options, environment).await,
+        Ok(Command::Demo) => demo::demo(environment).await,
+        Ok(Command::Help) => {
+            eprint!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprint!("shop: {error}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}

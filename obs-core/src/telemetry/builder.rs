@@ -131,6 +131,13 @@ impl TelemetryBuilder {
         self
     }
 
+    /// Sets where spans go, for an exporter whose type is not known here.
+    #[must_use]
+    pub fn boxed_span_exporter(mut self, exporter: Box<dyn SpanExporter>) -> Self {
+        self.exporter = Some(exporter);
+        self
+    }
+
     /// Sets what reads and writes the headers that carry ids. Default
     /// [`Propagators::from_environment`], which is not asked when they are set here.
     #[must_use]

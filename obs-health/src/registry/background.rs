@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use obs_core::context::InCurrentContext;
 use tokio::task::JoinSet;
 
 use super::slot::Slot;
@@ -16,11 +17,13 @@ pub struct Running {
 
 pub(super) fn start(registry: &HealthRegistry) -> Running {
     let inner = &registry.0;
+    // In the context of whoever starts it, so that its lines carry that service's identity.
     let mut tasks = JoinSet::new();
     tasks.spawn(inner.heartbeat.clone().run());
     for (index, slot) in inner.slots.iter().enumerate() {
         let spread = Spread(inner.seed.wrapping_add(index as u64));
-        tasks.spawn(keep_up_to_date(Arc::downgrade(inner), slot.clone(), spread));
+        let keep = keep_up_to_date(Arc::downgrade(inner), slot.clone(), spread);
+        tasks.spawn(keep.in_current_context());
     }
     Running { _tasks: tasks }
 }

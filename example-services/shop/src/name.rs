@@ -1,0 +1,115 @@
+//! The services and their ports.
+
+use std::fmt;
+
+/// A service of the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Name {
+    /// The one door to the shop.
+    Gateway,
+    /// What is on offer.
+    Product,
+    /// Takes orders.
+    Order,
+    /// What is on the shelf.
+    Inventory,
+    /// What customers have put aside.
+    Cart,
+}
+
+impl Name {
+    /// Every service, in the order of their ports.
+    pub const ALL: [Self; 5] =
+        [Self::Gateway, Self::Product, Self::Order, Self::Inventory, Self::Cart];
+
+    /// The order in which services stop: those that call others first.
+    pub const DRAIN_ORDER: [Self; 5] =
+        [Self::Gateway, Self::Order, Self::Inventory, Self::Cart, Self::Product];
+
+    /// The name, as it is written on the command line and in lines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Product => "product",
+            Self::Order => "order",
+            Self::Inventory => "inventory",
+            Self::Cart => "cart",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.as_str() == name)
+    }
+
+    /// What it serves, for a person.
+    pub(crate) const fn serves(self) -> &'static str {
+        match self {
+            Self::Gateway => {
+                "/api/products /api/orders /api/inventory /api/cart /api/{service}/health"
+            }
+            Self::Product => "/products",
+            Self::Order => "/orders",
+            Self::Inventory => "/inventory",
+            Self::Cart => "/v1/cart /stress",
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which ports the services listen on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// The gateway on 8080, the others on 8101 to 8104.
+    #[default]
+    Fixed,
+    /// The gateway on this one, the others on those that follow.
+    From(u16),
+    /// Whichever are free.
+    Free,
+}
+
+impl Ports {
+    /// The highest first port that leaves room for all services.
+    pub const HIGHEST_BASE: u16 = u16::MAX - 4;
+
+    /// The port of `service`; 0 for any.
+    #[must_use]
+    pub const fn port(self, service: Name) -> u16 {
+        let offset = service as u16;
+        match self {
+            Self::Fixed if matches!(service, Name::Gateway) => 8080,
+            Self::Fixed => 8100 + offset,
+            Self::From(base) => base.saturating_add(offset),
+            Self::Free => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_are_those_people_know() {
+        assert_eq!(Name::ALL.map(|name| Ports::Fixed.port(name)), [8080, 8101, 8102, 8103, 8104]);
+        assert_eq!(
+            Name::ALL.map(|name| Ports::From(9000).port(name)),
+            [9000, 9001, 9002, 9003, 9004]
+        );
+    }
+
+    #[test]
+    fn every_service_is_drained() {
+        let mut names = Name::DRAIN_ORDER;
+        names.sort();
+        assert_eq!(names, Name::ALL);
+    }
+}

@@ -1,0 +1,162 @@
+//! Starts services, waits until they are ready, drains them.
+
+mod addresses;
+mod apps;
+mod background;
+mod error;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use obs_core::clock::Clock;
+use obs_core::control::Health;
+use obs_core::environment::Environment;
+use obs_core::output::{Ledger, Output};
+use obs_core::telemetry::Telemetry;
+use obs_core::trace::SpanExporter;
+use obs_health::HealthRegistry;
+use shop_kit::serve::Serving;
+use tokio::task::JoinHandle;
+
+use self::addresses::Addresses;
+pub use self::error::StartError;
+use crate::name::{Name, Ports};
+use crate::settings::Settings;
+
+/// How long requests that have begun may take to finish when the services stop.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long lines and spans may take to get out after that.
+pub const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
+/// Makes the span exporter of a service.
+pub type SpanExporters = Arc<dyn Fn(Name) -> Box<dyn SpanExporter> + Send + Sync>;
+
+/// What to start, and with what.
+pub struct Plan {
+    /// Where the services keep their data; created if need be.
+    pub data: PathBuf,
+    /// Which ports they listen on.
+    pub ports: Ports,
+    /// Which services to start.
+    pub services: Vec<Name>,
+    /// Where their lines go.
+    pub output: Output,
+    /// Where their spans go; `None` for nowhere.
+    pub span_exporters: Option<SpanExporters>,
+    /// The environment.
+    pub environment: Environment,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("data", &self.data)
+            .field("ports", &self.ports)
+            .field("services", &self.services)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Services that run.
+#[derive(Debug)]
+pub struct Running {
+    services: BTreeMap<Name, Service>,
+    background: Vec<JoinHandle<()>>,
+    output: Output,
+}
+
+#[derive(Debug)]
+struct Service {
+    serving: Serving,
+    telemetry: Telemetry,
+    health: HealthRegistry,
+    /// Dropped, it ends the checks.
+    _checks: obs_health::Running,
+}
+
+impl Running {
+    /// Starts the services of `plan` and returns once all are ready.
+    ///
+    /// # Errors
+    /// [`StartError`] says which service could not be started, and why; nothing runs then.
+    pub async fn start(plan: Plan) -> Result<Self, StartError> {
+        let settings = Settings::from_environment(&plan.environment)?;
+        std::fs::create_dir_all(&plan.data).map_err(StartError::data(&plan.data))?;
+        let addresses = Addresses::bind(&plan, &settings).await?;
+        let mut running =
+            Self { services: BTreeMap::new(), background: Vec::new(), output: plan.output.clone() };
+        for name in addresses.to_start() {
+            let service = apps::start(&plan, &settings, &addresses, name, &mut running.background);
+            running.services.insert(name, service.await?);
+        }
+        for (name, service) in &running.services {
+            service.health.refresh().await;
+            if service.health.readiness() == Health::Fail {
+                return Err(StartError::not_ready(*name));
+            }
+        }
+        Ok(running)
+    }
+
+    /// The base URL of each service.
+    #[must_use]
+    pub fn urls(&self) -> BTreeMap<&'static str, String> {
+        let url = |service: &Service| format!("http://{}", service.serving.address());
+        self.services.iter().map(|(name, service)| (name.as_str(), url(service))).collect()
+    }
+
+    /// The telemetry of a service that runs here.
+    #[must_use]
+    pub fn telemetry(&self, name: Name) -> Option<&Telemetry> {
+        self.services.get(&name).map(|service| &service.telemetry)
+    }
+
+    /// Stops: first nobody is ready any more, then those that call others finish before those
+    /// they call, then telemetry gets out.
+    ///
+    /// Takes [`DRAIN_LIMIT`] for requests and [`FLUSH_LIMIT`] for telemetry at most.
+    pub async fn stop(mut self) -> Stopped {
+        let clock = Clock::system();
+        let deadline = clock.now() + DRAIN_LIMIT;
+        for service in self.services.values() {
+            let _its_lines_are_ours = service.telemetry.enter();
+            service.health.begin_drain();
+        }
+        for task in &self.background {
+            task.abort();
+        }
+        let mut finished = true;
+        let mut telemetry = Vec::new();
+        for name in Name::DRAIN_ORDER {
+            let Some(service) = self.services.remove(&name) else { continue };
+            finished &= service.serving.drain(deadline - clock.now()).await;
+            telemetry.push(service.telemetry);
+        }
+        let flushed = tokio::task::spawn_blocking(move || flush(&telemetry)).await;
+        Stopped { finished, flushed: flushed.unwrap_or(false), lines: self.output.ledger() }
+    }
+}
+
+/// All services share one output; those that are flushed later find less time, and less to do.
+fn flush(telemetry: &[Telemetry]) -> bool {
+    let clock = Clock::system();
+    let deadline = clock.now() + FLUSH_LIMIT;
+    let flushed: Vec<_> =
+        telemetry.iter().map(|one| one.shutdown(deadline - clock.now()).complete).collect();
+    flushed.into_iter().all(|complete| complete)
+}
+
+/// How services stopped.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// Whether every request that had begun was finished.
+    pub finished: bool,
+    /// Whether all lines and spans got out.
+    pub flushed: bool,
+    /// What became of the lines.
+    pub lines: Ledger,
+}

@@ -1,0 +1,129 @@
+//! `shop up`: all services, or some, until a signal ends them.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use obs_core::environment::Environment;
+use obs_core::output::Output;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::args::UpOptions;
+use crate::name::Name;
+use crate::running::{Plan, Running, Stopped};
+
+/// Starts the services and serves until SIGINT or SIGTERM; a second signal ends at once.
+///
+/// Lines go to stdout, what is meant for a person to stderr. The exit code is 0 after a signal,
+/// even if lines were lost, which is told; 1 if the services could not be started.
+pub async fn up(options: UpOptions, environment: Environment) -> ExitCode {
+    match run(options, environment).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut told = format!("shop: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                told.push_str(&format!(": {error}"));
+                cause = error.source();
+            }
+            eprintln!("{told}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn Error>> {
+    // First of all: a signal during the start must not kill what has begun to write.
+    let mut signals = Signals::new()?;
+    let plan = Plan {
+        data: options.data.clone(),
+        ports: options.ports,
+        services: options.services,
+        output: Output::stdout(),
+        span_exporters: None,
+        environment,
+    };
+    let running = tokio::select! {
+        running = Running::start(plan) => running?,
+        () = signals.next() => return Ok(()),
+    };
+    let urls = running.urls();
+    if let Some(file) = &options.ready_file {
+        write_ready_file(file, &urls)?;
+    }
+    tell(&format!("{}\n  data in {}; Ctrl-C stops\n", table(&urls), options.data.display()));
+
+    signals.next().await;
+    tell("shop: draining; a second signal ends at once");
+    tokio::select! {
+        stopped = running.stop() => tell(&farewell(&stopped)),
+        () = signals.next() => std::process::exit(130),
+    }
+    if let Some(file) = &options.ready_file {
+        // It says that the services are ready, which they no longer are.
+        let _ = std::fs::remove_file(file);
+    }
+    // Not by way of the runtime: it would wait for a thread that writes to a pipe nobody reads.
+    std::process::exit(0)
+}
+
+/// A person who has closed the terminal is no reason to fail.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn table(urls: &BTreeMap<&'static str, String>) -> String {
+    let mut table = String::from("\n  the shop is ready\n\n");
+    for name in Name::ALL {
+        if let Some(url) = urls.get(name.as_str()) {
+            table.push_str(&format!("  {name:<10} {url:<22} {}\n", name.serves()));
+        }
+    }
+    table
+}
+
+fn farewell(stopped: &Stopped) -> String {
+    let Stopped { finished, flushed, lines } = stopped;
+    let mut text = format!("shop: stopped; {} of {} lines written", lines.written, lines.created);
+    if lines.dropped() > 0 {
+        text.push_str(&format!(", {} dropped", lines.dropped()));
+    }
+    if !finished {
+        text.push_str("; some requests did not finish in time");
+    }
+    if !flushed {
+        text.push_str("; some telemetry did not get out in time");
+    }
+    text
+}
+
+/// In one step, so that whoever sees the file can read it.
+fn write_ready_file(file: &Path, urls: &BTreeMap<&'static str, String>) -> std::io::Result<()> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    std::fs::write(&partial, serde_json::to_vec_pretty(urls)?)?;
+    std::fs::rename(&partial, file)
+}
+
+/// Both signals that ask a process to end.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

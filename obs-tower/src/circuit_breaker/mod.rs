@@ -1,0 +1,96 @@
+//! A circuit breaker around a service: calls to something that is down fail at once.
+//!
+//! The state machine, its configuration and the rules are in [`obs_core::circuit`]; this is the
+//! layer. Its state is the [`CircuitBreaker`] handle it is given, so a layer applied to many
+//! routes, or once per request, is one breaker.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use obs_core::circuit::{CircuitBreaker, CircuitBreakerConfig};
+//! use obs_tower::circuit_breaker::CircuitBreakerLayer;
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let config = CircuitBreakerConfig::new().consecutive_failures_threshold(1);
+//! let breaker = CircuitBreaker::builder("inventory").config(config).build()?;
+//! let service = CircuitBreakerLayer::new(breaker).layer(service_fn(|_: Request<()>| async {
+//!     Response::builder().status(500).body(Bytes::new())
+//! }));
+//! assert_eq!(service.clone().oneshot(Request::new(())).await?.status(), 500);
+//! let refused = service.oneshot(Request::new(())).await?;
+//! assert_eq!(refused.status(), 503);
+//! assert_eq!(refused.headers()["retry-after"], "60");
+//! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! For clients whose error type takes a [`Rejected`](crate::reject::Rejected) (a boxed error does),
+//! [`CircuitBreakerLayer::reject_with`]`(AsError)` answers with an error instead. For one breaker
+//! per tenant, operation or host, see [`CircuitBreakerLayer::keyed`].
+//!
+//! # Place in a stack
+//!
+//! A time limit outside the breaker still feeds it: a call dropped after its deadline is a failure.
+//! Retries belong outside, so that each attempt is judged and an open breaker ends them; limits
+//! belong outside too, and what they refuse never reaches the breaker.
+//!
+//! # Cost
+//!
+//! Closed: that of [`obs_core::circuit`] and one reference count, no allocation, no box. Readiness
+//! is the inner service's alone: an open breaker reports ready and refuses in `call`.
+
+mod future;
+mod layer;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use obs_core::circuit::{CircuitBreaker, CircuitBreakers, NotPermitted, Permit};
+use obs_core::outcome::Rejection;
+
+use crate::reject::Rejected;
+
+pub use future::ResponseFuture;
+pub use layer::CircuitBreakerLayer;
+pub use service::CircuitBreakerService;
+
+/// Which breaker a request belongs to.
+pub trait SelectBreaker<Req> {
+    /// Asks that breaker whether the request may pass.
+    ///
+    /// # Errors
+    /// [`NotPermitted`] if not.
+    fn try_acquire(&self, request: &Req) -> Result<Permit, NotPermitted>;
+}
+
+impl<Req> SelectBreaker<Req> for CircuitBreaker {
+    #[inline]
+    fn try_acquire(&self, _: &Req) -> Result<Permit, NotPermitted> {
+        self.try_acquire_at(self.clock().coarse(), crate::deadline::inherited())
+    }
+}
+
+/// One breaker per key of a request; made by [`CircuitBreakerLayer::keyed`].
+#[derive(Clone, Debug)]
+pub struct Keyed<K> {
+    breakers: CircuitBreakers,
+    key: K,
+}
+
+impl<Req, K> SelectBreaker<Req> for Keyed<K>
+where
+    K: Fn(&Req) -> Cow<'_, str>,
+{
+    fn try_acquire(&self, request: &Req) -> Result<Permit, NotPermitted> {
+        SelectBreaker::<Req>::try_acquire(&self.breakers.get(&(self.key)(request)), request)
+    }
+}
+
+impl From<NotPermitted> for Rejected {
+    fn from(refusal: NotPermitted) -> Self {
+        Self::new(Rejection::CircuitBreaker, refusal.name().clone())
+            .retry_after(refusal.retry_after())
+    }
+}

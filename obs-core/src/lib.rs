@@ -3,6 +3,7 @@
 
 pub mod admit;
 pub mod circuit;
+pub mod client_address;
 pub mod clock;
 pub mod config;
 pub mod context;

@@ -32,6 +32,9 @@ mod extract;
 pub mod field;
 mod hosts;
 mod inject;
+#[cfg(any(test, feature = "test-util"))]
+#[doc(hidden)]
+pub mod invariants;
 mod parent;
 mod propagators;
 mod scan;

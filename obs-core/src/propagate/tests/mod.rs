@@ -4,6 +4,7 @@ mod baggage;
 mod correlation;
 mod environment;
 mod internal;
+mod properties;
 mod trace_context;
 mod trust;
 mod xray;

@@ -53,6 +53,16 @@ pub struct Line<'b> {
     truncated: bool,
 }
 
+/// How much room a part has for its tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TailRoom {
+    /// Bytes left in the part.
+    pub bytes: usize,
+    /// Whether fields come before the tail; without any, a further part has no more room.
+    pub has_fields: bool,
+}
+
 impl<'b> Line<'b> {
     /// Appends the head of a line to `out`: timestamp, level, message, target and service.
     pub fn begin(
@@ -197,25 +207,61 @@ impl<'b> Line<'b> {
     ///
     /// The tail is never cut, since half an EMF document is none: a tail that does not fit after
     /// the fields goes into a part of its own, even when that is longer than the limit.
-    pub fn finish_with(mut self, tail: impl FnOnce(&mut Vec<u8>)) -> &'b [u8] {
-        let mut tail_start = self.out.len();
-        tail(self.out);
-        let has_fields = tail_start - self.start > self.head.len();
-        if has_fields && self.out.len() > tail_start && self.is_too_long() {
-            tail_start = self.continue_in_next_part(tail_start);
+    pub fn finish_with(self, tail: impl FnOnce(&mut Vec<u8>)) -> &'b [u8] {
+        let mut tail = Some(tail);
+        self.finish_with_tails(|out, _| {
+            if let Some(tail) = tail.take() {
+                tail(out);
+            }
+            false
+        })
+    }
+
+    /// Ends the line with one or several tails, each in a part of its own.
+    ///
+    /// `tail` is told how much room its part has, and answers whether there is more to write. It
+    /// may write nothing into a part that has fields and ask for the next; a part without fields
+    /// in which it writes nothing is the last.
+    pub fn finish_with_tails(
+        mut self,
+        mut tail: impl FnMut(&mut Vec<u8>, TailRoom) -> bool,
+    ) -> &'b [u8] {
+        loop {
+            let mut tail_start = self.out.len();
+            let has_fields = tail_start - self.start > self.head.len();
+            let taken = tail_start - self.start + CLOSING;
+            let bytes = self.format.max_line_bytes.saturating_sub(taken);
+            let more = tail(self.out, TailRoom { bytes, has_fields });
+            let wrote = self.out.len() > tail_start;
+            if has_fields && wrote && self.is_too_long() {
+                tail_start = self.continue_in_next_part(tail_start);
+            }
+            let more = more && (wrote || has_fields);
+            self.mark(tail_start, more);
+            self.out.extend_from_slice(b"}\n");
+            if !more {
+                return &self.out[self.head.start..];
+            }
+            self.part += 1;
+            self.start = self.out.len();
+            self.out.extend_from_within(self.head.clone());
         }
-        if self.part > 1 || self.truncated {
+    }
+
+    /// Writes `part` and `truncated` before the tail, where they apply.
+    fn mark(&mut self, tail_start: usize, more: bool) {
+        let in_parts = self.part > 1 || more;
+        let truncated = self.truncated && !more;
+        if in_parts || truncated {
             let tail = self.out.split_off(tail_start);
-            if self.part > 1 {
+            if in_parts {
                 self.write_part();
             }
-            if self.truncated {
+            if truncated {
                 self.out.extend_from_slice(b",\"truncated\":true");
             }
             self.out.extend_from_slice(&tail);
         }
-        self.out.extend_from_slice(b"}\n");
-        &self.out[self.head.start..]
     }
 
     /// Keeps the field that starts at `start`, in this part or in the next.

@@ -26,5 +26,5 @@ pub use encode::ValueRef;
 pub use fields::Fields;
 pub use format::LineFormat;
 pub use ids::Ids;
-pub use line::Line;
+pub use line::{Line, TailRoom};
 pub use value::Value;

@@ -106,6 +106,40 @@ fn a_tail_comes_last_and_whole() {
 }
 
 #[test]
+fn several_tails_go_into_parts_with_the_same_head() {
+    let format = LineFormat::new("s").max_line_bytes(4_096).unwrap();
+    let mut buffer = Vec::new();
+    let mut line = Line::begin(&mut buffer, &format, TIME, Level::INFO, format_args!("m"), "app");
+    line.str("key", "value");
+    let mut rooms = Vec::new();
+    line.finish_with_tails(|out, room| {
+        rooms.push(room);
+        out.extend_from_slice(br#","_aws":{}"#);
+        rooms.len() < 3
+    });
+    let text = String::from_utf8(buffer).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].ends_with(r#","key":"value","part":1,"_aws":{}}"#), "{}", lines[0]);
+    assert!(lines[2].ends_with(r#","service":"s","part":3,"_aws":{}}"#), "{}", lines[2]);
+    assert!(rooms[0].has_fields && !rooms[1].has_fields);
+    assert!(rooms[0].bytes < rooms[1].bytes && rooms[1].bytes < 4_096);
+}
+
+#[test]
+fn a_tail_that_never_writes_ends() {
+    let format = LineFormat::new("s");
+    let text = line(&format, "m", |line| {
+        line.str("key", "value");
+    });
+    assert_eq!(text.lines().count(), 1);
+    let mut buffer = Vec::new();
+    let line = Line::begin(&mut buffer, &format, TIME, Level::INFO, format_args!("m"), "app");
+    line.finish_with_tails(|_, _| true);
+    assert_eq!(String::from_utf8(buffer).unwrap().lines().count(), 1);
+}
+
+#[test]
 fn a_message_longer_than_the_line_is_cut_and_marked() {
     let format = LineFormat::new("s").max_line_bytes(4_096).unwrap();
     let line = line(&format, &"\u{1}".repeat(100_000), |_| {});

@@ -172,6 +172,13 @@ impl Telemetry {
         self.0.filter.enables(level, target)
     }
 
+    /// The level that a line with metrics has to carry so that no filter downstream drops it:
+    /// `level`, or the one that Lambda lets through.
+    #[must_use]
+    pub fn passing_level(&self, level: Level) -> Level {
+        self.0.filter.passing(level)
+    }
+
     /// Writes one line, whatever its level, at the present time.
     pub fn line(
         &self,

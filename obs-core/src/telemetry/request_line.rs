@@ -4,7 +4,7 @@ use tracing::Level;
 
 use super::{Telemetry, class_of};
 use crate::clock::Timestamp;
-use crate::log::{Ids, Line, with_buffer};
+use crate::log::{Ids, Line, TailRoom, with_buffer};
 use crate::output::Class;
 
 /// The head of a request's line.
@@ -37,6 +37,26 @@ impl Telemetry {
         fields: impl FnOnce(&mut Line<'_>),
         tail: impl FnOnce(&mut Vec<u8>),
     ) {
+        self.write_request_line(head, fields, |line| line.finish_with(tail));
+    }
+
+    /// As [`request_line`](Self::request_line), with tails in several parts where one line has no
+    /// room for all metrics, as for [`Line::finish_with_tails`].
+    pub fn request_line_with_tails(
+        &self,
+        head: &RequestLine<'_>,
+        fields: impl FnOnce(&mut Line<'_>),
+        tail: impl FnMut(&mut Vec<u8>, TailRoom) -> bool,
+    ) {
+        self.write_request_line(head, fields, |line| line.finish_with_tails(tail));
+    }
+
+    fn write_request_line(
+        &self,
+        head: &RequestLine<'_>,
+        fields: impl FnOnce(&mut Line<'_>),
+        finish: impl for<'b> FnOnce(Line<'b>) -> &'b [u8],
+    ) {
         let enabled = self.is_enabled(head.level, head.target);
         if !enabled && !head.has_metrics {
             return;
@@ -56,7 +76,7 @@ impl Telemetry {
                 fields(&mut line);
             }
             let class = class_of(head.level).max(Class::Request);
-            self.0.output.write(class, line.finish_with(tail));
+            self.0.output.write(class, finish(line));
         });
     }
 }

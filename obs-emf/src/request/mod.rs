@@ -31,6 +31,7 @@ mod tests;
 use std::sync::Arc;
 
 use obs_core::clock::Timestamp;
+use obs_core::log::TailRoom;
 use obs_core::metric::{Descriptor, Unit};
 
 pub use builder::RequestMetricsBuilder;
@@ -158,5 +159,25 @@ impl RequestMetrics {
         let tail = self.shape().encode_extras(out, timestamp, &dimensions, extras, room);
         self.0.ledger.add(&tail.ledger);
         tail
+    }
+
+    /// Writes the metrics of a request into as many parts as they need, for
+    /// [`Line::finish_with_tails`](obs_core::log::Line::finish_with_tails).
+    pub fn tails<'t>(
+        &'t self,
+        timestamp: Timestamp,
+        observation: &'t Observation<'t>,
+        mut extras: &'t [Extra<'t>],
+    ) -> impl FnMut(&mut Vec<u8>, TailRoom) -> bool + 't {
+        let mut first = true;
+        move |out, room| {
+            let tail = if std::mem::take(&mut first) {
+                self.encode_tail_with(out, timestamp, observation, extras, room.bytes)
+            } else {
+                self.encode_extras(out, timestamp, observation, extras, room.bytes)
+            };
+            extras = &extras[tail.extras..];
+            !extras.is_empty()
+        }
     }
 }

@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use obs_core::clock::Timestamp;
 use obs_core::environment::Environment;
+use obs_core::log::{Line, LineFormat};
 use obs_core::metric::{Descriptor, Unit};
 use serde_json::Value;
+use tracing::Level;
 
 use super::*;
 use crate::ledger::DropReason;
@@ -104,19 +106,22 @@ fn extra_metrics_without_room_go_into_further_lines() {
     let extras: Vec<Extra<'_>> = leaked.iter().map(|metric| (metric, 1.0)).collect();
     let observation = Observation::new("GET");
 
-    let mut line = Vec::new();
-    let tail = metrics.encode_tail_with(&mut line, NOW, &observation, &extras, 4_096);
-    assert!(line.len() <= 4_096);
-    let mut done = tail.extras;
-    let mut lines = 1;
-    while done < extras.len() {
-        let mut line = Vec::new();
-        let tail = metrics.encode_extras(&mut line, NOW, &observation, &extras[done..], 4_096);
-        assert!(line.len() <= 4_096 && tail.extras > 0);
-        done += tail.extras;
-        lines += 1;
+    let format = LineFormat::new("orders").max_line_bytes(4_096).unwrap();
+    let mut text = Vec::new();
+    let mut line =
+        Line::begin(&mut text, &format, NOW, Level::INFO, format_args!("request completed"), "t");
+    line.str("method", "GET");
+    line.finish_with_tails(metrics.tails(NOW, &observation, &extras));
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.lines().count() > 3);
+    let mut found = 0;
+    for line in text.lines() {
+        assert!(line.len() <= 4_096);
+        let line: Value = serde_json::from_str(line).unwrap();
+        let names = line.as_object().unwrap().keys();
+        found += names.filter(|name| name.starts_with("Extra")).count();
     }
-    assert!(lines > 3);
+    assert_eq!(found, 300);
     assert_eq!(metrics.ledger().emitted, 305);
 }
 

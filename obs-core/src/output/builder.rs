@@ -33,12 +33,13 @@ const SMALLEST_CAPACITY: usize = 4 * 1024;
 /// ```
 pub struct OutputBuilder {
     settings: Settings,
+    high_water: Option<usize>,
     destinations: Vec<Destination>,
 }
 
 impl Default for OutputBuilder {
     fn default() -> Self {
-        Self { settings: DEFAULT_SETTINGS, destinations: Vec::new() }
+        Self { settings: DEFAULT_SETTINGS, high_water: None, destinations: Vec::new() }
     }
 }
 
@@ -67,11 +68,11 @@ impl OutputBuilder {
         self
     }
 
-    /// How many waiting bytes make the writer start before the interval has passed. Default
-    /// 64 KiB, at least 1, at most half of the capacity.
+    /// How many waiting bytes make the writer start before the interval has passed. At
+    /// least 1, at most half of the capacity; default 64 KiB, or half of a smaller capacity.
     #[must_use]
     pub fn high_water_bytes(mut self, bytes: usize) -> Self {
-        self.settings.high_water = bytes;
+        self.high_water = Some(bytes);
         self
     }
 
@@ -87,7 +88,8 @@ impl OutputBuilder {
     /// # Errors
     /// [`ConfigError`] names the setting that is out of its range.
     pub fn build(mut self) -> Result<Output, ConfigError> {
-        let Settings { capacity, high_water, flush_interval } = self.settings;
+        let Settings { capacity, flush_interval, .. } = self.settings;
+        let high_water = self.high_water.unwrap_or(DEFAULT_SETTINGS.high_water.min(capacity / 2));
         if capacity < SMALLEST_CAPACITY {
             return Err(ConfigError::new("capacity_bytes", capacity, "must be at least 4096"));
         }
@@ -99,6 +101,7 @@ impl OutputBuilder {
             let value = format!("{flush_interval:?}");
             return Err(ConfigError::new("flush_interval", value, "must be between 1 ms and 10 s"));
         }
+        self.settings.high_water = high_water;
         if self.destinations.is_empty() {
             self.destinations.push(Box::new(std::io::stdout()));
         }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 /// A file of lines that is rotated by size.
 ///
-/// When a write would make `orders.log` longer than its limit, `orders.log.1` becomes
+/// When the next line would make `orders.log` longer than its limit, `orders.log.1` becomes
 /// `orders.log.2` and so on up to the number of files kept, `orders.log` becomes `orders.log.1`,
 /// and a new `orders.log` is begun. A file is rotated only between lines, so each file holds whole
-/// lines; a single write longer than the limit makes one longer file.
+/// lines; a single line longer than the limit makes one longer file.
 #[derive(Debug)]
 pub struct RotatingFile {
     path: PathBuf,
@@ -71,9 +71,17 @@ impl RotatingFile {
 
 impl Write for RotatingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let full = self.size.saturating_add(bytes.len() as u64) > self.max_bytes;
-        if full && self.size > 0 && self.between_lines {
-            self.rotate()?;
+        let mut bytes = bytes;
+        if self.between_lines {
+            let room = self.max_bytes.saturating_sub(self.size);
+            bytes = match whole_lines_within(bytes, room) {
+                Some(lines) => lines,
+                None if self.size == 0 => first_line(bytes),
+                None => {
+                    self.rotate()?;
+                    whole_lines_within(bytes, self.max_bytes).unwrap_or_else(|| first_line(bytes))
+                }
+            };
         }
         let count = self.current()?.write(bytes)?;
         self.size += count as u64;
@@ -88,6 +96,18 @@ impl Write for RotatingFile {
     }
 }
 
+/// The whole lines at the start of `bytes` that together fit into `room`.
+fn whole_lines_within(bytes: &[u8], room: u64) -> Option<&[u8]> {
+    let room = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+    let end = bytes[..room].iter().rposition(|&byte| byte == b'\n')? + 1;
+    Some(&bytes[..end])
+}
+
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1);
+    &bytes[..end]
+}
+
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
@@ -96,5 +116,66 @@ fn rename_if_there(from: &Path, to: &Path) -> io::Result<()> {
     match std::fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of its own, removed at the end.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("obs-file-{}-{name}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn read(&self, name: &str) -> Option<String> {
+            std::fs::read_to_string(self.0.join(name)).ok()
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_full_file_is_rotated_between_lines_and_the_oldest_is_let_go() {
+        let directory = Directory::new("rotate");
+        let mut file = RotatingFile::open(directory.0.join("log"), 10, 2).unwrap();
+        for line in ["aaaa\nbbbb\ncccc\n", "dddd\n", "eeee\nffff\ngggg\n"] {
+            file.write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(directory.read("log").as_deref(), Some("gggg\n"));
+        assert_eq!(directory.read("log.1").as_deref(), Some("eeee\nffff\n"));
+        assert_eq!(directory.read("log.2").as_deref(), Some("cccc\ndddd\n"));
+        assert_eq!(directory.read("log.3"), None);
+    }
+
+    #[test]
+    fn a_line_longer_than_the_limit_gets_a_file_of_its_own() {
+        let directory = Directory::new("long");
+        let mut file = RotatingFile::open(directory.0.join("log"), 4, 5).unwrap();
+        file.write_all(b"a\nlong line\nb\n").unwrap();
+        assert_eq!(directory.read("log.2").as_deref(), Some("a\n"));
+        assert_eq!(directory.read("log.1").as_deref(), Some("long line\n"));
+        assert_eq!(directory.read("log").as_deref(), Some("b\n"));
+    }
+
+    #[test]
+    fn an_existing_file_is_continued() {
+        let directory = Directory::new("continue");
+        let path = directory.0.join("log");
+        RotatingFile::open(&path, 10, 0).unwrap().write_all(b"aaaaaaa\n").unwrap();
+        let mut file = RotatingFile::open(&path, 10, 0).unwrap();
+        file.write_all(b"b\n").unwrap();
+        assert_eq!(directory.read("log").as_deref(), Some("aaaaaaa\nb\n"));
+        file.write_all(b"c\n").unwrap();
+        assert_eq!(directory.read("log").as_deref(), Some("c\n"), "emptied when none is kept");
     }
 }

@@ -11,6 +11,12 @@ use super::{Class, DropReason, Ledger};
 
 pub(super) type Destination = Box<dyn Write + Send>;
 
+/// A destination, and whether the last write to it stopped inside a line.
+pub(super) struct Carrier {
+    pub(super) destination: Destination,
+    pub(super) torn: bool,
+}
+
 pub(super) struct Lane {
     pub(super) settings: Settings,
     state: Mutex<State>,
@@ -45,8 +51,9 @@ pub(super) enum Phase {
     Open,
     /// Shutting down: the writer leaves as soon as nothing waits.
     Closing,
-    /// Shut down in time; lines that still come are written by their own thread.
-    Closed(Destination),
+    /// Shut down in time; lines that still come are written by a thread that brings one. `None`
+    /// while one does so.
+    Closed(Option<Carrier>),
     /// Shut down without waiting for the destination, which may still hold the writer thread.
     Abandoned,
 }
@@ -54,7 +61,7 @@ pub(super) enum Phase {
 /// What the writer thread does now; says whether a new line must wake it.
 pub(super) enum Writer {
     /// Started by the first line.
-    NotStarted(Destination),
+    NotStarted(Carrier),
     /// Waits without a time limit.
     Parked,
     /// Waits for the flush interval to pass.
@@ -71,7 +78,7 @@ impl Lane {
             queue: Queue::default(),
             ledger,
             phase: Phase::Open,
-            writer: Writer::NotStarted(destination),
+            writer: Writer::NotStarted(Carrier { destination, torn: false }),
             in_flight: Vec::with_capacity(256),
             settled: 0,
             flush_target: 0,
@@ -88,10 +95,8 @@ impl Lane {
     pub(super) fn write(self: &Arc<Self>, class: Class, line: &[u8]) {
         let mut state = self.lock();
         state.ledger.created += 1;
-        match state.phase {
-            Phase::Open | Phase::Closing => {}
-            Phase::Closed(_) => return state.write_through(class, line),
-            Phase::Abandoned => return state.ledger.add_dropped(class, DropReason::Closed, 1),
+        if state.is_abandoned() {
+            return state.ledger.add_dropped(class, DropReason::Closed, 1);
         }
         let bytes = state.ledger.queued_bytes + line.len();
         if bytes > class.share_of(self.settings.capacity) {
@@ -101,6 +106,10 @@ impl Lane {
         }
         let before = state.ledger.queued_bytes;
         state.enqueue(class, line);
+        if let Phase::Closed(carrier) = &mut state.phase {
+            let carrier = carrier.take();
+            return self.write_through(state, carrier);
+        }
         let wake = match state.writer {
             Writer::NotStarted(_) => {
                 self.start_writer(&mut state);
@@ -177,15 +186,22 @@ impl Lane {
         matches!(state.phase, Phase::Closed(_))
     }
 
+    /// Carries out what waits, unless another thread does and will find it.
+    fn write_through(&self, state: MutexGuard<'_, State>, carrier: Option<Carrier>) {
+        if let Some(mut carrier) = carrier {
+            let mut state = writer::drain(self, state, &mut carrier);
+            state.phase = Phase::Closed(Some(carrier));
+        }
+    }
+
     fn start_writer(self: &Arc<Self>, state: &mut State) {
-        let Writer::NotStarted(destination) = std::mem::replace(&mut state.writer, Writer::Busy)
-        else {
+        let Writer::NotStarted(carrier) = std::mem::replace(&mut state.writer, Writer::Busy) else {
             return;
         };
         let lane = Arc::clone(self);
         let spawned = std::thread::Builder::new()
             .name("obs-output".to_owned())
-            .spawn(move || writer::run(&lane, destination));
+            .spawn(move || writer::run(&lane, carrier));
         if let Err(error) = spawned {
             state.last_error = Some(error.to_string());
             state.ledger.write_errors += 1;
@@ -239,7 +255,7 @@ impl State {
 
     fn close(&mut self) {
         self.phase = match std::mem::replace(&mut self.writer, Writer::Busy) {
-            Writer::NotStarted(destination) => Phase::Closed(destination),
+            Writer::NotStarted(carrier) => Phase::Closed(Some(carrier)),
             _ => Phase::Closing,
         };
     }
@@ -257,24 +273,6 @@ impl State {
         self.settled = self.enqueued;
         self.ledger.queued = 0;
         self.ledger.queued_bytes = 0;
-    }
-
-    fn write_through(&mut self, class: Class, line: &[u8]) {
-        let Phase::Closed(destination) = &mut self.phase else { return };
-        self.ledger.writes += 1;
-        let missing: &[u8] = if line.last() == Some(&b'\n') { b"" } else { b"\n" };
-        let result = destination
-            .write_all(line)
-            .and_then(|()| destination.write_all(missing))
-            .and_then(|()| destination.flush());
-        match result {
-            Ok(()) => self.ledger.written += 1,
-            Err(error) => {
-                self.ledger.write_errors += 1;
-                self.ledger.add_dropped(class, DropReason::WriteError, 1);
-                self.last_error = Some(error.to_string());
-            }
-        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! The thread that carries lines to their destination.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::lane::{Destination, Lane, Phase, State, Writer};
+use super::lane::{Carrier, Lane, Phase, State, Writer};
 
 /// Flush intervals without a line after which the thread sleeps until it is woken. While it stays
 /// awake no line has to wake it, which would cost the request a system call.
@@ -14,37 +14,48 @@ const IDLE_INTERVALS: u32 = 20;
 /// How long to wait before a destination that would block is tried again.
 const WOULD_BLOCK_PAUSE: Duration = Duration::from_millis(2);
 
-pub(super) fn run(lane: &Lane, mut destination: Destination) {
-    // Whether the last write stopped inside a line.
-    let mut torn = false;
+const PANICKED: &str = "the destination panicked";
+
+/// The life of the writer thread.
+pub(super) fn run(lane: &Lane, mut carrier: Carrier) {
     let mut state = lane.lock();
     loop {
         state = collect(lane, state);
-        while let Some(chunk) = state.next_chunk() {
-            drop(state);
-            let attempt = write_chunk(lane, &mut destination, &chunk.bytes, torn);
-            state = lane.lock();
-            if state.is_abandoned() {
-                return;
-            }
-            torn = attempt.torn;
-            state.ledger.writes += attempt.writes;
-            if let Some(error) = attempt.error {
-                state.ledger.write_errors += 1;
-                state.last_error = Some(error);
-            }
-            state.settle(chunk, attempt.taken);
-            lane.progress.notify_all();
-        }
+        state = drain(lane, state, &mut carrier);
         if state.is_abandoned() {
             return;
         }
         if matches!(state.phase, Phase::Closing) {
-            state.phase = Phase::Closed(destination);
+            state.phase = Phase::Closed(Some(carrier));
             lane.progress.notify_all();
             return;
         }
     }
+}
+
+/// Writes chunks until none waits, or the lane is abandoned.
+pub(super) fn drain<'l>(
+    lane: &'l Lane,
+    mut state: MutexGuard<'l, State>,
+    carrier: &mut Carrier,
+) -> MutexGuard<'l, State> {
+    while let Some(chunk) = state.next_chunk() {
+        // Nothing of the destination runs under the lock: it may block, panic, or write a line.
+        drop(state);
+        let attempt = write_chunk(lane, carrier, &chunk.bytes);
+        state = lane.lock();
+        if state.is_abandoned() {
+            break;
+        }
+        state.ledger.writes += attempt.writes;
+        if let Some(error) = attempt.error {
+            state.ledger.write_errors += 1;
+            state.last_error = Some(error);
+        }
+        state.settle(chunk, attempt.taken);
+        lane.progress.notify_all();
+    }
+    state
 }
 
 /// Waits until lines should be written, or the lane is closing.
@@ -77,28 +88,26 @@ fn collect<'l>(lane: &'l Lane, mut state: MutexGuard<'l, State>) -> MutexGuard<'
 }
 
 struct Attempt {
-    /// How many bytes of whole chunk the destination took.
+    /// How many bytes of the chunk the destination took.
     taken: usize,
-    torn: bool,
     writes: u64,
     error: Option<String>,
 }
 
-fn write_chunk(lane: &Lane, destination: &mut Destination, bytes: &[u8], torn: bool) -> Attempt {
-    let mut attempt = Attempt { taken: 0, torn, writes: 0, error: None };
+fn write_chunk(lane: &Lane, carrier: &mut Carrier, bytes: &[u8]) -> Attempt {
+    let mut attempt = Attempt { taken: 0, writes: 0, error: None };
     // What a torn line left behind is ended first, so that the next line stays whole.
-    if torn {
-        match write_fully(lane, destination, b"\n", &mut attempt.writes) {
-            (1, None) => attempt.torn = false,
-            (_, error) => {
-                attempt.error = error;
-                return attempt;
-            }
+    if carrier.torn {
+        let (taken, error) = write_fully(lane, carrier, b"\n", &mut attempt.writes);
+        carrier.torn = taken == 0;
+        if error.is_some() {
+            attempt.error = error;
+            return attempt;
         }
     }
-    let (taken, error) = write_fully(lane, destination, bytes, &mut attempt.writes);
+    let (taken, error) = write_fully(lane, carrier, bytes, &mut attempt.writes);
+    carrier.torn |= taken.checked_sub(1).is_some_and(|last| bytes[last] != b'\n');
     attempt.taken = taken;
-    attempt.torn = taken.checked_sub(1).map_or(attempt.torn, |last| bytes[last] != b'\n');
     attempt.error = error;
     attempt
 }
@@ -106,7 +115,7 @@ fn write_chunk(lane: &Lane, destination: &mut Destination, bytes: &[u8], torn: b
 /// Writes until everything is taken, the destination fails, or the lane is abandoned.
 fn write_fully(
     lane: &Lane,
-    destination: &mut Destination,
+    carrier: &mut Carrier,
     bytes: &[u8],
     writes: &mut u64,
 ) -> (usize, Option<String>) {
@@ -114,7 +123,7 @@ fn write_fully(
     while taken < bytes.len() {
         *writes += 1;
         let rest = &bytes[taken..];
-        let result = catch_unwind(AssertUnwindSafe(|| destination.write(rest)));
+        let result = catch_unwind(AssertUnwindSafe(|| carrier.destination.write(rest)));
         match result {
             Ok(Ok(0)) => return (taken, Some("the destination takes no more bytes".to_owned())),
             Ok(Ok(count)) => taken += count.min(rest.len()),
@@ -127,14 +136,23 @@ fn write_fully(
                 }
                 _ => return (taken, Some(error.to_string())),
             },
-            Err(_) => return (taken, Some("the destination panicked".to_owned())),
+            Err(_) => {
+                carrier.torn = true;
+                return (taken, Some(PANICKED.to_owned()));
+            }
         }
     }
-    match catch_unwind(AssertUnwindSafe(|| destination.flush())) {
+    match catch_unwind(AssertUnwindSafe(|| carrier.destination.flush())) {
         Ok(Ok(())) => (taken, None),
-        // How much of it has arrived is unknown; what may be lost does not count as written.
-        Ok(Err(error)) => (0, Some(error.to_string())),
-        Err(_) => (0, Some("the destination panicked".to_owned())),
+        Ok(Err(error)) => {
+            // How much has arrived is unknown; what may be lost does not count as written.
+            carrier.torn = true;
+            (0, Some(error.to_string()))
+        }
+        Err(_) => {
+            carrier.torn = true;
+            (0, Some(PANICKED.to_owned()))
+        }
     }
 }
 

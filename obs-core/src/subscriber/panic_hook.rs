@@ -23,7 +23,12 @@ pub(super) fn install() {
 }
 
 fn write(telemetry: &Telemetry, ids: &Ids<'_>, info: &PanicHookInfo<'_>) {
-    let message = info.payload_as_str().unwrap_or("a panic without a text");
+    let payload = info.payload();
+    let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text.as_str(),
+        (None, None) => "a panic without a text",
+    };
     let backtrace = Backtrace::capture();
     telemetry.line(Level::ERROR, TARGET, format_args!("{message}"), ids, |line| {
         line.str("error_kind", "panic");

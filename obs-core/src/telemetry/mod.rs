@@ -268,7 +268,11 @@ impl Inner {
 
     fn run_flush_hooks(&self, end: crate::clock::Instant) -> bool {
         let hooks = self.flush_hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        hooks.iter().fold(true, |all, hook| hook(self.until(end)) && all)
+        let mut all = true;
+        for hook in hooks {
+            all &= hook(self.until(end));
+        }
+        all
     }
 }
 

@@ -3,7 +3,13 @@
 #[cfg(feature = "circuit-breaker")]
 pub mod circuit_breaker;
 pub mod classify;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod deadline;
+#[cfg(any(feature = "observe", feature = "client"))]
+mod exchange;
+#[cfg(feature = "observe")]
+pub mod observe;
 pub mod reject;
 #[cfg(feature = "circuit-breaker")]
 mod unwind;

@@ -1,0 +1,77 @@
+use std::any::type_name;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use super::call::Call;
+use crate::exchange::{End, Progress};
+
+pin_project! {
+    /// The response future of [`Client`](super::Client).
+    ///
+    /// Dropping it before it is ready records that the call was given up.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        call: Option<Call>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, call: Call) -> Self {
+        Self { inner, call: Some(call) }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = {
+            let _entered = this.call.as_ref().map(Call::enter);
+            ready!(this.inner.poll(context))
+        };
+        Poll::Ready(match (result, this.call.take()) {
+            (Ok(response), Some(call)) => Ok(observed(call, response)),
+            (Ok(response), None) => Ok(response.map(ResponseBody::unwatched)),
+            (Err(error), call) => {
+                call.map(|call| call.finish(End::ServiceError(type_name::<E>())));
+                Err(error)
+            }
+        })
+    }
+}
+
+fn observed<B: Body>(mut call: Call, response: Response<B>) -> Response<ResponseBody<B>> {
+    let (parts, body) = response.into_parts();
+    let progress = Progress::new(&parts.headers);
+    call.answered(&parts);
+    let end = progress
+        .end_at_headers(call.method(), parts.status, &parts.headers)
+        .or_else(|| body.is_end_stream().then(|| progress.end_of_stream()));
+    let body = match end {
+        Some(end) => {
+            call.finish(end);
+            ResponseBody::unwatched(body)
+        }
+        None => ResponseBody::watched(body, call, progress),
+    };
+    Response::from_parts(parts, body)
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

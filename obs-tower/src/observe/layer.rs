@@ -1,0 +1,67 @@
+use std::fmt;
+use std::sync::Arc;
+
+use obs_core::telemetry::Telemetry;
+use tower_layer::Layer;
+
+use super::builder::ObserveLayerBuilder;
+use super::config::Config;
+use super::in_flight::InFlight;
+use super::observer::Observer;
+use super::service::Observe;
+
+/// Leaves one record of every request: a line, metrics and a span that agree.
+///
+/// Cheap to clone; clones, and the services made with them, share their state.
+#[derive(Clone)]
+pub struct ObserveLayer(Arc<Observer>);
+
+impl ObserveLayer {
+    /// A layer with the defaults.
+    #[must_use]
+    pub fn new(telemetry: Telemetry) -> Self {
+        Self(Arc::new(Observer::new(telemetry, Config::default())))
+    }
+
+    /// Starts to describe a layer.
+    #[must_use]
+    pub fn builder(telemetry: Telemetry) -> ObserveLayerBuilder {
+        ObserveLayerBuilder::new(telemetry)
+    }
+
+    pub(super) fn from_observer(observer: Observer) -> Self {
+        Self(Arc::new(observer))
+    }
+
+    /// The requests that are being served.
+    #[must_use]
+    pub fn in_flight(&self) -> &InFlight {
+        self.0.in_flight()
+    }
+
+    /// Ends the records of all requests that are still being served, as `shutdown`.
+    ///
+    /// For a service that gives up waiting for them: call it before
+    /// [`Telemetry::shutdown`]. The requests themselves are left alone. From now on a request that
+    /// is dropped counts as cut short by the service, not by its client.
+    pub fn shutdown(&self) {
+        self.0.stop();
+    }
+}
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe::new(inner, Arc::clone(&self.0))
+    }
+}
+
+impl fmt::Debug for ObserveLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObserveLayer")
+            .field("telemetry", self.0.telemetry())
+            .field("config", self.0.config())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,253 @@
+//! What a layer and its services share: where a request's record begins and ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::header;
+use obs_core::clock::Clock;
+use obs_core::context::{Recorded, RequestContext};
+use obs_core::propagate::Extracted;
+use obs_core::telemetry::{RequestLine, Telemetry};
+use obs_core::trace::{Decision, SamplingInput, Text};
+use tracing::Level;
+
+use super::config::Config;
+use super::ending::{Circumstances, Ending};
+use super::head::RequestHead;
+use super::in_flight::InFlight;
+use super::recording::{Extra, Recording};
+use super::route::Route;
+use super::ticket::Ticket;
+use super::{line, peer, span};
+use crate::exchange::{End, OTHER_METHOD, contained, content_length, grpc, method_name};
+
+pub(super) struct Observer {
+    telemetry: Telemetry,
+    config: Config,
+    in_flight: InFlight,
+    /// Extractors and redactions that panicked.
+    trouble: AtomicU64,
+}
+
+impl Observer {
+    pub(super) fn new(telemetry: Telemetry, config: Config) -> Self {
+        let in_flight = InFlight::new(config.name.clone(), telemetry.clock().clone());
+        telemetry.controls().register(Arc::new(in_flight.clone()));
+        Self { telemetry, config, in_flight, trouble: AtomicU64::new(0) }
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        self.telemetry.clock()
+    }
+
+    pub(super) const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    pub(super) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) const fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Opens the record of a request.
+    pub(super) fn begin(self: &Arc<Self>, head: &RequestHead<'_>) -> Ticket {
+        let (now, wall) = (self.clock().now(), self.clock().wall());
+        let propagators = self.telemetry.propagators();
+        let mut extracted = propagators.extract(head.headers, &self.config.trust, wall);
+        let [tenant, user] = self.identities(head, &mut extracted);
+        let mut builder = RequestContext::builder(&self.telemetry).extracted(extracted, now);
+        let (trace_id, parent_sampled) = (builder.trace_id(), builder.parent_sampled());
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let input = SamplingInput::new(trace_id, self.telemetry.service_name())
+            .parent_sampled(parent_sampled)
+            .http(head.method.as_str(), head.uri.path(), host.unwrap_or_default());
+        let context = builder.sampled(self.decide(&input).sampled).build();
+        tenant.map(|tenant| context.set_tenant_id(tenant));
+        user.map(|user| context.set_user_id(user));
+
+        let route = match &self.config.route {
+            Some(route) => self.contained(|| route(head)).flatten(),
+            None => Route::matched(head.extensions),
+        };
+        let skipped = self.config.skips(route.as_ref(), head);
+        let operation = self.config.operation_name.as_ref();
+        let recording = Recording {
+            context: context.clone(),
+            started: now,
+            wall,
+            method: method_name(head.method),
+            route,
+            uri: head.uri.clone(),
+            version: head.version,
+            is_grpc: grpc::is_grpc(head.headers),
+            skipped,
+            in_flight: self.in_flight.enter(),
+            operation: operation.and_then(|name| self.contained(|| name(head)).flatten()),
+            client_address: peer::address(head),
+            user_agent: head.headers.get(header::USER_AGENT).cloned(),
+            request_bytes: content_length(head.headers),
+            response: None,
+            response_bytes: 0,
+            first_byte: None,
+            extra: self.extra(head),
+        };
+        let seat = self.in_flight.seat(recording);
+        Ticket::new(Arc::clone(self), context, seat)
+    }
+}
+
+impl Observer {
+    /// The sampling verdict. A request whose tracing is switched off passes on its caller's.
+    fn decide(&self, input: &SamplingInput<'_>) -> Decision {
+        match &self.config.sampler {
+            _ if !self.config.tracing => Decision::new(input.parent_sampled.unwrap_or(false)),
+            Some(sampler) => sampler.decide(input),
+            None => self.telemetry.tracer().decide(input),
+        }
+    }
+
+    /// Tenant and user as the extractors have them, which take precedence over the headers.
+    fn identities(
+        &self,
+        head: &RequestHead<'_>,
+        extracted: &mut Extracted,
+    ) -> [Option<Arc<str>>; 2] {
+        let Config { tenant_id, user_id, .. } = &self.config;
+        let [tenant, user] = [tenant_id, user_id].map(|extract| {
+            let extract = extract.as_ref()?;
+            self.contained(|| extract(head)).flatten().map(Arc::from)
+        });
+        if tenant.is_some() {
+            extracted.tenant_id = None;
+        }
+        if user.is_some() {
+            extracted.user_id = None;
+        }
+        [tenant, user]
+    }
+
+    /// Headers and bodies that are to be logged.
+    fn extra(&self, head: &RequestHead<'_>) -> Option<Box<Extra>> {
+        let headers: Vec<_> = self.config.logged_headers(head.headers).collect();
+        let request_body =
+            self.config.request_body.as_ref().and_then(|body| body.capture(head.headers));
+        if headers.is_empty() && request_body.is_none() {
+            return None;
+        }
+        Some(Box::new(Extra { headers, request_body, response_body: None }))
+    }
+
+    /// Calls code of the service's author; if it panics, the request goes on without its answer.
+    fn contained<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        let answer = contained(call);
+        if answer.is_none() {
+            self.troubled();
+        }
+        answer
+    }
+
+    /// Counts a panic of an extractor and, for the first and each power of two, writes a line.
+    fn troubled(&self) {
+        let count = self.trouble.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() {
+            self.telemetry.line(
+                Level::WARN,
+                line::TARGET,
+                format_args!("an extractor of the observability layer panicked"),
+                &obs_core::log::Ids::default(),
+                |line| {
+                    line.u64("panics", count);
+                },
+            );
+        }
+    }
+
+    /// Closes the record of a request and writes its encodings; called once for each.
+    pub(super) fn finish(&self, recording: Recording, end: End) {
+        self.in_flight.leave();
+        let now = self.clock().now();
+        let recorded = recording.context.take_recorded();
+        let deadline = recording.context.deadline();
+        let circumstances = Circumstances {
+            now,
+            stopping: self.in_flight.is_stopping(),
+            deadline_has_passed: deadline.is_some_and(|deadline| deadline.has_passed(now)),
+        };
+        let ending = Ending::of(&recording, end, recorded.error_kind.clone(), circumstances);
+        self.write_line(&recording, &recorded, &ending);
+        self.end_span(&recording, recorded, &ending);
+    }
+
+    fn write_line(&self, recording: &Recording, recorded: &Recorded, ending: &Ending) {
+        let logging = self.config.logging && !recording.skipped;
+        let context = &recording.context;
+        let mut ids = context.ids();
+        ids.span_id = Some(context.span_id());
+        let elapsed = ending.at - recording.started;
+        let head = RequestLine {
+            timestamp: recording.wall.saturating_add(elapsed),
+            level: ending.level(),
+            message: format_args!("request completed"),
+            target: line::TARGET,
+            ids,
+            has_metrics: false,
+        };
+        if !logging {
+            return;
+        }
+        self.telemetry.request_line(
+            &head,
+            |line| {
+                line::write_fields(line, recording, ending);
+                line::write_rest(line, recording, recorded, ending, &self.config);
+            },
+            |_| {},
+        );
+    }
+
+    /// Exports the span, if the request was sampled or ended in a way that must be seen.
+    fn end_span(&self, recording: &Recording, recorded: Recorded, ending: &Ending) {
+        let tracer = self.telemetry.tracer();
+        if !self.config.tracing || !tracer.is_recording() {
+            return;
+        }
+        let sampled = recording.context.is_sampled();
+        let slow = self.config.is_slow(ending.at - recording.started);
+        if !sampled && !ending.is_fault() && !slow {
+            tracer.sampled_out();
+            return;
+        }
+        let span = span::build(recording, recorded, ending, &self.config, span_name(recording));
+        if sampled {
+            tracer.export(span);
+        } else {
+            tracer.export_upgraded(span);
+        }
+    }
+
+    /// Ends the requests that are being served as cut short by the service's stop.
+    pub(super) fn stop(&self) {
+        self.in_flight.stop();
+        for flight in self.in_flight.flights() {
+            let recording = flight.lock().take();
+            if let Some(recording) = recording {
+                self.finish(recording, End::Shutdown);
+            }
+        }
+    }
+}
+
+/// `{method} {route}`, or the method alone where no route matched.
+fn span_name(recording: &Recording) -> Text {
+    if let Some(operation) = &recording.operation {
+        return operation.clone().into();
+    }
+    let method = if recording.method == OTHER_METHOD { "HTTP" } else { recording.method };
+    match &recording.route {
+        Some(route) => format!("{method} {}", route.as_str()).into(),
+        None => method.into(),
+    }
+}

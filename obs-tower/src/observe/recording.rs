@@ -1,0 +1,97 @@
+//! The one record of a request; its line, its metrics and its span are encodings of it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use http::{HeaderValue, StatusCode, Uri, Version};
+use obs_core::clock::{Instant, Timestamp};
+use obs_core::context::RequestContext;
+use obs_core::outcome::Outcome;
+use serde_json::json;
+
+use super::capture::Capture;
+use super::route::Route;
+use crate::exchange::UNMATCHED;
+
+/// What is known of a request while it is served.
+pub(super) struct Recording {
+    pub(super) context: RequestContext,
+    pub(super) started: Instant,
+    pub(super) wall: Timestamp,
+    pub(super) method: &'static str,
+    pub(super) route: Option<Route>,
+    pub(super) uri: Uri,
+    pub(super) version: Version,
+    pub(super) is_grpc: bool,
+    pub(super) skipped: bool,
+    /// The requests that were being served when this one began, and it.
+    pub(super) in_flight: u64,
+    pub(super) operation: Option<Cow<'static, str>>,
+    pub(super) client_address: Option<IpAddr>,
+    pub(super) user_agent: Option<HeaderValue>,
+    pub(super) request_bytes: Option<u64>,
+    pub(super) response: Option<ResponseHead>,
+    pub(super) response_bytes: u64,
+    pub(super) first_byte: Option<Instant>,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What only configured requests carry.
+#[derive(Default)]
+pub(super) struct Extra {
+    pub(super) headers: Vec<(Arc<str>, HeaderValue)>,
+    pub(super) request_body: Option<Capture>,
+    pub(super) response_body: Option<Capture>,
+}
+
+/// What is known once the headers of the response are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ResponseHead {
+    pub(super) at: Instant,
+    pub(super) status: StatusCode,
+    /// What a layer within said about the response.
+    pub(super) verdict: Option<Outcome>,
+}
+
+impl Recording {
+    /// Takes note of the response's headers.
+    pub(super) fn answered(&mut self, head: ResponseHead, response_body: Option<Capture>) {
+        self.response = Some(head);
+        if response_body.is_some() {
+            self.extra.get_or_insert_default().response_body = response_body;
+        }
+    }
+
+    pub(super) fn sent(&mut self, data: &impl Buf, now: Instant) {
+        self.first_byte.get_or_insert(now);
+        self.response_bytes = self.response_bytes.saturating_add(data.remaining() as u64);
+        if let Some(capture) = self.extra.as_mut().and_then(|extra| extra.response_body.as_mut()) {
+            capture.push(data);
+        }
+    }
+
+    /// The route as a dimension.
+    pub(super) fn route(&self) -> &str {
+        self.route.as_ref().map_or(UNMATCHED, Route::as_str)
+    }
+
+    pub(super) fn ttfb(&self) -> Option<Duration> {
+        self.response.as_ref().map(|response| response.at - self.started)
+    }
+
+    /// The request as the dump of what is in flight shows it.
+    pub(super) fn describe(&self, now: Instant) -> serde_json::Value {
+        json!({
+            "method": self.method,
+            "route": self.route(),
+            "age_ms": (now - self.started).as_millis() as u64,
+            "phase": if self.response.is_some() { "body" } else { "handler" },
+            "response_bytes": self.response_bytes,
+            "correlation_id": self.context.correlation_id().as_str(),
+            "trace_id": self.context.trace_id().to_string(),
+        })
+    }
+}

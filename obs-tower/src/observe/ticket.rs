@@ -1,0 +1,71 @@
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Buf;
+use obs_core::context::RequestContext;
+
+use super::in_flight::Seat;
+use super::observer::Observer;
+use super::recording::Recording;
+use crate::exchange::End;
+
+/// What the response future holds, and after it the response body: the right to end the request.
+///
+/// Dropping it ends the request too, as one that nobody waited for.
+pub(super) struct Ticket {
+    observer: Arc<Observer>,
+    context: RequestContext,
+    seat: Seat,
+}
+
+impl Ticket {
+    pub(super) fn new(observer: Arc<Observer>, context: RequestContext, seat: Seat) -> Self {
+        Self { observer, context, seat }
+    }
+
+    pub(super) const fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
+    pub(super) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    /// Changes the record, unless the request has ended.
+    pub(super) fn update(&self, change: impl FnOnce(&mut Recording)) {
+        if let Some(recording) = self.seat.lock().as_mut() {
+            change(recording);
+        }
+    }
+
+    /// Takes note of a piece of the response body.
+    pub(super) fn sent(&self, data: &impl Buf) {
+        let now = self.observer.clock().now();
+        self.update(|recording| recording.sent(data, now));
+    }
+
+    /// Ends the request; the first to do so is the one that counts.
+    pub(super) fn finish(self, end: End) {
+        self.end(end);
+    }
+
+    fn end(&self, end: End) {
+        // The lock is released before anything is written.
+        let recording = self.seat.lock().take();
+        if let Some(recording) = recording {
+            self.observer.finish(recording, end);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.end(End::Dropped);
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("correlation_id", self.context.correlation_id()).finish()
+    }
+}

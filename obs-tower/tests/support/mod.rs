@@ -1,0 +1,137 @@
+//! What the tests of the observing layers share: a telemetry that keeps everything, and bodies
+//! that end in every way.
+
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame};
+use obs_core::clock::ManualClock;
+use obs_core::environment::Environment;
+use obs_core::id::IdGenerator;
+use obs_core::output::{Capture, Output};
+use obs_core::telemetry::{Telemetry, TelemetryBuilder};
+use obs_core::trace::{MemoryExporter, SpanRecord};
+use serde_json::Value;
+
+/// A telemetry whose lines, spans and time the test holds in its hands.
+pub(crate) struct Bench {
+    pub(crate) telemetry: Telemetry,
+    pub(crate) clock: ManualClock,
+    lines: Capture,
+    spans: MemoryExporter,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    pub(crate) fn with(change: impl FnOnce(TelemetryBuilder) -> TelemetryBuilder) -> Self {
+        let (output, lines) = Output::captured();
+        let (clock, spans) = (ManualClock::default(), MemoryExporter::default());
+        let builder = Telemetry::builder("orders")
+            .environment(Environment::empty())
+            .clock(clock.clock())
+            .ids(IdGenerator::seeded(7))
+            .output(output)
+            .span_exporter(spans.clone());
+        let telemetry = change(builder).build().unwrap();
+        Self { telemetry, clock, lines, spans }
+    }
+
+    fn flush(&self) {
+        assert!(self.telemetry.flush(Duration::from_secs(10)));
+    }
+
+    /// Every line so far.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.flush();
+        self.lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The lines of requests so far.
+    pub(crate) fn request_lines(&self) -> Vec<Value> {
+        self.lines().into_iter().filter(|line| line["message"] == "request completed").collect()
+    }
+
+    /// The one request line.
+    pub(crate) fn request_line(&self) -> Value {
+        let mut lines = self.request_lines();
+        assert_eq!(lines.len(), 1, "exactly one line: {lines:#?}");
+        lines.remove(0)
+    }
+
+    /// Every span so far.
+    pub(crate) fn spans(&self) -> Vec<SpanRecord> {
+        self.flush();
+        self.spans.spans()
+    }
+
+    /// The one span.
+    pub(crate) fn span(&self) -> SpanRecord {
+        let mut spans = self.spans();
+        assert_eq!(spans.len(), 1, "exactly one span: {spans:#?}");
+        spans.remove(0)
+    }
+}
+
+/// What a [`Script`] does when it is polled.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Data(&'static [u8]),
+    Trailers(HeaderMap),
+    Fail,
+    Panic,
+    /// Pending, and nothing wakes the task.
+    Stall,
+}
+
+/// The error of a scripted body or service.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("broken")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// A body that does what it is told, and does not know its end before it is there.
+#[derive(Debug, Default)]
+pub(crate) struct Script(VecDeque<Step>);
+
+impl Script {
+    pub(crate) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self(steps.into_iter().collect())
+    }
+}
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        Poll::Ready(match self.0.pop_front() {
+            None => None,
+            Some(Step::Data(data)) => Some(Ok(Frame::data(Bytes::from_static(data)))),
+            Some(Step::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
+            Some(Step::Fail) => Some(Err(Broken)),
+            Some(Step::Panic) => panic!("the body panics"),
+            Some(Step::Stall) => {
+                self.0.push_front(Step::Stall);
+                return Poll::Pending;
+            }
+        })
+    }
+}

@@ -28,5 +28,7 @@ async fn a_completed_response_is_a_success() {
     assert_eq!(line["status"], 200);
     assert_eq!(line["response_bytes"], 5);
     assert_eq!(line["correlation_id"], id);
+    assert_eq!(line["Requests"], 1);
+    assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "orders");
     assert_eq!(layer.in_flight().count(), 0);
 }

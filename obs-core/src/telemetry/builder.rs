@@ -208,6 +208,7 @@ impl TelemetryBuilder {
 
         live_filters::add(&filter);
         let telemetry = Telemetry(Arc::new(Inner {
+            environment,
             resource,
             service_name,
             deployment_environment,

@@ -21,6 +21,7 @@ use tracing::Level;
 
 use crate::clock::Clock;
 use crate::control::Registry;
+use crate::environment::Environment;
 use crate::id::IdGenerator;
 use crate::log::{Ids, Line, LineFormat, with_buffer};
 use crate::metric::Recorder;
@@ -56,6 +57,7 @@ use crate::trace::Tracer;
 pub struct Telemetry(Arc<Inner>);
 
 struct Inner {
+    environment: Environment,
     resource: Resource,
     service_name: Arc<str>,
     deployment_environment: Arc<str>,
@@ -109,6 +111,12 @@ impl Telemetry {
     #[must_use]
     pub fn deployment_environment(&self) -> &str {
         &self.0.deployment_environment
+    }
+
+    /// The environment it was built with, for what is built upon it.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.0.environment
     }
 
     /// The attributes of the service and its host.

@@ -57,7 +57,9 @@ impl<B: Body> Body for ResponseBody<B> {
             }
         };
         if let Some(end) = end {
-            this.watch.take().map(|(call, _)| call.finish(end));
+            if let Some((call, _)) = this.watch.take() {
+                call.finish(end);
+            }
         }
         Poll::Ready(polled)
     }

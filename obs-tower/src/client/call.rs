@@ -177,10 +177,8 @@ fn attributes(record: &Record, verdict: &Verdict) -> Attributes {
     if let Some(status) = verdict.status {
         attributes.push("http.response.status_code", status);
     }
-    if let Some(resend_count) = record.attempt.and_then(|attempt| attempt.checked_sub(1)) {
-        if resend_count > 0 {
-            attributes.push("http.request.resend_count", resend_count);
-        }
+    if let Some(attempt @ 2..) = record.attempt {
+        attributes.push("http.request.resend_count", attempt - 1);
     }
     if let Some(status) = verdict.grpc_status {
         attributes.push("rpc.system.name", "grpc");

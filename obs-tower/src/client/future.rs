@@ -46,7 +46,9 @@ where
             (Ok(response), Some(call)) => Ok(observed(call, response)),
             (Ok(response), None) => Ok(response.map(ResponseBody::unwatched)),
             (Err(error), call) => {
-                call.map(|call| call.finish(End::ServiceError(type_name::<E>())));
+                if let Some(call) = call {
+                    call.finish(End::ServiceError(type_name::<E>()));
+                }
                 Err(error)
             }
         })

@@ -196,8 +196,7 @@ impl ObserveLayerBuilder {
         if let Some(rate) = self.sample_rate {
             self.config.sampler = Some(Sampler::parent_based(Sampler::ratio(rate)?));
         }
-        self.config.check()?;
-        Ok(ObserveLayer::from_observer(Observer::new(self.telemetry, self.config)))
+        Ok(ObserveLayer::from_observer(Observer::new(self.telemetry, self.config)?))
     }
 }
 

@@ -5,7 +5,6 @@ use obs_core::telemetry::Telemetry;
 use tower_layer::Layer;
 
 use super::builder::ObserveLayerBuilder;
-use super::config::Config;
 use super::in_flight::InFlight;
 use super::observer::Observer;
 use super::service::Observe;
@@ -18,13 +17,15 @@ pub struct ObserveLayer(Arc<Observer>);
 
 impl ObserveLayer {
     /// A layer with the defaults.
+    ///
+    /// Where [`build`](ObserveLayerBuilder::build) would refuse the service's name as a CloudWatch
+    /// namespace, this writes a line that says so and goes without metrics.
     #[must_use]
     pub fn new(telemetry: Telemetry) -> Self {
-        Self(Arc::new(Observer::new(telemetry, Config::default())))
+        Self(Arc::new(Observer::with_defaults(telemetry)))
     }
 
     /// Starts to describe a layer.
-    #[must_use]
     pub fn builder(telemetry: Telemetry) -> ObserveLayerBuilder {
         ObserveLayerBuilder::new(telemetry)
     }

@@ -11,6 +11,7 @@ mod hold;
 mod in_flight;
 mod layer;
 mod line;
+mod metrics;
 mod observer;
 mod peer;
 mod recording;

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header;
 use obs_core::clock::Clock;
+use obs_core::config::ConfigError;
 use obs_core::context::{Recorded, RequestContext};
+use obs_core::log::Ids;
 use obs_core::propagate::Extracted;
 use obs_core::telemetry::{RequestLine, Telemetry};
 use obs_core::trace::{Decision, SamplingInput, Text};
+use obs_emf::request::RequestMetrics;
 use tracing::Level;
 
 use super::config::Config;
@@ -18,22 +21,41 @@ use super::in_flight::InFlight;
 use super::recording::{Extra, Recording};
 use super::route::Route;
 use super::ticket::Ticket;
-use super::{line, peer, span};
+use super::{line, metrics, peer, span};
 use crate::exchange::{End, OTHER_METHOD, contained, content_length, grpc, method_name};
 
 pub(super) struct Observer {
     telemetry: Telemetry,
     config: Config,
     in_flight: InFlight,
+    /// `None` if metrics are switched off or gathered elsewhere.
+    metrics: Option<RequestMetrics>,
     /// Extractors and redactions that panicked.
     trouble: AtomicU64,
 }
 
 impl Observer {
-    pub(super) fn new(telemetry: Telemetry, config: Config) -> Self {
+    pub(super) fn new(telemetry: Telemetry, config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let metrics = config.metrics.then(|| metrics::declare(&telemetry, &config)).transpose()?;
+        Ok(Self::assemble(telemetry, config, metrics))
+    }
+
+    /// An observer with the defaults, without metrics if they cannot be declared.
+    pub(super) fn with_defaults(telemetry: Telemetry) -> Self {
+        let config = Config::default();
+        let metrics = metrics::declare(&telemetry, &config);
+        let metrics = metrics.inspect_err(|error| {
+            let message = format_args!("requests are not measured: {error}");
+            telemetry.line(Level::ERROR, line::TARGET, message, &Ids::default(), |_| {});
+        });
+        Self::assemble(telemetry, config, metrics.ok())
+    }
+
+    fn assemble(telemetry: Telemetry, config: Config, metrics: Option<RequestMetrics>) -> Self {
         let in_flight = InFlight::new(config.name.clone(), telemetry.clock().clone());
         telemetry.controls().register(Arc::new(in_flight.clone()));
-        Self { telemetry, config, in_flight, trouble: AtomicU64::new(0) }
+        Self { telemetry, config, in_flight, metrics, trouble: AtomicU64::new(0) }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -157,7 +179,7 @@ impl Observer {
                 Level::WARN,
                 line::TARGET,
                 format_args!("an extractor of the observability layer panicked"),
-                &obs_core::log::Ids::default(),
+                &Ids::default(),
                 |line| {
                     line.u64("panics", count);
                 },
@@ -181,31 +203,57 @@ impl Observer {
         self.end_span(&recording, recorded, &ending);
     }
 
+    /// Writes the line, with the metrics if they go out with it.
     fn write_line(&self, recording: &Recording, recorded: &Recorded, ending: &Ending) {
-        let logging = self.config.logging && !recording.skipped;
-        let context = &recording.context;
-        let mut ids = context.ids();
-        ids.span_id = Some(context.span_id());
-        let elapsed = ending.at - recording.started;
-        let head = RequestLine {
-            timestamp: recording.wall.saturating_add(elapsed),
-            level: ending.level(),
-            message: format_args!("request completed"),
-            target: line::TARGET,
-            ids,
-            has_metrics: false,
-        };
-        if !logging {
+        let logged = self.config.logging && !recording.skipped;
+        let metrics = self.metrics.as_ref();
+        if !logged && metrics.is_none() {
             return;
         }
+        let context = &recording.context;
+        let ids = Ids { span_id: Some(context.span_id()), ..context.ids() };
+        let timestamp = recording.wall.saturating_add(ending.at - recording.started);
+        let observation = metrics::observation(recording, ending);
+        let message = if logged { "request completed" } else { "request metrics" };
+        let head = RequestLine {
+            timestamp,
+            level: ending.level(),
+            message: format_args!("{message}"),
+            target: line::TARGET,
+            ids,
+            has_metrics: metrics.is_some(),
+        };
+        let mut written = 0;
         self.telemetry.request_line(
             &head,
             |line| {
-                line::write_fields(line, recording, ending);
-                line::write_rest(line, recording, recorded, ending, &self.config);
+                if logged {
+                    line::write_fields(line, recording, ending);
+                    line::write_rest(line, recording, recorded, ending, &self.config);
+                }
             },
-            |_| {},
+            |out| {
+                let Some(metrics) = metrics else { return };
+                let extras = &recorded.metrics;
+                let tail =
+                    metrics.encode_tail_with(out, timestamp, &observation, extras, usize::MAX);
+                written = tail.extras;
+            },
         );
+        // A record holds 100 metrics; what a handler recorded beyond goes into lines of its own.
+        while let Some(rest) = recorded.metrics.get(written..).filter(|rest| !rest.is_empty()) {
+            let Some(metrics) = metrics else { return };
+            let head = RequestLine { message: format_args!("request metrics"), ..head };
+            self.telemetry.request_line(
+                &head,
+                |_| {},
+                |out| {
+                    let tail =
+                        metrics.encode_extras(out, timestamp, &observation, rest, usize::MAX);
+                    written += tail.extras;
+                },
+            );
+        }
     }
 
     /// Exports the span, if the request was sampled or ended in a way that must be seen.

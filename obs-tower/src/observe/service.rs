@@ -28,7 +28,6 @@ impl<S> Observe<S> {
 
     /// Starts to describe a layer; the same as
     /// [`ObserveLayer::builder`](super::ObserveLayer::builder).
-    #[must_use]
     pub fn builder(telemetry: Telemetry) -> ObserveLayerBuilder {
         ObserveLayerBuilder::new(telemetry)
     }

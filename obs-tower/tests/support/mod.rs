@@ -2,6 +2,7 @@
 //! that end in every way.
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "it belongs to tests")]
 
 use std::collections::VecDeque;
 use std::pin::Pin;

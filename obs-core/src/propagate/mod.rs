@@ -35,6 +35,7 @@ mod inject;
 #[cfg(any(test, feature = "test-util"))]
 #[doc(hidden)]
 pub mod invariants;
+pub mod message;
 mod parent;
 mod propagators;
 mod scan;

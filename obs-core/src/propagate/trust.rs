@@ -90,6 +90,13 @@ impl TrustPolicy {
         Self::edge().tenant_id(true).user_id(true).timeout(true).attempt(true).debug(true)
     }
 
+    /// For messages between our own services: everything but timeout and attempt, which mean
+    /// nothing to a message that waits in a queue.
+    #[must_use]
+    pub const fn message() -> Self {
+        Self::internal().timeout(false).attempt(false)
+    }
+
     /// For calls to hosts that are not ours: trace and correlation ids are sent, all else is
     /// stripped.
     #[must_use]

@@ -1,0 +1,42 @@
+//! Fields inside a JSON payload: EventBridge's `detail`, the input of a Step Functions execution.
+//!
+//! Both services take the X-Ray header beside the payload but do not show it to the receiver, or
+//! lose it on replay; the correlation id has no place there at all.
+
+use serde_json::{Map, Value};
+
+use super::MessageFields;
+
+/// The member that holds the fields.
+pub const KEY: &str = "_trace";
+
+/// Puts `fields` into `payload` under [`KEY`], in place of what may be there.
+///
+/// ```
+/// use obs_core::propagate::message::{MessageFields, embedded};
+///
+/// let mut detail = serde_json::Map::new();
+/// embedded::insert(&mut detail, &MessageFields::default());
+/// assert!(embedded::get(&detail).is_some());
+/// ```
+pub fn insert(payload: &mut Map<String, Value>, fields: &MessageFields) {
+    payload.insert(KEY.to_owned(), to_value(fields));
+}
+
+/// The fields in `payload`, as a carrier.
+#[must_use]
+pub fn get(payload: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    payload.get(KEY)?.as_object()
+}
+
+/// Takes the fields out of `payload`, so that the application sees its own members alone.
+pub fn remove(payload: &mut Map<String, Value>) -> Option<Map<String, Value>> {
+    match payload.remove(KEY)? {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+pub(super) fn to_value(fields: &MessageFields) -> Value {
+    fields.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+}

@@ -1,5 +1,8 @@
 //! The deadline that a request inherits.
 
+use std::time::Duration;
+
+use obs_core::clock::Clock;
 use obs_core::context::RequestContext;
 use obs_core::deadline::Deadline;
 
@@ -14,4 +17,11 @@ pub fn inherited() -> Option<Deadline> {
         (Some(limit), Some(deadline)) => Some(limit.min(deadline)),
         (one, other) => one.or(other),
     }
+}
+
+/// The time that an outgoing call may take: what is left of the [inherited](inherited) deadline,
+/// less `reserve` for the work after it. `None` without a deadline; zero when nothing is left.
+#[must_use]
+pub fn remaining(clock: &Clock, reserve: Duration) -> Option<Duration> {
+    inherited().map(|deadline| deadline.remaining(clock.now()).saturating_sub(reserve))
 }

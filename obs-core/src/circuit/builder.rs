@@ -5,7 +5,7 @@ use super::transition::Listener;
 use super::{CircuitBreaker, CircuitBreakerConfig, State, Transition, Verdict};
 use crate::clock::Clock;
 use crate::config::ConfigError;
-use crate::control::Registry;
+use crate::control::{Registry, check_name};
 use crate::metric::{Descriptor, Recorder, Unit};
 use crate::outcome::Outcome;
 use crate::random::Random;
@@ -119,15 +119,4 @@ impl CircuitBreakerBuilder {
         }
         Ok(breaker)
     }
-}
-
-fn check_name(name: &str) -> Result<(), ConfigError> {
-    if (1..=128).contains(&name.len()) && name.bytes().all(is_name_byte) {
-        return Ok(());
-    }
-    Err(ConfigError::new("name", name, "must be 1 to 128 characters of [A-Za-z0-9._:/@-]"))
-}
-
-pub(super) const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'/' | b'@' | b'-')
 }

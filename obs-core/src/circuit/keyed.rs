@@ -3,12 +3,11 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::builder::is_name_byte;
 use super::sync::{AtomicU64, Ordering};
 use super::{CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, State};
 use crate::clock::{Clock, Instant};
 use crate::config::ConfigError;
-use crate::control::{Kind, Registry};
+use crate::control::{Kind, Registry, is_name_byte};
 
 /// The key under which calls are judged together when there are too many keys.
 pub const OVERFLOW_KEY: &str = "__other__";

@@ -12,6 +12,8 @@ use std::fmt;
 pub use action::{Action, ActionError, ActionErrorKind};
 pub use registry::Registry;
 
+use crate::config::ConfigError;
+
 /// A thing that an operator can look at and act upon while the service runs.
 pub trait Control: Send + Sync + fmt::Debug + 'static {
     /// The name, unique within its kind; at most 128 characters of `[A-Za-z0-9._:/@-]`.
@@ -44,6 +46,23 @@ pub trait Control: Send + Sync + fmt::Debug + 'static {
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
         Err(ActionError::unknown(action, self.actions()))
     }
+}
+
+/// Checks the name of a control.
+///
+/// # Errors
+/// [`ConfigError`] unless it is 1 to 128 characters of `[A-Za-z0-9._:/@-]`.
+pub fn check_name(name: &str) -> Result<(), ConfigError> {
+    if (1..=128).contains(&name.len()) && name.bytes().all(is_name_byte) {
+        return Ok(());
+    }
+    Err(ConfigError::new("name", name, "must be 1 to 128 characters of [A-Za-z0-9._:/@-]"))
+}
+
+/// Whether the name of a control may contain `byte`.
+#[must_use]
+pub const fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'/' | b'@' | b'-')
 }
 
 /// What a [`Control`] is.

@@ -11,7 +11,7 @@
 //! use obs_tower::circuit_breaker::CircuitBreakerLayer;
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
-//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! let config = CircuitBreakerConfig::new().consecutive_failures_threshold(1);
 //! let breaker = CircuitBreaker::builder("inventory").config(config).build()?;
 //! let service = CircuitBreakerLayer::new(breaker).layer(service_fn(|_: Request<()>| async {

@@ -1,0 +1,153 @@
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{ResponseFuture, TimeLimiter};
+use crate::deadline::inherited;
+use crate::reject::{AsResponse, Reject};
+
+/// The time that a request may take, if it is not the limiter's default.
+pub trait LimitOf<Req> {
+    /// The limit of `request`; `None` for the default.
+    fn limit_of(&self, request: &Req) -> Option<Duration>;
+}
+
+impl<F, Req> LimitOf<Req> for F
+where
+    F: Fn(&Req) -> Option<Duration>,
+{
+    fn limit_of(&self, request: &Req) -> Option<Duration> {
+        self(request)
+    }
+}
+
+/// The default for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DefaultLimit;
+
+impl<Req> LimitOf<Req> for DefaultLimit {
+    #[inline]
+    fn limit_of(&self, _: &Req) -> Option<Duration> {
+        None
+    }
+}
+
+/// Limits the time of each call.
+///
+/// `L` finds the limit of a request, the limiter's default unless set; `R` answers calls that ran
+/// out of time, [`AsResponse`] unless set.
+#[derive(Clone, Debug)]
+pub struct TimeoutLayer<L = DefaultLimit, R = AsResponse> {
+    limiter: TimeLimiter,
+    limit_of: L,
+    reject: R,
+}
+
+impl TimeoutLayer {
+    /// All calls get the limit of `limiter`.
+    #[must_use]
+    pub const fn new(limiter: TimeLimiter) -> Self {
+        Self { limiter, limit_of: DefaultLimit, reject: AsResponse }
+    }
+}
+
+impl<L, R> TimeoutLayer<L, R> {
+    /// Sets limits by operation, tenant, or whatever a request shows.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::Request;
+    /// use obs_tower::timeout::{TimeLimiter, TimeoutLayer};
+    ///
+    /// fn exports_may_take_longer(request: &Request<String>) -> Option<Duration> {
+    ///     request.uri().path().starts_with("/exports").then_some(Duration::from_secs(60))
+    /// }
+    /// let layer = TimeoutLayer::new(TimeLimiter::builder("api").build()?)
+    ///     .limit_by(exports_may_take_longer);
+    /// # Ok::<_, obs_core::config::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn limit_by<Req, F>(self, limit_of: F) -> TimeoutLayer<F, R>
+    where
+        F: Fn(&Req) -> Option<Duration>,
+    {
+        TimeoutLayer { limiter: self.limiter, limit_of, reject: self.reject }
+    }
+
+    /// Answers calls that ran out of time with `reject`; see [`Reject`].
+    #[must_use]
+    pub fn reject_with<R2>(self, reject: R2) -> TimeoutLayer<L, R2> {
+        TimeoutLayer { limiter: self.limiter, limit_of: self.limit_of, reject }
+    }
+}
+
+impl<S, L: Clone, R: Clone> Layer<S> for TimeoutLayer<L, R> {
+    type Service = TimeoutService<S, L, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TimeoutService {
+            inner,
+            limiter: self.limiter.clone(),
+            limit_of: self.limit_of.clone(),
+            reject: self.reject.clone(),
+        }
+    }
+}
+
+/// A service with a time limit; made by [`TimeoutLayer`].
+#[derive(Clone, Debug)]
+pub struct TimeoutService<S, L = DefaultLimit, R = AsResponse> {
+    inner: S,
+    limiter: TimeLimiter,
+    limit_of: L,
+    reject: R,
+}
+
+impl<S, L, R> TimeoutService<S, L, R> {
+    /// The service within the limit.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service within the limit.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service without the limit.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, L, R, Req> Service<Req> for TimeoutService<S, L, R>
+where
+    S: Service<Req>,
+    L: LimitOf<Req>,
+    R: Reject<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, S::Response, S::Error, R>;
+
+    #[inline]
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> Self::Future {
+        let now = self.limiter.clock().coarse();
+        let own = self.limit_of.limit_of(&request);
+        match self.limiter.start(now, own, inherited()) {
+            Ok(limit) => {
+                let _scope = limit.enter();
+                let inner = self.inner.call(request);
+                ResponseFuture::running(inner, limit, self.limiter.clone(), self.reject.clone())
+            }
+            Err(rejected) => ResponseFuture::refused(self.reject.reject(rejected)),
+        }
+    }
+}

@@ -31,6 +31,12 @@
 //! | feature | adds |
 //! |---|---|
 //! | `axum` | the endpoints as a router, and `serve` |
+//! | `disk` | `DiskCheck`, with rustix |
+//! | `dynamodb` | `DynamoDbCheck`, with the AWS SDK |
+//! | `http-check` | `HttpCheck`, with hyper-util |
+//! | `redis` | `RedisCheck` |
+//! | `sqlx` | `SqlCheck` |
+//! | `full` | all of them |
 
 pub mod check;
 pub mod drain;

@@ -36,13 +36,7 @@ impl MemoryCheck {
     /// # Errors
     /// [`ConfigError`] unless `0 < warn_at <= fail_at <= 1`.
     pub fn fractions(mut self, warn_at: f64, fail_at: f64) -> Result<Self, ConfigError> {
-        if !(warn_at > 0.0 && warn_at <= 1.0) {
-            return Err(ConfigError::new("warn_at", warn_at, "must be above 0 and at most 1"));
-        }
-        if !(fail_at >= warn_at && fail_at <= 1.0) {
-            return Err(ConfigError::new("fail_at", fail_at, "must be between warn_at and 1"));
-        }
-        (self.warn_at, self.fail_at) = (warn_at, fail_at);
+        (self.warn_at, self.fail_at) = super::observation::fractions(warn_at, fail_at)?;
         Ok(self)
     }
 
@@ -50,15 +44,8 @@ impl MemoryCheck {
         let Some((used, limit)) = self.source.read() else {
             return Observation::fail("no memory figures can be read on this machine");
         };
-        let fraction = used as f64 / limit as f64;
-        let observation = if fraction >= self.fail_at {
-            Observation::fail("memory is used up")
-        } else if fraction >= self.warn_at {
-            Observation::warn("memory is nearly used up")
-        } else {
-            Observation::pass()
-        };
-        observation.value(fraction, "fraction")
+        let used = used as f64 / limit as f64;
+        Observation::of_used(used, self.warn_at, self.fail_at, "memory")
     }
 }
 

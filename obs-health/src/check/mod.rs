@@ -3,18 +3,38 @@
 //! A [`Check`] is asked in the background, under a time limit; a probe never waits for it. Any
 //! async closure whose output turns into an [`Observation`] is a check.
 
+#[cfg(feature = "disk")]
+mod disk;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod event_loop;
+#[cfg(feature = "http-check")]
+mod http;
 mod memory;
 mod observation;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sqlx")]
+mod sql;
 mod tcp;
 mod telemetry;
 
 use std::future::Future;
 use std::pin::Pin;
 
+#[cfg(feature = "disk")]
+pub use disk::DiskCheck;
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDbCheck;
 pub use event_loop::{EventLoopCheck, Heartbeat};
+#[cfg(feature = "http-check")]
+pub use http::HttpCheck;
 pub use memory::{MemoryCheck, MemorySource};
 pub use observation::Observation;
+#[cfg(feature = "redis")]
+pub use redis::RedisCheck;
+#[cfg(feature = "sqlx")]
+pub use sql::SqlCheck;
 pub use tcp::TcpCheck;
 pub use telemetry::ControlCheck;
 

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use obs_core::config::ConfigError;
 use obs_core::control::Health;
 
 /// What one run of a check found.
@@ -47,6 +48,18 @@ impl Observation {
         self
     }
 
+    /// Judges how much of `what` is used up.
+    pub(super) fn of_used(used: f64, warn_at: f64, fail_at: f64, what: &str) -> Self {
+        let observation = if used >= fail_at {
+            Self::fail(format!("{what} is used up"))
+        } else if used >= warn_at {
+            Self::warn(format!("{what} is nearly used up"))
+        } else {
+            Self::pass()
+        };
+        observation.value(used, "fraction")
+    }
+
     /// How well the dependency is.
     #[must_use]
     pub const fn health(&self) -> Health {
@@ -64,6 +77,17 @@ impl Observation {
     pub const fn observed(&self) -> Option<(f64, &'static str)> {
         self.value
     }
+}
+
+/// Checks the fractions at which something that is used up warns and fails.
+pub(super) fn fractions(warn_at: f64, fail_at: f64) -> Result<(f64, f64), ConfigError> {
+    if !(warn_at > 0.0 && warn_at <= 1.0) {
+        return Err(ConfigError::new("warn_at", warn_at, "must be above 0 and at most 1"));
+    }
+    if !(fail_at >= warn_at && fail_at <= 1.0) {
+        return Err(ConfigError::new("fail_at", fail_at, "must be between warn_at and 1"));
+    }
+    Ok((warn_at, fail_at))
 }
 
 impl From<()> for Observation {

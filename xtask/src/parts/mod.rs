@@ -1,10 +1,11 @@
-//! The real parts that tests talk to: emulators of AWS, a Redis and an OTLP sink.
+//! The real parts that tests talk to: emulators of AWS, Redis, PostgreSQL and an OTLP sink.
 //!
 //! They are installed once under `.parts/` (Python packages, each in an environment of its own) or
-//! by the system's package manager (Redis), started on free ports of 127.0.0.1, and stopped by
+//! by the system's package manager (Redis, PostgreSQL), started on free ports of 127.0.0.1, and stopped by
 //! their process when the run ends.
 
 mod debian;
+mod postgres;
 mod process;
 mod python;
 mod redis;
@@ -55,13 +56,15 @@ pub(crate) fn install() -> Outcome {
     for package in [MINISTACK, MOTO, ROTEL, CFN_LINT] {
         package.install()?;
     }
-    redis::install()
+    redis::install()?;
+    postgres::install()
 }
 
 /// Running parts; dropping them stops them.
 #[derive(Debug)]
 pub(crate) struct Parts {
     environment: Vec<(&'static str, String)>,
+    /// Never read: dropping it stops the servers.
     _running: Vec<Running>,
 }
 
@@ -73,6 +76,7 @@ impl Parts {
         parts.moto()?;
         parts.rotel()?;
         parts.redis()?;
+        parts.postgres()?;
         parts.set("OBS_TEST_CFN_LINT", CFN_LINT.program()?.display().to_string());
         Ok(parts)
     }
@@ -132,6 +136,13 @@ impl Parts {
         let (nodes, addresses) = redis::start_cluster()?;
         self._running.extend(nodes);
         self.set("OBS_TEST_REDIS_CLUSTER", addresses);
+        Ok(())
+    }
+
+    fn postgres(&mut self) -> Outcome {
+        let (running, url) = postgres::start()?;
+        self._running.push(running);
+        self.set("OBS_TEST_POSTGRES", url);
         Ok(())
     }
 }

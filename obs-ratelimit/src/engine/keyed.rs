@@ -172,14 +172,20 @@ impl<P: PlanOf + Copy> Plans<P> {
     }
 }
 
-/// The engine for `quota`, with room for `max_keys`.
+/// The engine for `quota`, with room for `max_keys`. With the feature `governor`, governor decides
+/// about `bounded` keys: those that a caller cannot make up.
 pub(crate) fn keyed(
     quota: Quota,
     overrides: Vec<(u64, Limit)>,
     max_keys: usize,
+    bounded: bool,
     timer: Arc<Timer>,
 ) -> Result<Box<dyn Engine>, ConfigError> {
     Ok(match quota.plan()? {
+        #[cfg(feature = "governor")]
+        Plan::Bucket(_) if bounded => {
+            Box::new(Keyed::<crate::local::GovernedCell>::new(quota, overrides, max_keys, timer)?)
+        }
         Plan::Bucket(_) => Box::new(Keyed::<BucketCell>::new(quota, overrides, max_keys, timer)?),
         Plan::Window(_) => Box::new(Keyed::<WindowCell>::new(quota, overrides, max_keys, timer)?),
         Plan::Concurrency(_) => {

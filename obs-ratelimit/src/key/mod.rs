@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, request};
 use obs_core::config::ConfigError;
+use obs_core::context::RequestContext;
 
 pub(crate) use buffer::{KeyBuffer, MAX_PARTS};
 
@@ -24,6 +25,8 @@ pub(crate) use buffer::{KeyBuffer, MAX_PARTS};
 /// assert!(!per_tenant_and_method.is_global());
 /// assert!(Key::global().is_global());
 /// ```
+///
+/// [`RequestContext`]: obs_core::context::RequestContext
 #[derive(Clone, Debug)]
 pub struct Key {
     parts: Vec<Part>,
@@ -49,7 +52,8 @@ impl Key {
         Self { parts: Vec::new() }
     }
 
-    /// The tenant of the request.
+    /// The tenant of the request, as its [`RequestContext`] knows it; where there is no context,
+    /// because no observability layer is around, the header `x-tenant-id`.
     #[must_use]
     pub fn tenant() -> Self {
         Self::of(Part::Tenant(None))
@@ -62,6 +66,9 @@ impl Key {
     }
 
     /// The user of the request, within its tenant: equal user ids of two tenants are two users.
+    ///
+    /// Both come from the [`RequestContext`]; where there is no context, from the headers
+    /// `x-tenant-id` and `x-user-id`.
     #[must_use]
     pub fn user() -> Self {
         Self { parts: vec![Part::Tenant(None), Part::User(None)] }
@@ -124,6 +131,11 @@ impl Key {
         self.parts.is_empty()
     }
 
+    /// Whether a caller cannot add keys at will: no parts, or route and method only.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Route(_) | Part::Method))
+    }
+
     fn of(part: Part) -> Self {
         Self { parts: vec![part] }
     }
@@ -175,13 +187,26 @@ impl Part {
     #[inline]
     fn encode(&self, request: &request::Parts, secret: [u64; 2], into: &mut KeyBuffer) {
         let tag = self.tag();
-        let from_header = |name: &HeaderName| request.headers.get(name).map(|it| it.as_bytes());
+        let from_header =
+            |name: &HeaderName| request.headers.get(name).map(http::HeaderValue::as_bytes);
         let bytes = match self {
             Self::Tenant(Some(header)) | Self::User(Some(header)) | Self::Header(header) => {
-                from_header(header).filter(|value| !value.is_empty())
+                from_header(header)
             }
-            Self::Tenant(None) => from_header(&HeaderName::from_static("x-tenant-id")),
-            Self::User(None) => from_header(&HeaderName::from_static("x-user-id")),
+            Self::Tenant(None) | Self::User(None) => {
+                let tenant = matches!(self, Self::Tenant(_));
+                let known = RequestContext::with_current(|context| {
+                    let id = if tenant { context.tenant_id() } else { context.user_id() };
+                    id.map(|id| into.push(tag, id.as_bytes(), secret)).is_some()
+                });
+                match known {
+                    Some(true) => return,
+                    // The context ends the search: it left out what it was told not to trust.
+                    Some(false) => None,
+                    None if tenant => from_header(&HeaderName::from_static("x-tenant-id")),
+                    None => from_header(&HeaderName::from_static("x-user-id")),
+                }
+            }
             Self::Method => Some(method(&request.method).as_bytes()),
             Self::Route(read) | Self::Custom(_, read) => {
                 return match read(request) {
@@ -190,7 +215,7 @@ impl Part {
                 };
             }
         };
-        match bytes {
+        match bytes.filter(|bytes| !bytes.is_empty()) {
             Some(bytes) => into.push(tag, bytes, secret),
             None => into.push_absent(tag),
         }

@@ -19,7 +19,7 @@ fn request(tenant: &str) -> Request<Body> {
 }
 
 fn tenant(quota: Quota) -> Policy {
-    Policy::builder("tenant", quota).key(Key::tenant()).build().unwrap()
+    Policy::builder("tenant", quota).key(Key::tenant()).max_keys(64).build().unwrap()
 }
 
 fn limiter(clock: &ManualClock, policy: Policy) -> Limiter {

@@ -16,6 +16,9 @@ use crate::quota::{Plan, Quota};
 static DECISIONS: Descriptor =
     Descriptor::new("RateLimitDecisions", Unit::Count, "Decisions of a rate limit by outcome");
 
+/// Room for the keys of a limit per route or method: routes are written, not sent.
+const BOUNDED_KEYS: usize = 4_096;
+
 /// Builds a [`Limiter`].
 #[derive(Debug)]
 #[must_use]
@@ -112,8 +115,13 @@ impl LimiterBuilder {
         let activate = |policy: Policy| {
             let key = policy.override_key.as_ref().unwrap_or(&policy.key);
             let overrides = secret.resolve(key, &policy.overrides);
-            let keys = if policy.key.is_global() { 1 } else { policy.max_keys };
-            let engine = keyed(policy.quota, overrides, keys, timer.clone())?;
+            let keys = match policy.key.is_global() {
+                true => 1,
+                false if policy.key.is_bounded() => policy.max_keys.min(BOUNDED_KEYS),
+                false => policy.max_keys,
+            };
+            let bounded = policy.key.is_bounded();
+            let engine = keyed(policy.quota, overrides, keys, bounded, timer.clone())?;
             let settles = policy.charge != Charge::Always
                 || policy.refund_on_cancel
                 || matches!(policy.quota.plan()?, Plan::Concurrency(_));

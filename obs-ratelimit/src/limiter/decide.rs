@@ -4,7 +4,7 @@ use http::request;
 use smallvec::SmallVec;
 
 use super::reservation::Held;
-use super::{Active, Limiter, Reservation};
+use super::{Active, Inner, Limiter, Reservation};
 use crate::engine::{Reason, Refused, Report, Spent};
 use crate::local::Wait;
 use crate::policy::OnMissingKey;
@@ -45,6 +45,14 @@ pub(crate) struct Denied {
 impl Denied {
     pub(crate) fn first(&self) -> usize {
         self.violated.first().map_or(0, |(policy, _)| *policy)
+    }
+
+    fn add(&mut self, inner: &Inner, policy: usize, refused: Refused) {
+        inner.policies[policy].counters.refused(refused.reason, false);
+        if refused.report.capacity > 0 {
+            self.reports.push(PolicyReport { policy, report: refused.report });
+        }
+        self.violated.push((policy, refused));
     }
 
     /// The longest of the waits; `None` if a wait is not known or has no end.
@@ -150,24 +158,20 @@ impl Limiter {
             let report = engine.report(held.subject);
             denied.reports.push(PolicyReport { policy: held.policy, report });
         }
-        let mut add = |policy: usize, refused: Refused| {
-            inner.policies[policy].counters.refused(refused.reason, false);
-            if refused.report.capacity > 0 {
-                denied.reports.push(PolicyReport { policy, report: refused.report });
-            }
-            denied.violated.push((policy, refused));
-        };
-        add(first, refused);
+        denied.add(inner, first, refused);
         for (index, active) in inner.policies.iter().enumerate().skip(first + 1) {
             let policy = &active.policy;
             let skipped = policy.skip.as_ref().is_some_and(|skip| (skip.0)(request));
             if active.is_shadow(self.clock()) || skipped {
                 continue;
             }
-            if let Some(subject) = active.subject(request, &inner.secret)
-                && let Err(refused) = active.engine.probe(subject, policy.cost.of(request))
-            {
-                add(index, refused);
+            let Some(subject) = active.subject(request, &inner.secret) else { continue };
+            match active.engine.probe(subject, policy.cost.of(request)) {
+                Err(refused) => denied.add(inner, index, refused),
+                Ok(()) => {
+                    let report = active.engine.report(subject);
+                    denied.reports.push(PolicyReport { policy: index, report });
+                }
             }
         }
         Decision::Denied(denied)

@@ -6,6 +6,8 @@ mod control;
 mod decide;
 mod refusal;
 mod reservation;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

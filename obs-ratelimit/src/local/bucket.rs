@@ -27,6 +27,26 @@ impl BucketCell {
         }
     }
 
+    /// The time at which the bucket is full, not before `now`, if it is a whole number.
+    #[cfg(feature = "governor")]
+    pub(super) fn whole(self, plan: &BucketPlan, now: u64) -> Option<u64> {
+        let current = self.current(plan, now);
+        (current.part == 0).then_some(current.at)
+    }
+
+    /// The cell of a bucket that is full at this time.
+    #[cfg(feature = "governor")]
+    pub(super) const fn full_at(at: u64) -> Self {
+        Self { at, part: 0 }
+    }
+
+    /// How long a charge that is refused now has to wait.
+    #[cfg(feature = "governor")]
+    pub(super) fn wait(self, plan: &BucketPlan, now: u64, cost: u64) -> Wait {
+        let mut cell = self;
+        cell.spend(plan, now, cost).err().unwrap_or(Wait::Nanos(1))
+    }
+
     /// The cell after `cost` more; `None` if that lies beyond time.
     fn plus(self, plan: &BucketPlan, cost: u64) -> Option<Self> {
         let span = plan.time_of(cost)?;
@@ -49,13 +69,15 @@ impl Cell for BucketCell {
         if cost > plan.burst {
             return Err(Wait::Never);
         }
-        let next = self.current(plan, now).plus(plan, cost).ok_or(Wait::Never)?;
+        let current = self.current(plan, now);
+        let next = current.plus(plan, cost).ok_or(Wait::Never)?;
         let (debt, full) = (next.at - now, plan.full());
         if (debt, next.part) > (full.nanos, full.part) {
+            *self = current;
             let wait = debt - full.nanos + u64::from(next.part > full.part);
             return Err(Wait::Nanos(wait));
         }
-        let amount = next.at.saturating_sub(self.at.max(now));
+        let amount = next.at - current.at;
         *self = next;
         Ok(Charged { amount, stamp: next.at })
     }

@@ -1,14 +1,20 @@
 //! Deciding in this process: the algorithms, one cell per key, and the table that holds them.
 
 mod bucket;
+#[cfg(feature = "governor")]
+mod governed;
 mod in_flight;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 mod window;
 
 use std::fmt;
 
 pub(crate) use bucket::BucketCell;
+#[cfg(feature = "governor")]
+pub(crate) use governed::GovernedCell;
 pub(crate) use in_flight::InFlightCell;
 pub(crate) use table::{Place, Table};
 pub(crate) use time::{Steady, TimeBase};
@@ -22,7 +28,7 @@ pub(crate) use window::WindowCell;
 pub(crate) trait Cell: Copy + Default + Send + fmt::Debug + 'static {
     type Plan: Copy + Send + Sync + fmt::Debug + 'static;
 
-    /// Charges `cost`, or leaves the cell as it was and says how long to wait.
+    /// Charges `cost`, or charges nothing and says how long to wait.
     fn spend(&mut self, plan: &Self::Plan, now: u64, cost: u64) -> Result<Charged, Wait>;
 
     /// Charges `cost` without asking, for what was used before it was known.

@@ -64,6 +64,12 @@ impl BucketPlan {
         Some(Span { nanos, part: (product % u128::from(self.limit)) as u64 })
     }
 
+    /// The time of one token, if it is a whole number of nanoseconds.
+    #[cfg(feature = "governor")]
+    pub(crate) fn whole_step(&self) -> Option<u64> {
+        (self.step.part == 0 && self.step.nanos > 0).then_some(self.step.nanos)
+    }
+
     /// The time from empty to full.
     #[inline]
     pub(crate) const fn full(&self) -> Span {

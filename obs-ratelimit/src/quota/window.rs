@@ -63,7 +63,8 @@ impl WindowPlan {
         };
         let touched = window.as_nanos().div_ceil(period) + 1;
         let most = touched.saturating_mul(u128::from(self.limit));
-        let most = if self.is_sliding() { most.saturating_sub(1) } else { most };
+        let weighed = self.is_sliding() && touched > 1;
+        let most = if weighed { most.saturating_sub(1) } else { most };
         u64::try_from(most).unwrap_or(u64::MAX)
     }
 }

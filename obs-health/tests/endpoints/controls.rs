@@ -1,17 +1,13 @@
 //! Looking at controls and acting upon them, over the endpoints.
 
-#![allow(clippy::unwrap_used, reason = "test helpers: what cannot be set up fails the test")]
-
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use crate::support::{Answer, get, read, send};
 use http::{Request, StatusCode};
 use obs_core::control::{Action, ActionError, Control, Health, Kind, Registry};
 use obs_core::environment::Environment;
 use obs_health::{Event, HealthRegistry, HealthService};
 use serde_json::json;
-use support::{Answer, get, read, send};
 use tower::ServiceExt;
 
 const TOKEN: &str = "0123456789abcdef";

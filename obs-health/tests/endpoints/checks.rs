@@ -1,9 +1,5 @@
 //! The checks that come with the crate, against the real thing each looks at.
 
-#![allow(clippy::unwrap_used, reason = "test helpers: what cannot be set up fails the test")]
-
-mod support;
-
 use std::fs;
 use std::time::Duration;
 
@@ -44,16 +40,15 @@ async fn memory_is_judged_by_the_limit_that_applies() {
     let max = "memory.max";
     let current = "memory.current";
     let (old_limit, old_usage) = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes");
-    let cases: [(&[(&str, &str)], Health, f64); 6] = [
-        (&[(max, "1000\n"), (current, "500\n")], Health::Pass, 0.5),
-        (&[(max, "1000\n"), (current, "900\n")], Health::Warn, 0.9),
-        (&[(max, "1000\n"), (current, "960\n")], Health::Fail, 0.96),
-        (&[(max, "max\n"), (current, "500\n")], Health::Pass, 0.25),
-        (&[(old_limit, "1000\n"), (old_usage, "970\n")], Health::Fail, 0.97),
-        (&[(old_limit, "9223372036854771712\n"), (old_usage, "970\n")], Health::Pass, 0.25),
-    ];
-    for (group, health, fraction) in cases {
-        let (_folder, check) = machine(group);
+    for (group, health, fraction) in [
+        ([(max, "1000\n"), (current, "500\n")], Health::Pass, 0.5),
+        ([(max, "1000\n"), (current, "900\n")], Health::Warn, 0.9),
+        ([(max, "1000\n"), (current, "960\n")], Health::Fail, 0.96),
+        ([(max, "max\n"), (current, "500\n")], Health::Pass, 0.25),
+        ([(old_limit, "1000\n"), (old_usage, "970\n")], Health::Fail, 0.97),
+        ([(old_limit, "9223372036854771712\n"), (old_usage, "970\n")], Health::Pass, 0.25),
+    ] {
+        let (_folder, check) = machine(&group);
         let observation = check.check().await;
         assert_eq!(observation.health(), health, "{group:?}");
         assert_eq!(observation.observed(), Some((fraction, "fraction")), "{group:?}");
@@ -98,16 +93,19 @@ async fn liveness_fails_when_the_runtime_stops_running_tasks() {
         obs_health::HealthRegistry::builder("orders").clock(manual.clock()).build().unwrap();
     let _running = health.start();
     tokio::task::yield_now().await;
-    assert_eq!(support::get(&health, "/live").await.status, 200);
+    assert_eq!(crate::support::get(&health, "/live").await.status, 200);
     manual.advance(Duration::from_secs(11));
-    assert_eq!(support::get(&health, "/live").await.status, 503);
+    assert_eq!(crate::support::get(&health, "/live").await.status, 503);
 }
 
 #[tokio::test]
 async fn a_blocking_check_that_hangs_holds_one_thread_and_no_more() {
     let (release, released) = std::sync::mpsc::channel::<()>();
     let released = std::sync::Arc::new(std::sync::Mutex::new(released));
-    let check = blocking(move || drop(released.lock().unwrap().recv()));
+    let check = blocking(move || {
+        let closed = released.lock().unwrap().recv();
+        Observation::from(closed.or(Ok::<(), String>(())))
+    });
     let first = tokio::spawn(check.check());
     tokio::task::yield_now().await;
     let second = check.check().await;

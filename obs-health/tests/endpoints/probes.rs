@@ -1,17 +1,15 @@
 //! What probes see, on virtual time.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{clock, get, send};
 use http::{Request, StatusCode};
 use obs_core::control::Health;
 use obs_core::environment::Environment;
 use obs_health::check::Observation;
 use obs_health::{Dependency, Event, HealthBuilder, HealthRegistry};
-use support::{clock, get, send};
 
 const SECOND: Duration = Duration::from_secs(1);
 

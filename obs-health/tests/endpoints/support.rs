@@ -1,7 +1,5 @@
 //! A clock that follows Tokio's paused time, and a client for the health endpoints.
 
-#![allow(clippy::unwrap_used, reason = "a test helper: what cannot be read fails the test")]
-
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use obs_core::clock::{Clock, Instant, TimeSource, Timestamp};

@@ -14,7 +14,7 @@ use crate::metric::{self, Counter, Descriptor, Gauge, Histogram, Label, Recorder
 use crate::output::Output;
 use crate::propagate::Propagators;
 use crate::resource::Resource;
-use crate::trace::{BatchSettings, Sampler, SpanExporter, Tracer};
+use crate::trace::{Sampler, SpanExporter, Tracer, exporter_from_environment};
 
 const DEFAULT_DEPLOYMENT_ENVIRONMENT: &str = "local";
 
@@ -124,7 +124,8 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets where spans go. Default nowhere.
+    /// Sets where spans go. Default [`exporter_from_environment`], which is not asked when it is set
+    /// here.
     #[must_use]
     pub fn span_exporter(mut self, exporter: impl SpanExporter) -> Self {
         self.exporter = Some(Box::new(exporter));
@@ -195,10 +196,13 @@ impl TelemetryBuilder {
             tracer = tracer.sampler(sampler);
         }
         tracer = tracer.from_environment(&environment)?;
-        if let Some(exporter) = self.exporter {
+        let exporter = match self.exporter {
+            Some(exporter) => Some(exporter),
+            None => exporter_from_environment(&environment, &resource)?,
+        };
+        if let Some(exporter) = exporter {
             tracer = tracer.boxed_exporter(exporter);
         }
-        tracer = tracer.batch(BatchSettings::from_environment(&environment)?);
 
         let tracer = tracer.build()?;
         let propagators = match self.propagators {

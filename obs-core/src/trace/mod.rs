@@ -13,18 +13,26 @@ mod exporter;
 mod ledger;
 #[cfg(any(test, feature = "test-util"))]
 mod memory;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+mod otlp;
 mod queue;
 mod record;
 mod sampler;
+mod selection;
 mod settings;
 mod tracer;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http", feature = "xray-daemon"))]
+mod xray_names;
 
 pub use attribute::{AttributeValue, Attributes, Text};
 pub use exporter::{ExportReport, SpanExporter};
 pub use ledger::{DropCounts, DropReason, SpanLedger};
 #[cfg(any(test, feature = "test-util"))]
 pub use memory::MemoryExporter;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http"))]
+pub use otlp::{OtlpExporter, OtlpExporterBuilder, OtlpProtocol};
 pub use record::{Metadata, SpanEvent, SpanKind, SpanLink, SpanRecord, Status};
 pub use sampler::{Decision, Sample, Sampler, SamplingInput};
+pub use selection::exporter_from_environment;
 pub use settings::BatchSettings;
 pub use tracer::{Tracer, TracerBuilder};

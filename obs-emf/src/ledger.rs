@@ -171,6 +171,22 @@ impl Ledger {
         self.dropped[reason as usize] += points;
     }
 
+    pub(crate) fn add_repairs(&mut self, other: &Self) {
+        for (count, by) in self.repaired.iter_mut().zip(&other.repaired) {
+            *count += by;
+        }
+    }
+
+    /// Adds another ledger to this one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.appended += other.appended;
+        self.emitted += other.emitted;
+        for (count, by) in self.dropped.iter_mut().zip(&other.dropped) {
+            *count += by;
+        }
+        self.add_repairs(other);
+    }
+
     #[inline]
     pub(crate) const fn repair(&mut self, repair: Repair) {
         self.repaired[repair as usize] += 1;

@@ -4,9 +4,12 @@ pub mod declare;
 pub mod encode;
 pub mod ledger;
 pub mod limits;
+#[cfg(any(test, feature = "lint"))]
+pub mod lint;
 pub mod request;
+pub mod sink;
 
 pub use declare::{Metric, Resolution, Shape, ShapeBuilder};
-pub use encode::{ABSENT, Extra, Tail};
+pub use encode::{ABSENT, Extra, Record, Series, Tail};
 pub use ledger::{DropReason, Ledger, Repair, SharedLedger};
 pub use limits::Transport;

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use obs_core::config::ConfigError;
 
-use super::name::{dimension_rule, metric_rule, namespace_rule, require};
+use super::name::{
+    dimension_rule, metric_rule, namespace_rule, own_dimension_rule, own_metric_rule, require,
+};
 use super::shape::{Compiled, Dimension};
 use super::{Metric, Resolution, Shape};
 use crate::encode::text::{clean_dimension, write_json};
@@ -20,6 +22,7 @@ pub struct ShapeBuilder {
     metrics: Vec<Metric>,
     log_group: Option<String>,
     log_stream: Option<String>,
+    own_lines: bool,
 }
 
 impl ShapeBuilder {
@@ -32,6 +35,7 @@ impl ShapeBuilder {
             metrics: Vec::new(),
             log_group: None,
             log_stream: None,
+            own_lines: false,
         }
     }
 
@@ -74,6 +78,13 @@ impl ShapeBuilder {
         self
     }
 
+    /// Says that no line of this shape has fields of the user's: names in `snake_case` are good
+    /// then, and so is a shape whose metrics are all given at run time.
+    pub(crate) const fn own_lines(mut self) -> Self {
+        self.own_lines = true;
+        self
+    }
+
     /// Checks the declaration and compiles it.
     ///
     /// # Errors
@@ -88,7 +99,8 @@ impl ShapeBuilder {
             }
         }
         let sets = if self.sets.is_empty() { vec![Vec::new()] } else { self.sets.clone() };
-        let mut dimensions = collect_dimensions(&sets)?;
+        let rule = if self.own_lines { own_dimension_rule } else { dimension_rule };
+        let mut dimensions = collect_dimensions(&sets, rule)?;
         self.apply_constants(&mut dimensions)?;
         self.apply_bounds(&mut dimensions)?;
         self.check_metrics(&dimensions)?;
@@ -116,11 +128,13 @@ impl ShapeBuilder {
 
     fn check_metrics(&self, dimensions: &[Dimension]) -> Result<(), ConfigError> {
         let count = self.metrics.len();
-        if count == 0 || count > METRICS_PER_RECORD {
+        let least = usize::from(!self.own_lines);
+        if count < least || count > METRICS_PER_RECORD {
             return Err(ConfigError::new("metrics", count, "must be between 1 and 100"));
         }
+        let rule = if self.own_lines { own_metric_rule } else { metric_rule };
         for (index, metric) in self.metrics.iter().enumerate() {
-            require("metric", &metric.name, metric_rule)?;
+            require("metric", &metric.name, rule)?;
             if self.metrics[..index].iter().any(|other| other.name == metric.name) {
                 return Err(ConfigError::new("metric", &metric.name, "must be declared once"));
             }
@@ -167,6 +181,7 @@ impl ShapeBuilder {
             body: body.into_boxed_slice(),
             directive_length: directive.len(),
             definitions,
+            own_lines: self.own_lines,
             constants: constants.into_boxed_slice(),
             metric_keys,
             dimensions,
@@ -244,7 +259,10 @@ pub(crate) fn key(name: &str) -> Box<[u8]> {
     out.into_boxed_slice()
 }
 
-fn collect_dimensions(sets: &[Vec<String>]) -> Result<Vec<Dimension>, ConfigError> {
+fn collect_dimensions(
+    sets: &[Vec<String>],
+    rule: fn(&str) -> Option<&'static str>,
+) -> Result<Vec<Dimension>, ConfigError> {
     let mut dimensions: Vec<Dimension> = Vec::new();
     for (at, set) in sets.iter().enumerate() {
         if set.len() > DIMENSIONS_PER_SET {
@@ -256,7 +274,7 @@ fn collect_dimensions(sets: &[Vec<String>]) -> Result<Vec<Dimension>, ConfigErro
             return Err(ConfigError::new("dimension_set", set.join(", "), rule));
         }
         for (at, name) in set.iter().enumerate() {
-            require("dimension", name, dimension_rule)?;
+            require("dimension", name, rule)?;
             if set[..at].contains(name) {
                 return Err(ConfigError::new("dimension", name, "must be in a set once"));
             }

@@ -51,6 +51,8 @@ pub(crate) struct Compiled {
     pub(crate) metric_keys: Vec<Box<[u8]>>,
     /// The most bytes of a tail whose values are numbers, dimension values not counted.
     pub(crate) fixed_length: usize,
+    /// Whether its lines carry no fields of the user's.
+    pub(crate) own_lines: bool,
 }
 
 /// A dimension of a shape.

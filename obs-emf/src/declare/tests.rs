@@ -117,6 +117,7 @@ fn emf_e19_a_name_stands_for_one_thing() {
     assert!(error(orders().metric(("Latency", Unit::Count))).contains("once"));
     assert!(error(orders().metric(("Service", Unit::Count))).contains("dimension"));
     assert!(error(orders().metric(("_aws", Unit::Count))).contains("field of the line"));
+    assert!(error(orders().metric(("latency", Unit::Count))).contains("snake_case"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use obs_core::metric::Descriptor;
 
 use super::number::{Checked, check, write_f64, write_u64};
 use super::text::write_dimension;
-use crate::declare::name::metric_rule;
+use crate::declare::name::{metric_rule, own_metric_rule};
 use crate::declare::{Resolution, Shape, builder};
 use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{METRICS_PER_RECORD, VALUES_PER_METRIC};
@@ -214,7 +214,8 @@ impl Shape {
 
     /// Why an extra metric cannot have this name beside the shape's own.
     pub(crate) fn fault_of(&self, name: &str) -> Result<(), DropReason> {
-        if metric_rule(name).is_some() {
+        let rule = if self.0.own_lines { own_metric_rule } else { metric_rule };
+        if rule(name).is_some() {
             Err(DropReason::InvalidName)
         } else if self.has_member(name) {
             Err(DropReason::NameClash)
@@ -286,7 +287,7 @@ fn write_group(out: &mut Vec<u8>, extras: &[Extra<'_>], ledger: &mut Ledger) {
     }
 }
 
-fn separate(out: &mut Vec<u8>, first: &mut bool) {
+pub(super) fn separate(out: &mut Vec<u8>, first: &mut bool) {
     if !std::mem::take(first) {
         out.push(b',');
     }

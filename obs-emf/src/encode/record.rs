@@ -1,0 +1,196 @@
+//! One event with its metrics, borrowed from whoever has them.
+
+use obs_core::clock::Timestamp;
+use obs_core::log::{Ids, Line, TailRoom, ValueRef};
+
+use super::series::{Series, SeriesWriter, Source};
+use super::tail::{ABSENT, Extra};
+use crate::declare::Shape;
+use crate::ledger::Ledger;
+
+/// One event: what a sink takes.
+///
+/// It borrows everything, so that making one costs nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) dimensions: &'a [&'a str],
+    pub(crate) values: &'a [f64],
+    pub(crate) extras: &'a [Extra<'a>],
+    pub(crate) series: &'a [Series<'a>],
+    pub(crate) fields: &'a [(&'a str, ValueRef<'a>)],
+    pub(crate) ids: Ids<'a>,
+    pub(crate) is_error: bool,
+}
+
+impl<'a> Record<'a> {
+    /// An event of `shape` without values.
+    #[must_use]
+    pub fn new(shape: &'a Shape, timestamp: Timestamp) -> Self {
+        Self {
+            shape,
+            timestamp,
+            dimensions: &[],
+            values: &[],
+            extras: &[],
+            series: &[],
+            fields: &[],
+            ids: Ids::default(),
+            is_error: false,
+        }
+    }
+
+    /// The values of [`Shape::dimension_names`], in that order.
+    #[must_use]
+    pub const fn dimensions(mut self, values: &'a [&'a str]) -> Self {
+        self.dimensions = values;
+        self
+    }
+
+    /// The values of [`Shape::metrics`], in that order.
+    #[must_use]
+    pub const fn values(mut self, values: &'a [f64]) -> Self {
+        self.values = values;
+        self
+    }
+
+    /// Metrics that the shape does not declare, one value each.
+    #[must_use]
+    pub const fn extras(mut self, extras: &'a [Extra<'a>]) -> Self {
+        self.extras = extras;
+        self
+    }
+
+    /// Metrics that the shape does not declare, with any number of values.
+    #[must_use]
+    pub const fn series(mut self, series: &'a [Series<'a>]) -> Self {
+        self.series = series;
+        self
+    }
+
+    /// Fields of the line, which are not metrics and make no series.
+    #[must_use]
+    pub const fn fields(mut self, fields: &'a [(&'a str, ValueRef<'a>)]) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// The ids that tie the line to its request and trace.
+    #[must_use]
+    pub const fn ids(mut self, ids: Ids<'a>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Whether the event is a failure: in hybrid mode failures are always kept in full.
+    #[must_use]
+    pub const fn error(mut self, is_error: bool) -> Self {
+        self.is_error = is_error;
+        self
+    }
+
+    /// How many data points the record holds.
+    #[must_use]
+    pub fn points(&self) -> u64 {
+        let declared = self.values.iter().filter(|value| value.to_bits() != ABSENT.to_bits());
+        let series = self.series.iter().map(Series::count).sum::<u64>();
+        declared.count() as u64 + self.extras.len() as u64 + series
+    }
+
+    /// Finishes `line` with the metrics, in as many parts as they need.
+    pub(crate) fn finish<'b>(&self, line: Line<'b>, ledger: &mut Ledger) -> &'b [u8] {
+        let mut stage = Stage::Declared;
+        line.finish_with_tails(|out, room| self.write(&mut stage, out, room, ledger))
+    }
+
+    /// Writes the tail of one part; says whether there is more.
+    fn write<'s>(
+        &'s self,
+        stage: &mut Stage<'s>,
+        out: &mut Vec<u8>,
+        room: TailRoom,
+        ledger: &mut Ledger,
+    ) -> bool {
+        let start = out.len();
+        loop {
+            *stage = match stage {
+                Stage::Declared => {
+                    if !self.fits(room) {
+                        if room.has_fields {
+                            return true;
+                        }
+                        let declared = Source::Declared(self.shape.metrics(), self.values);
+                        Stage::OneByOne(self.series_writer(declared, ledger))
+                    } else {
+                        Stage::Extras(self.extras, !self.values.is_empty())
+                    }
+                }
+                Stage::OneByOne(writer) => {
+                    if writer.write(out, room, ledger) {
+                        return true;
+                    }
+                    Stage::Extras(self.extras, false)
+                }
+                Stage::Extras([], false) => {
+                    Stage::Series(self.series_writer(Source::Series(self.series), ledger))
+                }
+                // Each record has one tail.
+                _ if out.len() > start => return self.has_more(stage),
+                Stage::Extras(rest, with_declared) => {
+                    let values = if *with_declared { self.values } else { &[] };
+                    let (rest, tail) = self.write_extras(out, values, rest, room);
+                    ledger.add(&tail);
+                    Stage::Extras(rest, false)
+                }
+                Stage::Series(writer) => return writer.write(out, room, ledger),
+            }
+        }
+    }
+
+    fn has_more(&self, stage: &Stage<'_>) -> bool {
+        match stage {
+            Stage::Extras([], false) | Stage::Series(_) => !self.series.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// Whether the declared metrics fit one part.
+    fn fits(&self, room: TailRoom) -> bool {
+        let dimensions = self.dimensions.iter().map(|value| value.len()).sum::<usize>();
+        self.values.is_empty() || self.shape.0.fixed_length + dimensions <= room.bytes
+    }
+
+    fn write_extras(
+        &self,
+        out: &mut Vec<u8>,
+        values: &[f64],
+        extras: &'a [Extra<'a>],
+        room: TailRoom,
+    ) -> (&'a [Extra<'a>], Ledger) {
+        let (shape, time, dimensions) = (self.shape, self.timestamp, self.dimensions);
+        let tail = if values.is_empty() {
+            shape.encode_extras(out, time, dimensions, extras, room.bytes)
+        } else {
+            shape.encode_tail_with(out, time, dimensions, values, extras, room.bytes)
+        };
+        (&extras[tail.extras..], tail.ledger)
+    }
+
+    fn series_writer<'s>(&'s self, source: Source<'s>, ledger: &mut Ledger) -> SeriesWriter<'s> {
+        SeriesWriter::new(self.shape, self.timestamp, self.dimensions, source, ledger)
+    }
+}
+
+/// What a record has still to write.
+#[derive(Debug)]
+enum Stage<'s> {
+    /// Everything.
+    Declared,
+    /// The declared metrics, which are too long for one part.
+    OneByOne(SeriesWriter<'s>),
+    /// These extra metrics, with the declared ones if so said.
+    Extras(&'s [Extra<'s>], bool),
+    /// The series.
+    Series(SeriesWriter<'s>),
+}

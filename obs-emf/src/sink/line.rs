@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use obs_core::clock::{Clock, Timestamp};
+use obs_core::log::{Line, LineFormat, with_buffer};
+use obs_core::output::{Class, Output};
+use obs_core::telemetry::Telemetry;
+use tracing::Level;
+
+use super::Sink;
+use crate::encode::Record;
+use crate::ledger::{Ledger, Repair, SharedLedger};
+use crate::limits::{NEWEST, OLDEST, Transport};
+
+const TARGET: &str = "obs_emf";
+
+/// Writes records as lines of a service.
+///
+/// ```
+/// use std::time::Duration;
+/// use obs_core::clock::Timestamp;
+/// use obs_core::environment::Environment;
+/// use obs_core::metric::Unit;
+/// use obs_core::output::Output;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_emf::sink::{LineSink, Sink};
+/// use obs_emf::{Record, Shape};
+///
+/// let (output, captured) = Output::captured();
+/// let telemetry =
+///     Telemetry::builder("orders").environment(Environment::empty()).output(output).build()?;
+/// let shape = Shape::builder("Shop")
+///     .dimension_set(["Service"])
+///     .constant("Service", "orders")
+///     .metric(("OrderValue", Unit::None))
+///     .build()?;
+///
+/// let sink = LineSink::of(&telemetry);
+/// let now = telemetry.clock().wall();
+/// sink.emit(&Record::new(&shape, now).values(&[99.5]).fields(&[("order", "o-17".into())]));
+/// assert!(sink.flush(Duration::from_secs(5)));
+/// assert!(captured.text().ends_with("\"Service\":\"orders\",\"OrderValue\":99.5}\n"));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+#[derive(Debug)]
+pub struct LineSink {
+    output: Output,
+    format: LineFormat,
+    level: Level,
+    class: Class,
+    clock: Clock,
+    ledger: SharedLedger,
+    ends_output: bool,
+}
+
+impl LineSink {
+    /// Writes to the output of `telemetry`, among its other lines.
+    ///
+    /// The lines carry the level `INFO`, or the one that Lambda lets through. A shutdown of the
+    /// sink leaves the output open, which belongs to the telemetry.
+    #[must_use]
+    pub fn of(telemetry: &Telemetry) -> Self {
+        Self {
+            output: telemetry.output().clone(),
+            format: telemetry.line_format().clone(),
+            level: telemetry.passing_level(Level::INFO),
+            class: Class::Metric,
+            clock: telemetry.clock().clone(),
+            ledger: SharedLedger::default(),
+            ends_output: false,
+        }
+    }
+
+    /// Writes to an output of its own, which a shutdown of the sink shuts down.
+    #[must_use]
+    pub fn to(output: Output, service_name: &str, transport: Transport, clock: Clock) -> Self {
+        // With its line feed.
+        let longest = transport.max_line_bytes() + 1;
+        let format = LineFormat::new(service_name).max_line_bytes(longest);
+        Self {
+            output,
+            format: format.expect("every transport takes lines of 4 KiB"),
+            level: Level::INFO,
+            class: Class::Metric,
+            clock,
+            ledger: SharedLedger::default(),
+            ends_output: true,
+        }
+    }
+
+    /// The output.
+    #[must_use]
+    pub fn output(&self) -> &Output {
+        &self.output
+    }
+}
+
+impl Sink for LineSink {
+    fn emit(&self, record: &Record<'_>) {
+        let mut ledger = Ledger::default();
+        let mut record = *record;
+        let given = record.timestamp;
+        let late = repair_time(&mut record, self.clock.wall(), &mut ledger);
+        with_buffer(|buffer| {
+            let mut line = Line::begin(
+                buffer,
+                &self.format,
+                given,
+                self.level,
+                format_args!("metrics"),
+                TARGET,
+            );
+            line.ids(&record.ids);
+            for &(name, value) in record.fields {
+                line.field(name, value);
+            }
+            if late {
+                line.u64("event_timestamp", given.unix_millis());
+            }
+            let lines = record.finish(line, &mut ledger);
+            self.output.write(self.class, lines);
+        });
+        self.ledger.add(&ledger);
+    }
+
+    fn flush(&self, limit: Duration) -> bool {
+        self.output.flush(limit)
+    }
+
+    fn shutdown(&self, limit: Duration) -> bool {
+        if self.ends_output { self.output.shutdown(limit) } else { self.output.flush(limit) }
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.ledger.read()
+    }
+}
+
+/// CloudWatch skips metrics from outside its window; such a record gets the present time, and the
+/// line keeps the other one as a field.
+fn repair_time(record: &mut Record<'_>, now: Timestamp, ledger: &mut Ledger) -> bool {
+    let time = record.timestamp;
+    let late = now.saturating_duration_since(time) >= OLDEST;
+    let early = time.saturating_duration_since(now) >= NEWEST;
+    if late || early {
+        record.timestamp = now;
+        ledger.repair(Repair::Timestamp);
+    }
+    late || early
+}

@@ -1,0 +1,60 @@
+//! Where records go.
+//!
+//! | sink | for |
+//! |---|---|
+//! | [`LineSink`] | the service's own lines on standard output, which CloudWatch Logs reads |
+//! | `AgentSink` (feature `agent`) | the CloudWatch agent, over TCP or UDP |
+//! | `CloudWatchSink` (feature `cloudwatch`) | `PutMetricData` |
+
+mod line;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use line::LineSink;
+
+use crate::encode::Record;
+use crate::ledger::Ledger;
+
+/// Takes records.
+///
+/// # Contract
+/// - [`emit`](Self::emit) returns at once, whatever the destination does, and never fails: what
+///   cannot be delivered is counted in the [`ledger`](Self::ledger).
+/// - A destination gets valid records only, and never a part of one.
+/// - `appended = emitted + pending + dropped` at any time; `pending` is 0 after a shutdown,
+///   whether or not it kept its limit.
+pub trait Sink: Send + Sync + fmt::Debug + 'static {
+    /// Hands in a record.
+    fn emit(&self, record: &Record<'_>);
+
+    /// Waits until what was handed in before has found its fate, for at most `limit`; `false` when
+    /// time was up first. Blocks the calling thread.
+    fn flush(&self, limit: Duration) -> bool;
+
+    /// Delivers what waits, within `limit`, and stops. What is not delivered then is counted as
+    /// lost. Blocks the calling thread. Further calls do nothing and give the same answer.
+    fn shutdown(&self, limit: Duration) -> bool;
+
+    /// What became of the data points.
+    fn ledger(&self) -> Ledger;
+}
+
+impl<S: Sink + ?Sized> Sink for Arc<S> {
+    fn emit(&self, record: &Record<'_>) {
+        (**self).emit(record);
+    }
+
+    fn flush(&self, limit: Duration) -> bool {
+        (**self).flush(limit)
+    }
+
+    fn shutdown(&self, limit: Duration) -> bool {
+        (**self).shutdown(limit)
+    }
+
+    fn ledger(&self) -> Ledger {
+        (**self).ledger()
+    }
+}

@@ -14,6 +14,13 @@ pub(crate) fn millis(name: &str, value: &Value) -> Result<Duration, ActionError>
     number(name, value).map(Duration::from_millis)
 }
 
+#[cfg(feature = "bulkhead")]
+pub(crate) fn count(name: &str, value: &Value) -> Result<u32, ActionError> {
+    number(name, value).and_then(|number| {
+        u32::try_from(number).map_err(|_| ActionError::invalid(name, value, "is too large"))
+    })
+}
+
 pub(crate) fn flag(name: &str, value: &Value) -> Result<bool, ActionError> {
     value.as_bool().ok_or_else(|| ActionError::invalid(name, value, "must be true or false"))
 }

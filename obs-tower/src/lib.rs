@@ -1,5 +1,7 @@
 //! One tower layer for logs, metrics and traces, and the service-mesh patterns beside it.
 
+#[cfg(feature = "bulkhead")]
+pub mod bulkhead;
 #[cfg(feature = "circuit-breaker")]
 pub mod circuit_breaker;
 pub mod classify;
@@ -8,15 +10,16 @@ pub mod client;
 pub mod deadline;
 #[cfg(any(feature = "observe", feature = "client"))]
 mod exchange;
-#[cfg(feature = "timeout")]
+#[cfg(any(feature = "bulkhead", feature = "timeout"))]
 mod knob;
 #[cfg(feature = "observe")]
 pub mod observe;
+pub mod priority;
 pub mod reject;
 #[cfg(feature = "timeout")]
 pub mod timeout;
 #[cfg(feature = "circuit-breaker")]
 mod unwind;
 #[cfg(test)]
-#[cfg(feature = "timeout")]
+#[cfg(any(feature = "bulkhead", feature = "timeout"))]
 mod virtual_time;

@@ -1,0 +1,119 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+use tower_service::Service;
+
+use super::handle::Waiting;
+use super::{BulkheadPermit, Hold};
+use crate::reject::{Reject, Rejected};
+
+pin_project! {
+    /// The answer of a [`BulkheadService`](super::BulkheadService).
+    ///
+    /// Dropping it gives its room, or its place in the queue, up.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S: Service<Req>, Req, R, H> {
+        hold: H,
+        #[pin]
+        state: State<S, Req, R, S::Future, S::Response, S::Error>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, Req, R, F, Res, Err> {
+        Queued {
+            waiting: Waiting,
+            #[pin] timer: Option<Sleep>,
+            call: Option<(S, Req)>,
+            reject: R,
+        },
+        Running { #[pin] inner: F, permit: Option<BulkheadPermit> },
+        Answered { answer: Option<Result<Res, Err>> },
+    }
+}
+
+impl<S: Service<Req>, Req, R, H> ResponseFuture<S, Req, R, H> {
+    pub(super) const fn running(inner: S::Future, permit: BulkheadPermit, hold: H) -> Self {
+        Self { hold, state: State::Running { inner, permit: Some(permit) } }
+    }
+
+    pub(super) const fn queued(
+        ready: S,
+        request: Req,
+        waiting: Waiting,
+        reject: R,
+        hold: H,
+    ) -> Self {
+        let call = Some((ready, request));
+        Self { hold, state: State::Queued { waiting, timer: None, call, reject } }
+    }
+
+    pub(super) const fn refused(answer: Result<S::Response, S::Error>, hold: H) -> Self {
+        Self { hold, state: State::Answered { answer: Some(answer) } }
+    }
+}
+
+impl<S, Req, R, H> Future for ResponseFuture<S, Req, R, H>
+where
+    S: Service<Req>,
+    R: Reject<S::Response, S::Error>,
+    H: Hold<S::Response>,
+{
+    type Output = Result<H::Response, S::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Running { inner, permit } => {
+                    let result = ready!(inner.poll(context));
+                    let permit = permit.take();
+                    return Poll::Ready(result.map(|response| this.hold.hold(response, permit)));
+                }
+                StateProjection::Queued { waiting, mut timer, call, reject } => {
+                    let result = match waiting.poll(context) {
+                        Poll::Ready(result) => result,
+                        Poll::Pending => {
+                            if timer.is_none() {
+                                timer.set(Some(tokio::time::sleep(waiting.longest_wait())));
+                            }
+                            if let Some(timer) = timer.as_pin_mut() {
+                                ready!(timer.poll(context));
+                            }
+                            Err(waiting.give_up())
+                        }
+                    };
+                    match (result, call.take()) {
+                        (Ok(permit), Some((mut ready, request))) => {
+                            State::Running { inner: ready.call(request), permit: Some(permit) }
+                        }
+                        (Err(full), _) => {
+                            State::Answered { answer: Some(reject.reject(Rejected::from(full))) }
+                        }
+                        (Ok(_), None) => return Poll::Pending,
+                    }
+                }
+                StateProjection::Answered { answer } => {
+                    return answer.take().map_or(Poll::Pending, |answer| {
+                        Poll::Ready(answer.map(|response| this.hold.hold(response, None)))
+                    });
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S: Service<Req>, Req, R, H> fmt::Debug for ResponseFuture<S, Req, R, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("queued", &matches!(self.state, State::Queued { .. }))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+use std::mem;
+use std::task::{Context, Poll};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::handle::Admission;
+use super::{Bulkhead, Hold, Place, ResponseFuture, UntilEndOfBody, UntilHeaders};
+use crate::deadline::inherited;
+use crate::reject::{AsResponse, Reject, Rejected};
+
+/// Finds where a request stands among the others.
+pub trait PlaceOf<Req> {
+    /// The place of `request`.
+    fn place_of<'a>(&self, request: &'a Req) -> Place<'a>;
+}
+
+impl<F, Req> PlaceOf<Req> for F
+where
+    F: for<'a> Fn(&'a Req) -> Place<'a>,
+{
+    fn place_of<'a>(&self, request: &'a Req) -> Place<'a> {
+        self(request)
+    }
+}
+
+/// All requests are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoShares;
+
+impl<Req> PlaceOf<Req> for NoShares {
+    #[inline]
+    fn place_of<'a>(&self, _: &'a Req) -> Place<'a> {
+        Place::default()
+    }
+}
+
+/// Puts a bulkhead around a service.
+///
+/// `P` finds the place of a request, `R` answers refused ones, `H` says how long room is held.
+#[derive(Clone, Debug)]
+pub struct BulkheadLayer<P = NoShares, R = AsResponse, H = UntilHeaders> {
+    bulkhead: Bulkhead,
+    place_of: P,
+    reject: R,
+    hold: H,
+}
+
+impl BulkheadLayer {
+    /// All calls go through `bulkhead`.
+    #[must_use]
+    pub const fn new(bulkhead: Bulkhead) -> Self {
+        Self { bulkhead, place_of: NoShares, reject: AsResponse, hold: UntilHeaders }
+    }
+}
+
+impl<P, R, H> BulkheadLayer<P, R, H> {
+    /// Finds the share and the priority of each request.
+    #[must_use]
+    pub fn place_by<Req, F>(self, place_of: F) -> BulkheadLayer<F, R, H>
+    where
+        F: for<'a> Fn(&'a Req) -> Place<'a>,
+    {
+        let Self { bulkhead, reject, hold, .. } = self;
+        BulkheadLayer { bulkhead, place_of, reject, hold }
+    }
+
+    /// Answers refused calls with `reject`; see [`Reject`].
+    #[must_use]
+    pub fn reject_with<R2>(self, reject: R2) -> BulkheadLayer<P, R2, H> {
+        let Self { bulkhead, place_of, hold, .. } = self;
+        BulkheadLayer { bulkhead, place_of, reject, hold }
+    }
+
+    /// Holds room to the end of the response's body instead of to its headers.
+    #[must_use]
+    pub fn hold_to_end_of_body(self) -> BulkheadLayer<P, R, UntilEndOfBody> {
+        let Self { bulkhead, place_of, reject, .. } = self;
+        BulkheadLayer { bulkhead, place_of, reject, hold: UntilEndOfBody }
+    }
+}
+
+impl<S, P: Clone, R: Clone, H: Clone> Layer<S> for BulkheadLayer<P, R, H> {
+    type Service = BulkheadService<S, P, R, H>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BulkheadService {
+            inner,
+            bulkhead: self.bulkhead.clone(),
+            place_of: self.place_of.clone(),
+            reject: self.reject.clone(),
+            hold: self.hold.clone(),
+        }
+    }
+}
+
+/// A service behind a bulkhead; made by [`BulkheadLayer`].
+#[derive(Clone, Debug)]
+pub struct BulkheadService<S, P = NoShares, R = AsResponse, H = UntilHeaders> {
+    inner: S,
+    bulkhead: Bulkhead,
+    place_of: P,
+    reject: R,
+    hold: H,
+}
+
+impl<S, P, R, H> BulkheadService<S, P, R, H> {
+    /// The service behind the bulkhead.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service behind the bulkhead.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service without the bulkhead.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+/// `S` is `Clone` because a call that waits takes the instance that is ready along and leaves
+/// another in its place.
+impl<S, P, R, H, Req> Service<Req> for BulkheadService<S, P, R, H>
+where
+    S: Service<Req> + Clone,
+    P: PlaceOf<Req>,
+    R: Reject<S::Response, S::Error> + Clone,
+    H: Hold<S::Response> + Clone,
+{
+    type Response = H::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Req, R, H>;
+
+    #[inline]
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> Self::Future {
+        let now = self.bulkhead.clock().coarse();
+        let place = self.place_of.place_of(&request);
+        let hold = self.hold.clone();
+        match self.bulkhead.admit(place, true, now, inherited()) {
+            Admission::Admitted(permit) => {
+                ResponseFuture::running(self.inner.call(request), permit, hold)
+            }
+            Admission::Queued(waiting) => {
+                let next = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, next);
+                ResponseFuture::queued(ready, request, waiting, self.reject.clone(), hold)
+            }
+            Admission::Full(full) => {
+                ResponseFuture::refused(self.reject.reject(Rejected::from(full)), hold)
+            }
+        }
+    }
+}

@@ -14,11 +14,12 @@ pub struct RequestMetricsBuilder {
     service: String,
     environment: String,
     namespace: Option<String>,
+    dimensions: Vec<(String, String)>,
 }
 
 impl RequestMetricsBuilder {
     pub(super) const fn new(service: String, environment: String) -> Self {
-        Self { service, environment, namespace: None }
+        Self { service, environment, namespace: None, dimensions: Vec::new() }
     }
 
     /// Sets the namespace. Default: `AWS_EMF_NAMESPACE` where the environment is read, else the
@@ -35,17 +36,30 @@ impl RequestMetricsBuilder {
         self
     }
 
+    /// Adds a dimension of one fixed value to both dimension sets.
+    pub fn dimension(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.dimensions.push((name.into(), value.into()));
+        self
+    }
+
     /// Checks the settings and compiles the envelope.
     ///
     /// # Errors
     /// [`ConfigError`] names the field and the rule, such as a namespace that CloudWatch refuses.
     pub fn build(self) -> Result<RequestMetrics, ConfigError> {
         let namespace = self.namespace.unwrap_or_else(|| self.service.clone());
+        let with_declared = |names: &[&'static str]| -> Vec<String> {
+            let declared = self.dimensions.iter().map(|(name, _)| name.clone());
+            names.iter().map(|name| (*name).to_owned()).chain(declared).collect()
+        };
         let mut shape = Shape::builder(namespace)
-            .dimension_set([SERVICE, ENVIRONMENT])
-            .dimension_set([SERVICE, ENVIRONMENT, METHOD, ROUTE])
+            .dimension_set(with_declared(&[SERVICE, ENVIRONMENT]))
+            .dimension_set(with_declared(&[SERVICE, ENVIRONMENT, METHOD, ROUTE]))
             .constant(SERVICE, self.service)
             .constant(ENVIRONMENT, self.environment);
+        for (name, value) in self.dimensions {
+            shape = shape.constant(name, value);
+        }
         for metric in &ALL {
             shape = shape.metric(metric);
         }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::Response;
-use obs_core::outcome::Outcome;
+use obs_core::outcome::{Outcome, Rejection};
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
@@ -91,6 +91,8 @@ fn refuse<B: From<Bytes>>(limiter: &Limiter, denied: &Denied) -> Response<Respon
     let refusal = limiter.refusal(denied);
     let mut response = refusal.problem.into_response::<B>();
     response.headers_mut().extend(refusal.headers);
+    // For layers further out, which tell who refused.
+    response.extensions_mut().insert(Outcome::Rejected(Rejection::RateLimit));
     response.map(|body| ResponseBody::new(body, None, Outcome::ClientError))
 }
 

@@ -56,10 +56,10 @@ impl<B: Body> Body for ResponseBody<B> {
                 progress.frame(frame, this.inner.is_end_stream())
             }
         };
-        if let Some(end) = end {
-            if let Some((call, _)) = this.watch.take() {
-                call.finish(end);
-            }
+        if let Some(end) = end
+            && let Some((call, _)) = this.watch.take()
+        {
+            call.finish(end);
         }
         Poll::Ready(polled)
     }

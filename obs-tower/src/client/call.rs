@@ -14,6 +14,7 @@ use obs_core::trace::{Attributes, SamplingInput, SpanKind, SpanRecord, Status, T
 use tracing::Level;
 
 use super::metrics::Metrics;
+use crate::deadline::inherited;
 use crate::exchange::{Attempt, End, OTHER_METHOD, Verdict, method_name, milliseconds, scheme};
 
 /// The target of the lines of calls, by which `RUST_LOG` filters them.
@@ -53,6 +54,7 @@ impl Caller {
     /// Opens the record of a call, and writes into its headers what the callee is told.
     pub(super) fn begin(caller: &Arc<Self>, parts: &mut request::Parts) -> Call {
         let telemetry = &caller.telemetry;
+        let now = telemetry.clock().now();
         let within = RequestContext::current();
         let span_id = telemetry.ids().span_id();
         let parent_span_id = within.as_ref().map(RequestContext::current_span_id);
@@ -63,6 +65,7 @@ impl Caller {
         context.with_outgoing(|mut outgoing| {
             outgoing.span_id = span_id;
             outgoing.attempt = attempt;
+            outgoing.timeout = inherited().map(|deadline| deadline.remaining(now));
             telemetry.propagators().inject(&outgoing, &mut parts.headers, &policy);
         });
         Call(Some(Record {
@@ -71,7 +74,7 @@ impl Caller {
             span_id,
             parent_span_id,
             attempt,
-            started: telemetry.clock().now(),
+            started: now,
             wall: telemetry.clock().wall(),
             method: method_name(&parts.method),
             uri: parts.uri.clone(),

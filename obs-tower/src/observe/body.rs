@@ -24,6 +24,17 @@ pin_project! {
         hold: Hold,
         watch: Option<Watch>,
     }
+
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(watch) = this.watch.as_ref() {
+                // What the body drops belongs to the request too.
+                let _entered = watch.ticket.context().enter();
+                this.source.set(Source::Answer { bytes: None });
+            }
+        }
+    }
 }
 
 pin_project! {

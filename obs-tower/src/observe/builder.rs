@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, header};
+use obs_core::client_address::TrustedHops;
 use obs_core::config::ConfigError;
 use obs_core::log::Value;
 use obs_core::propagate::TrustPolicy;
@@ -135,6 +136,16 @@ impl ObserveLayerBuilder {
         self
     }
 
+    /// Adds a dimension to every metric of the layer, and with it a member of that name to the
+    /// line. Each value makes series of its own, which cost money; a tag costs none.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) refuses names and values that CloudWatch would refuse.
+    pub fn dimension(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.config.dimensions.push((name, value.into()));
+        self
+    }
+
     /// Logs the beginning of request bodies, as `request_body`. Default off.
     ///
     /// Works for bodies of axum; elsewhere put a
@@ -179,6 +190,13 @@ impl ObserveLayerBuilder {
     /// takes longer says `held`. Default 60 s; `None` waits for ever.
     pub const fn max_hold(mut self, limit: Option<Duration>) -> Self {
         self.config.max_hold = limit;
+        self
+    }
+
+    /// How many proxies of our own stand in front, for the client's address. Default
+    /// `OBS_TRUSTED_HOPS`, else 0.
+    pub const fn trusted_hops(mut self, hops: TrustedHops) -> Self {
+        self.config.trusted_hops = Some(hops);
         self
     }
 

@@ -111,6 +111,7 @@ impl std::fmt::Debug for BodyLogging {
 }
 
 /// What is kept of a body.
+#[derive(Debug)]
 pub(super) struct Capture {
     logging: Arc<BodyLogging>,
     kept: Vec<u8>,

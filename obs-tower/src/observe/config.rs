@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use obs_core::client_address::TrustedHops;
 use obs_core::config::ConfigError;
 use obs_core::log::Value;
 use obs_core::propagate::TrustPolicy;
@@ -67,6 +68,7 @@ pub(super) struct Config {
     pub(super) tenant_id: Option<Extract<Cow<'static, str>>>,
     pub(super) user_id: Option<Extract<Cow<'static, str>>>,
     pub(super) tags: Vec<(&'static str, Value)>,
+    pub(super) dimensions: Vec<(&'static str, String)>,
     pub(super) skip: Arc<HashSet<String>>,
     /// With the names of their fields.
     pub(super) headers: Vec<(HeaderName, Arc<str>)>,
@@ -75,6 +77,7 @@ pub(super) struct Config {
     pub(super) slow_threshold: Option<Duration>,
     pub(super) max_hold: Option<Duration>,
     pub(super) panic_policy: PanicPolicy,
+    pub(super) trusted_hops: Option<TrustedHops>,
 }
 
 impl Default for Config {
@@ -93,6 +96,7 @@ impl Default for Config {
             tenant_id: None,
             user_id: None,
             tags: Vec::new(),
+            dimensions: Vec::new(),
             skip: Arc::default(),
             headers: Vec::new(),
             request_body: None,
@@ -100,6 +104,7 @@ impl Default for Config {
             slow_threshold: None,
             max_hold: Some(DEFAULT_MAX_HOLD),
             panic_policy: PanicPolicy::Answer,
+            trusted_hops: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use http::Response;
 use http_body::Body;
+use obs_core::context::Scoped;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
@@ -30,7 +31,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F> {
-        Running { #[pin] future: F },
+        Running { #[pin] future: Scoped<F> },
         // The service panicked: already when it was called, if there is a payload.
         Panicked { payload: Option<Payload> },
     }
@@ -42,7 +43,7 @@ impl<F> ResponseFuture<F> {
     /// The future of a call, or the panic that was all it gave.
     pub(super) fn new(called: Result<F, Payload>, ticket: Ticket) -> Self {
         let state = match called {
-            Ok(future) => State::Running { future },
+            Ok(future) => State::Running { future: ticket.context().scope(future) },
             Err(payload) => State::Panicked { payload: Some(payload) },
         };
         Self { state, ticket: Some(ticket) }
@@ -60,14 +61,9 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let polled = match this.state.as_mut().project() {
-            StateProjection::Running { future } => match this.ticket.as_ref() {
-                Some(ticket) => {
-                    let _entered = ticket.context().enter();
-                    catch_unwind(AssertUnwindSafe(|| future.poll(context)))
-                }
-                // Polled again after its end, which the inner future answers as it likes.
-                None => Ok(future.poll(context)),
-            },
+            StateProjection::Running { future } => {
+                catch_unwind(AssertUnwindSafe(|| future.poll(context)))
+            }
             StateProjection::Panicked { payload } => match payload.take() {
                 Some(payload) => Err(payload),
                 None => return Poll::Pending,

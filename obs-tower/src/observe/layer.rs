@@ -18,8 +18,8 @@ pub struct ObserveLayer(Arc<Observer>);
 impl ObserveLayer {
     /// A layer with the defaults.
     ///
-    /// Where [`build`](ObserveLayerBuilder::build) would refuse the service's name as a CloudWatch
-    /// namespace, this writes a line that says so and goes without metrics.
+    /// Where [`build`](ObserveLayerBuilder::build) would refuse what the environment says, or the
+    /// service's name as a CloudWatch namespace, this writes a line that says so and goes without.
     #[must_use]
     pub fn new(telemetry: Telemetry) -> Self {
         Self(Arc::new(Observer::with_defaults(telemetry)))

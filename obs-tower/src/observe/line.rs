@@ -8,7 +8,7 @@ use obs_core::log::Line;
 use super::capture::Capture;
 use super::config::Config;
 use super::ending::Ending;
-use super::recording::{Extra, Recording};
+use super::recording::Recording;
 use crate::exchange::{PanicMessage, milliseconds};
 
 /// The target of request lines, by which `RUST_LOG` filters them.
@@ -28,7 +28,7 @@ pub(super) fn write_fields(line: &mut Line<'_>, recording: &Recording, ending: &
     if let Some(ttfb) = recording.ttfb() {
         line.f64("ttfb_ms", milliseconds(ttfb));
     }
-    if let Some(bytes) = recording.request_bytes {
+    if let Some(bytes) = recording.request_bytes() {
         line.u64("request_bytes", bytes);
     }
     if recording.response.is_some() {
@@ -72,20 +72,21 @@ pub(super) fn write_rest(
         line.bool("slow", true);
     }
     if let Some(extra) = &recording.extra {
-        write_extra(line, extra);
+        for (field, value) in &extra.headers {
+            line.str(field, &String::from_utf8_lossy(value.as_bytes()));
+        }
     }
+    write_bodies(line, recording);
     for (key, value) in &config.tags {
         line.field(key, value.into());
     }
     line.fields(&recorded.fields);
 }
 
-fn write_extra(line: &mut Line<'_>, extra: &Extra) {
-    for (field, value) in &extra.headers {
-        line.str(field, &String::from_utf8_lossy(value.as_bytes()));
-    }
-    let request = extra.request_body.as_ref().and_then(Capture::text);
-    let response = extra.response_body.as_ref().and_then(Capture::text);
+fn write_bodies(line: &mut Line<'_>, recording: &Recording) {
+    let request = recording.intake.as_ref().and_then(|intake| intake.text());
+    let response = recording.extra.as_ref().and_then(|extra| extra.response_body.as_ref());
+    let response = response.and_then(Capture::text);
     for (key, text) in [("request_body", request), ("response_body", response)] {
         if let Some(text) = text {
             line.str(key, &text);

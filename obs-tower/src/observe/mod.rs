@@ -15,6 +15,7 @@ mod metrics;
 mod observer;
 mod peer;
 mod recording;
+mod request_body;
 mod respond;
 mod route;
 mod service;
@@ -30,6 +31,7 @@ pub use head::RequestHead;
 pub use in_flight::InFlight;
 pub use layer::ObserveLayer;
 pub use line::TARGET;
+pub use request_body::{RequestBody, RequestBodyLayer, WatchRequestBody};
 pub use route::Route;
 pub use service::Observe;
 

@@ -4,32 +4,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header;
+use obs_core::client_address::TrustedHops;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::context::{Recorded, RequestContext};
-use obs_core::log::Ids;
+use obs_core::log::{Ids, Line};
 use obs_core::propagate::Extracted;
 use obs_core::telemetry::{RequestLine, Telemetry};
 use obs_core::trace::{Decision, SamplingInput, Text};
-use obs_emf::request::RequestMetrics;
 use tracing::Level;
 
-use super::config::Config;
+use super::config::{Config, MetricsMode};
 use super::ending::{Circumstances, Ending};
 use super::head::RequestHead;
 use super::in_flight::InFlight;
+use super::metrics::{self, Metrics};
 use super::recording::{Extra, Recording};
+use super::request_body::Intake;
 use super::route::Route;
 use super::ticket::Ticket;
-use super::{line, metrics, peer, span};
+use super::{line, peer, span};
 use crate::exchange::{End, OTHER_METHOD, contained, content_length, grpc, method_name};
 
 pub(super) struct Observer {
     telemetry: Telemetry,
     config: Config,
     in_flight: InFlight,
-    /// `None` if metrics are switched off or gathered elsewhere.
-    metrics: Option<RequestMetrics>,
+    metrics: Metrics,
+    hops: TrustedHops,
     /// Extractors and redactions that panicked.
     trouble: AtomicU64,
 }
@@ -37,25 +39,32 @@ pub(super) struct Observer {
 impl Observer {
     pub(super) fn new(telemetry: Telemetry, config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let metrics = config.metrics.then(|| metrics::declare(&telemetry, &config)).transpose()?;
-        Ok(Self::assemble(telemetry, config, metrics))
+        let metrics = Metrics::declare(&telemetry, &config)?;
+        let hops = match config.trusted_hops {
+            Some(hops) => hops,
+            None => TrustedHops::from_environment(telemetry.environment())?,
+        };
+        Ok(Self::assemble(telemetry, config, metrics, hops))
     }
 
-    /// An observer with the defaults, without metrics if they cannot be declared.
+    /// An observer with the defaults. What the environment or the service's name makes impossible
+    /// is left out, and a line says so.
     pub(super) fn with_defaults(telemetry: Telemetry) -> Self {
         let config = Config::default();
-        let metrics = metrics::declare(&telemetry, &config);
-        let metrics = metrics.inspect_err(|error| {
-            let message = format_args!("requests are not measured: {error}");
+        let complain = |error: &ConfigError| {
+            let message = format_args!("a setting of the observability layer is ignored: {error}");
             telemetry.line(Level::ERROR, line::TARGET, message, &Ids::default(), |_| {});
-        });
-        Self::assemble(telemetry, config, metrics.ok())
+        };
+        let metrics = Metrics::declare(&telemetry, &config).inspect_err(complain);
+        let hops = TrustedHops::from_environment(telemetry.environment()).inspect_err(complain);
+        let (metrics, hops) = (metrics.unwrap_or(Metrics::Off), hops.unwrap_or_default());
+        Self::assemble(telemetry, config, metrics, hops)
     }
 
-    fn assemble(telemetry: Telemetry, config: Config, metrics: Option<RequestMetrics>) -> Self {
+    fn assemble(telemetry: Telemetry, config: Config, metrics: Metrics, hops: TrustedHops) -> Self {
         let in_flight = InFlight::new(config.name.clone(), telemetry.clock().clone());
         telemetry.controls().register(Arc::new(in_flight.clone()));
-        Self { telemetry, config, in_flight, metrics, trouble: AtomicU64::new(0) }
+        Self { telemetry, config, in_flight, metrics, hops, trouble: AtomicU64::new(0) }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -74,8 +83,8 @@ impl Observer {
         &self.in_flight
     }
 
-    /// Opens the record of a request.
-    pub(super) fn begin(self: &Arc<Self>, head: &RequestHead<'_>) -> Ticket {
+    /// Opens the record of a request; with an intake if its body is to be watched.
+    pub(super) fn begin(self: &Arc<Self>, head: &RequestHead<'_>) -> (Ticket, Option<Arc<Intake>>) {
         let (now, wall) = (self.clock().now(), self.clock().wall());
         let propagators = self.telemetry.propagators();
         let mut extracted = propagators.extract(head.headers, &self.config.trust, wall);
@@ -96,6 +105,8 @@ impl Observer {
         };
         let skipped = self.config.skips(route.as_ref(), head);
         let operation = self.config.operation_name.as_ref();
+        let body = self.config.request_body.as_ref();
+        let intake = Intake::new(head, body.and_then(|body| body.capture(head.headers)));
         let recording = Recording {
             context: context.clone(),
             started: now,
@@ -108,16 +119,17 @@ impl Observer {
             skipped,
             in_flight: self.in_flight.enter(),
             operation: operation.and_then(|name| self.contained(|| name(head)).flatten()),
-            client_address: peer::address(head),
+            client_address: self.hops.client_address(head.headers, peer::peer(head)),
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
-            request_bytes: content_length(head.headers),
+            promised_bytes: content_length(head.headers),
+            intake: intake.clone(),
             response: None,
             response_bytes: 0,
             first_byte: None,
             extra: self.extra(head),
         };
         let seat = self.in_flight.seat(recording);
-        Ticket::new(Arc::clone(self), context, seat)
+        (Ticket::new(Arc::clone(self), context, seat), intake)
     }
 }
 
@@ -151,15 +163,10 @@ impl Observer {
         [tenant, user]
     }
 
-    /// Headers and bodies that are to be logged.
+    /// Headers that are to be logged.
     fn extra(&self, head: &RequestHead<'_>) -> Option<Box<Extra>> {
         let headers: Vec<_> = self.config.logged_headers(head.headers).collect();
-        let request_body =
-            self.config.request_body.as_ref().and_then(|body| body.capture(head.headers));
-        if headers.is_empty() && request_body.is_none() {
-            return None;
-        }
-        Some(Box::new(Extra { headers, request_body, response_body: None }))
+        (!headers.is_empty()).then(|| Box::new(Extra { headers, response_body: None }))
     }
 
     /// Calls code of the service's author; if it panics, the request goes on without its answer.
@@ -199,61 +206,72 @@ impl Observer {
             deadline_has_passed: deadline.is_some_and(|deadline| deadline.has_passed(now)),
         };
         let ending = Ending::of(&recording, end, recorded.error_kind.clone(), circumstances);
+        self.metrics.gather(self.telemetry.recorder(), &recording, &recorded, &ending);
         self.write_line(&recording, &recorded, &ending);
         self.end_span(&recording, recorded, &ending);
     }
 
     /// Writes the line, with the metrics if they go out with it.
     fn write_line(&self, recording: &Recording, recorded: &Recorded, ending: &Ending) {
-        let logged = self.config.logging && !recording.skipped;
-        let metrics = self.metrics.as_ref();
+        let weight = self.weight(recording, ending);
+        let logged = self.config.logging && !recording.skips_line(ending) && weight.is_some();
+        let metrics = self.metrics.per_request();
+        if weight.is_none() && self.config.logging {
+            self.telemetry.output().sampled_out(1);
+        }
         if !logged && metrics.is_none() {
             return;
         }
         let context = &recording.context;
-        let ids = Ids { span_id: Some(context.span_id()), ..context.ids() };
         let timestamp = recording.wall.saturating_add(ending.at - recording.started);
-        let observation = metrics::observation(recording, ending);
         let message = if logged { "request completed" } else { "request metrics" };
         let head = RequestLine {
             timestamp,
             level: ending.level(),
             message: format_args!("{message}"),
             target: line::TARGET,
-            ids,
+            ids: Ids { span_id: Some(context.span_id()), ..context.ids() },
             has_metrics: metrics.is_some(),
         };
-        let mut written = 0;
-        self.telemetry.request_line(
-            &head,
-            |line| {
-                if logged {
-                    line::write_fields(line, recording, ending);
-                    line::write_rest(line, recording, recorded, ending, &self.config);
-                }
-            },
-            |out| {
-                let Some(metrics) = metrics else { return };
-                let extras = &recorded.metrics;
-                let tail =
-                    metrics.encode_tail_with(out, timestamp, &observation, extras, usize::MAX);
-                written = tail.extras;
-            },
-        );
-        // A record holds 100 metrics; what a handler recorded beyond goes into lines of its own.
-        while let Some(rest) = recorded.metrics.get(written..).filter(|rest| !rest.is_empty()) {
-            let Some(metrics) = metrics else { return };
-            let head = RequestLine { message: format_args!("request metrics"), ..head };
-            self.telemetry.request_line(
-                &head,
-                |_| {},
-                |out| {
-                    let tail =
-                        metrics.encode_extras(out, timestamp, &observation, rest, usize::MAX);
-                    written += tail.extras;
-                },
-            );
+        let fields = |line: &mut Line<'_>| {
+            if logged {
+                line::write_fields(line, recording, ending);
+                line::write_rest(line, recording, recorded, ending, &self.config);
+            }
+            if let Some(weight @ 2..) = weight.filter(|_| logged) {
+                line.u64("weight", weight.into());
+            }
+        };
+        let Some(metrics) = metrics else {
+            self.telemetry.request_line(&head, fields, |_| {});
+            return;
+        };
+        let observation = metrics::observation(recording, ending);
+        // `None` until the metrics of the request itself are written.
+        let mut written: Option<usize> = None;
+        self.telemetry.request_line_with_tails(&head, fields, |out, room| {
+            let extras = &recorded.metrics[written.unwrap_or(0)..];
+            let (at, seen) = (timestamp, &observation);
+            let tail = match written {
+                None => metrics.encode_tail_with(out, at, seen, extras, room.bytes),
+                Some(_) => metrics.encode_extras(out, at, seen, extras, room.bytes),
+            };
+            written = Some(written.unwrap_or(0) + tail.extras);
+            tail.extras < extras.len()
+        });
+    }
+
+    /// How many requests the line of this one stands for; `None` if it has none.
+    fn weight(&self, recording: &Recording, ending: &Ending) -> Option<u32> {
+        let MetricsMode::Hybrid { keep_one_in } = self.config.mode else { return Some(1) };
+        let notable =
+            ending.level() != Level::INFO || self.config.is_slow(ending.at - recording.started);
+        if notable {
+            return Some(1);
         }
+        // By the trace id, so that all services keep the lines of the same requests.
+        let kept = recording.context.trace_id().get().is_multiple_of(u128::from(keep_one_in));
+        kept.then_some(keep_one_in)
     }
 
     /// Exports the span, if the request was sampled or ended in a way that must be seen.
@@ -264,7 +282,8 @@ impl Observer {
         }
         let sampled = recording.context.is_sampled();
         let slow = self.config.is_slow(ending.at - recording.started);
-        if !sampled && !ending.is_fault() && !slow {
+        let unseen = recording.skips_line(ending) || !sampled && !ending.is_fault() && !slow;
+        if unseen {
             tracer.sampled_out();
             return;
         }

@@ -11,8 +11,11 @@ use obs_core::clock::{Instant, Timestamp};
 use obs_core::context::RequestContext;
 use obs_core::outcome::Outcome;
 use serde_json::json;
+use tracing::Level;
 
 use super::capture::Capture;
+use super::ending::Ending;
+use super::request_body::Intake;
 use super::route::Route;
 use crate::exchange::UNMATCHED;
 
@@ -32,7 +35,8 @@ pub(super) struct Recording {
     pub(super) operation: Option<Cow<'static, str>>,
     pub(super) client_address: Option<IpAddr>,
     pub(super) user_agent: Option<HeaderValue>,
-    pub(super) request_bytes: Option<u64>,
+    pub(super) promised_bytes: Option<u64>,
+    pub(super) intake: Option<Arc<Intake>>,
     pub(super) response: Option<ResponseHead>,
     pub(super) response_bytes: u64,
     pub(super) first_byte: Option<Instant>,
@@ -43,7 +47,6 @@ pub(super) struct Recording {
 #[derive(Default)]
 pub(super) struct Extra {
     pub(super) headers: Vec<(Arc<str>, HeaderValue)>,
-    pub(super) request_body: Option<Capture>,
     pub(super) response_body: Option<Capture>,
 }
 
@@ -71,6 +74,16 @@ impl Recording {
         if let Some(capture) = self.extra.as_mut().and_then(|extra| extra.response_body.as_mut()) {
             capture.push(data);
         }
+    }
+
+    /// Whether the request is of a skipped route and went well.
+    pub(super) fn skips_line(&self, ending: &Ending) -> bool {
+        self.skipped && ending.level() == Level::INFO
+    }
+
+    /// The bytes of the request's body: as they were counted, else as they were promised.
+    pub(super) fn request_bytes(&self) -> Option<u64> {
+        self.intake.as_ref().map(|intake| intake.bytes()).or(self.promised_bytes)
     }
 
     /// The route as a dimension.

@@ -12,6 +12,7 @@ use super::builder::ObserveLayerBuilder;
 use super::future::ResponseFuture;
 use super::head::RequestHead;
 use super::observer::Observer;
+use super::request_body;
 use obs_core::telemetry::Telemetry;
 
 /// The service of [`ObserveLayer`](super::ObserveLayer).
@@ -51,6 +52,7 @@ impl<S> Observe<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Observe<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: 'static,
     ResBody: Body,
     ResBody::Data: 'static,
 {
@@ -62,8 +64,11 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let ticket = self.observer.begin(&RequestHead::of(&request));
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let (ticket, intake) = self.observer.begin(&RequestHead::of(&request));
+        if let Some(intake) = intake {
+            request_body::watch(&mut request, intake);
+        }
         let called = {
             let _entered = ticket.context().enter();
             catch_unwind(AssertUnwindSafe(|| self.inner.call(request)))

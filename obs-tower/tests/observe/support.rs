@@ -1,7 +1,6 @@
 //! What the tests of the observing layers share: a telemetry that keeps everything, and bodies
 //! that end in every way.
 
-#![allow(dead_code, reason = "each test target uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "it belongs to tests")]
 
 use std::collections::VecDeque;
@@ -46,7 +45,7 @@ impl Bench {
         Self { telemetry, clock, lines, spans }
     }
 
-    fn flush(&self) {
+    pub(crate) fn flush(&self) {
         assert!(self.telemetry.flush(Duration::from_secs(10)));
     }
 

@@ -1,0 +1,172 @@
+//! The request's body on its way in: counted where no header says its length, and logged if asked.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use http::{Method, Request, Version, header};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::capture::Capture;
+use super::head::RequestHead;
+
+/// What is known of a request's body; shared by the record and whoever reads the body.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    bytes: AtomicU64,
+    capture: Mutex<Option<Capture>>,
+}
+
+impl Intake {
+    /// An intake, if the body must be watched: to log it, or because no header says its length.
+    pub(super) fn new(head: &RequestHead<'_>, capture: Option<Capture>) -> Option<Arc<Self>> {
+        let watched = capture.is_some() || is_of_unknown_length(head);
+        watched.then(|| Arc::new(Self { bytes: AtomicU64::new(0), capture: Mutex::new(capture) }))
+    }
+
+    fn take(&self, data: &impl Buf) {
+        // Relaxed: the record reads it when the request has ended.
+        self.bytes.fetch_add(data.remaining() as u64, Ordering::Relaxed);
+        let mut capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(capture) = capture.as_mut() {
+            capture.push(data);
+        }
+    }
+
+    /// The bytes that were read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The text to log.
+    pub(super) fn text(&self) -> Option<String> {
+        let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner);
+        capture.as_ref().and_then(Capture::text)
+    }
+}
+
+fn is_of_unknown_length(head: &RequestHead<'_>) -> bool {
+    let may_have_one = || matches!(*head.method, Method::POST | Method::PUT | Method::PATCH);
+    !head.headers.contains_key(header::CONTENT_LENGTH)
+        && (head.headers.contains_key(header::TRANSFER_ENCODING)
+            || head.version >= Version::HTTP_2 && may_have_one())
+}
+
+/// Has the body of `request` watched: at once if it is axum's, else by a [`RequestBodyLayer`].
+pub(super) fn watch<B: 'static>(request: &mut Request<B>, intake: Arc<Intake>) {
+    if let Err(intake) = watch_now(request.body_mut(), intake) {
+        request.extensions_mut().insert(Handover(intake));
+    }
+}
+
+#[cfg(feature = "axum")]
+fn watch_now(body: &mut dyn Any, intake: Arc<Intake>) -> Result<(), Arc<Intake>> {
+    let Some(body) = body.downcast_mut::<axum::body::Body>() else { return Err(intake) };
+    let inner = std::mem::take(body);
+    *body = axum::body::Body::new(RequestBody { inner, intake: Some(intake) });
+    Ok(())
+}
+
+#[cfg(not(feature = "axum"))]
+fn watch_now(_: &mut dyn Any, intake: Arc<Intake>) -> Result<(), Arc<Intake>> {
+    Err(intake)
+}
+
+#[derive(Clone, Debug)]
+struct Handover(Arc<Intake>);
+
+/// Lets the observing layer see request bodies that are not axum's.
+///
+/// Put it inside of [`ObserveLayer`](super::ObserveLayer); it changes the type of the body, which
+/// is why that layer does not do so by itself. Without it, request bodies of other types are not
+/// logged, and their size is known from `content-length` only.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestBodyLayer;
+
+impl<S> Layer<S> for RequestBodyLayer {
+    type Service = WatchRequestBody<S>;
+
+    fn layer(&self, inner: S) -> WatchRequestBody<S> {
+        WatchRequestBody { inner }
+    }
+}
+
+/// The service of [`RequestBodyLayer`].
+#[derive(Clone, Copy, Debug)]
+pub struct WatchRequestBody<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for WatchRequestBody<S>
+where
+    S: Service<Request<RequestBody<B>>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        let intake = request.extensions_mut().remove::<Handover>().map(|Handover(intake)| intake);
+        self.inner.call(request.map(|inner| RequestBody { inner, intake }))
+    }
+}
+
+pin_project! {
+    /// The request body of [`RequestBodyLayer`]: the inner body, counted as it is read.
+    pub struct RequestBody<B> {
+        #[pin]
+        inner: B,
+        intake: Option<Arc<Intake>>,
+    }
+}
+
+impl<B> RequestBody<B> {
+    /// Gives the inner body back; what is left of it is not counted.
+    pub fn into_inner(self) -> B {
+        self.inner
+    }
+}
+
+impl<B: Body> Body for RequestBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(context));
+        if let (Some(Ok(frame)), Some(intake)) = (&frame, this.intake)
+            && let Some(data) = frame.data_ref()
+        {
+            intake.take(data);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for RequestBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

@@ -1,8 +1,6 @@
 //! What the tests of the observing layers share: a telemetry that keeps everything, and bodies
 //! that end in every way.
 
-#![allow(clippy::unwrap_used, reason = "it belongs to tests")]
-
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};

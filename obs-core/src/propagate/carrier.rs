@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
+use std::mem;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -42,28 +43,40 @@ impl CarrierMut for HeaderMap {
     }
 }
 
-/// Size of the block from which each thread cuts header values.
+/// Header values are cut from blocks of this size.
 const BLOCK: usize = 4096;
 
 thread_local! {
-    static BLOCKS: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    static BLOCKS: RefCell<Blocks> = RefCell::new(Blocks::default());
+}
+
+/// The block that is being cut up, and the one before, whose pieces have had time to be dropped.
+#[derive(Default)]
+struct Blocks {
+    current: BytesMut,
+    previous: BytesMut,
+}
+
+impl Blocks {
+    fn cut(&mut self, value: &[u8]) -> Bytes {
+        if self.current.capacity() < value.len() {
+            mem::swap(&mut self.current, &mut self.previous);
+            // Takes the old memory again if nobody holds a piece of it any more.
+            self.current.reserve(BLOCK.max(value.len()));
+        }
+        self.current.extend_from_slice(value);
+        self.current.split().freeze()
+    }
 }
 
 /// A header value with these bytes; `None` if they are not allowed in a header.
 ///
-/// Values are cut from a block of 4 KiB per thread, which is used again once the requests that
-/// hold pieces of it have ended: in a steady state this does not allocate.
+/// Values are cut from blocks of 4 KiB per thread, which are used again once the requests that
+/// hold pieces of them have ended: in a steady state this does not allocate.
 #[must_use]
 pub fn header_value(value: &[u8]) -> Option<HeaderValue> {
     let bytes = BLOCKS
-        .try_with(|block| {
-            let mut block = block.borrow_mut();
-            if block.capacity() < value.len() {
-                block.reserve(BLOCK.max(value.len()));
-            }
-            block.extend_from_slice(value);
-            block.split().freeze()
-        })
+        .try_with(|blocks| blocks.borrow_mut().cut(value))
         .unwrap_or_else(|_| Bytes::copy_from_slice(value));
     HeaderValue::from_maybe_shared(bytes).ok()
 }
@@ -193,5 +206,14 @@ mod tests {
     fn a_header_value_never_holds_a_line_break() {
         assert_eq!(header_value(b"a\r\nb: c"), None);
         assert_eq!(header_value(b"after a refusal the block still serves").unwrap().len(), 38);
+    }
+
+    #[test]
+    fn values_that_are_kept_are_never_overwritten() {
+        let values: Vec<_> = (0..5_000_u32)
+            .filter_map(|n| Some((n, header_value(format!("value {n}").as_bytes())?)))
+            .collect();
+        assert!(values.iter().all(|(n, value)| *value == format!("value {n}")));
+        assert_eq!(header_value(&[b'x'; 3 * BLOCK]).unwrap().len(), 3 * BLOCK);
     }
 }

@@ -26,7 +26,7 @@ fn telemetry_of(name: &str, clock: Clock) -> Telemetry {
         .ids(IdGenerator::seeded(1))
         .output(output)
         .build()
-        .unwrap()
+        .expect("the settings are valid")
 }
 
 fn telemetry() -> Telemetry {
@@ -140,7 +140,7 @@ struct TellsOnDrop(std::sync::mpsc::Sender<Option<String>>);
 
 impl Drop for TellsOnDrop {
     fn drop(&mut self) {
-        self.0.send(current()).unwrap();
+        self.0.send(current()).expect("the test still listens");
     }
 }
 

@@ -13,7 +13,7 @@ fn request(user: &str) -> RequestContext {
         .environment(Environment::empty())
         .output(output)
         .build()
-        .unwrap();
+        .expect("the settings are valid");
     let request = RequestContext::builder(&telemetry).build();
     assert!(request.set_user_id(user));
     request

@@ -21,7 +21,9 @@ fn clock() -> Clock {
 fn arrived() -> HeaderMap {
     let trace_id = IdGenerator::seeded(1).trace_id(&clock());
     let mut headers = HeaderMap::new();
-    let mut set = |name, value: &str| headers.insert(name, HeaderValue::from_str(value).unwrap());
+    let mut set = |name, value: &str| {
+        headers.insert(name, HeaderValue::from_str(value).expect("no control characters"))
+    };
     set(&field::TRACEPARENT, &format!("00-{trace_id}-00f067aa0ba902b7-01"));
     let xray = format!("Root={};Parent=53995c3f42cd8ad8;Sampled=1", trace_id.to_xray());
     set(&field::X_AMZN_TRACE_ID, &xray);

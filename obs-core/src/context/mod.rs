@@ -24,6 +24,8 @@
 //! }
 //! ```
 
+#[cfg(feature = "aws-sdk")]
+mod aws_sdk;
 mod builder;
 mod current;
 mod recorded;
@@ -33,6 +35,8 @@ mod scoped;
 mod spawn;
 mod telemetry;
 
+#[cfg(feature = "aws-sdk")]
+pub use aws_sdk::TraceInterceptor;
 pub use builder::RequestContextBuilder;
 pub use current::{Captured, ContextGuard, SpanGuard, current_span_id, enter_span, replace_span};
 pub use recorded::Recorded;

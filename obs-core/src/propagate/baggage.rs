@@ -104,6 +104,13 @@ impl Baggage {
     /// ```
     #[must_use]
     pub fn with(&self, key: &str, value: &str) -> Option<Self> {
+        self.with_properties(key, value, "")
+    }
+
+    /// As [`Baggage::with`], with properties joined by `;`, of which those that break the grammar
+    /// are dropped.
+    #[must_use]
+    pub fn with_properties(&self, key: &str, value: &str, properties: &str) -> Option<Self> {
         if !scan::is_token(key.as_bytes()) {
             return None;
         }
@@ -112,7 +119,11 @@ impl Baggage {
             taken.push(&member);
         }
         let value = encode(value);
-        let member = Member { key: key.as_bytes(), value: value.as_bytes(), properties: b"" };
+        let member = Member {
+            key: key.as_bytes(),
+            value: value.as_bytes(),
+            properties: properties.as_bytes(),
+        };
         (taken.count < MAX_MEMBERS && taken.push(&member)).then(|| taken.finish())
     }
 

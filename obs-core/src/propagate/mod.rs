@@ -36,6 +36,8 @@ mod inject;
 #[doc(hidden)]
 pub mod invariants;
 pub mod message;
+#[cfg(feature = "otel")]
+mod otel;
 mod parent;
 mod propagators;
 mod scan;
@@ -51,6 +53,8 @@ pub use carrier::{Carrier, CarrierMut, header_value};
 pub use extract::{Extracted, RejectedId};
 pub use hosts::TrustedHosts;
 pub use inject::Outgoing;
+#[cfg(feature = "otel")]
+pub use otel::{OtelPropagator, RemoteContext};
 pub use parent::TraceParent;
 pub use propagators::Propagators;
 pub use traceparent::Traceparent;

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::scan;
+
 /// Bytes that may begin something JSON must not, or a terminal should not, see as it is.
 static SPECIAL: [bool; 256] = {
     let mut special = [false; 256];
@@ -24,23 +26,23 @@ pub(super) fn write(out: &mut Vec<u8>, text: &str, limit: usize) -> bool {
     if text.len().saturating_mul(6) > limit {
         return write_limited(out, text, limit);
     }
-    let bytes = text.as_bytes();
-    let mut clean = 0;
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if !SPECIAL[usize::from(byte)] {
-            at += 1;
-            continue;
-        }
-        let (length, escaped) = unit(&bytes[at..]);
-        if let Some(escaped) = escaped {
-            out.extend_from_slice(&bytes[clean..at]);
-            escaped.append_to(out);
-            clean = at + length;
-        }
-        at += length;
+    let mut rest = text.as_bytes();
+    if scan::is_clean(rest) {
+        out.extend_from_slice(rest);
+        return true;
     }
-    out.extend_from_slice(&bytes[clean..]);
+    while let Some(at) = rest.iter().position(|&byte| SPECIAL[usize::from(byte)]) {
+        let (length, escaped) = unit(&rest[at..]);
+        match escaped {
+            Some(escaped) => {
+                out.extend_from_slice(&rest[..at]);
+                escaped.append_to(out);
+            }
+            None => out.extend_from_slice(&rest[..at + length]),
+        }
+        rest = &rest[at + length..];
+    }
+    out.extend_from_slice(rest);
     true
 }
 

@@ -1,5 +1,7 @@
 use smallvec::SmallVec;
 
+use super::scan;
+
 /// The longest key of a field; longer ones are cut.
 const MAX_LENGTH: usize = 128;
 
@@ -28,13 +30,14 @@ fn is_reserved(key: &[u8]) -> bool {
 
 /// Appends `,"key":` with the key in `snake_case`, and `field_` before a reserved or empty one;
 /// says how long the key became. It starts two bytes after where `out` ended.
+#[inline]
 pub(super) fn write(out: &mut Vec<u8>, key: &str) -> usize {
     out.extend_from_slice(b",\"");
     let start = out.len();
     let key = key.strip_prefix("r#").unwrap_or(key).as_bytes();
-    let is_plain = key.len() <= MAX_LENGTH && key.iter().all(|&byte| is_snake(byte));
+    let is_plain = key.len() <= MAX_LENGTH && scan::is_snake(key);
     if is_plain {
-        if is_reserved(key) || key.is_empty() {
+        if key.is_empty() || is_reserved(key) {
             out.extend_from_slice(PREFIX);
         }
         out.extend_from_slice(key);
@@ -78,35 +81,45 @@ fn write_in_snake_case(out: &mut Vec<u8>, key: &[u8]) {
 /// The keys that stand in a buffer, to find one that is there already.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
-    places: SmallVec<[(u32, u8); 24]>,
+    /// Where each key starts, after its opening quote.
+    starts: SmallVec<[u32; 16]>,
     /// One bit for each signature seen: most new keys are told apart by this alone.
     signatures: u64,
 }
 
 impl Keys {
-    /// Where the key is listed, if it is.
-    pub(super) fn position(&self, buffer: &[u8], key: &[u8]) -> Option<usize> {
-        if self.signatures & signature(key) == 0 {
-            return None;
-        }
-        self.places.iter().position(|&(start, length)| {
-            let start = start as usize;
-            usize::from(length) == key.len() && buffer.get(start..start + key.len()) == Some(key)
+    /// Whether the key stands in `buffer`.
+    #[inline]
+    pub(super) fn contain(&self, buffer: &[u8], key: &[u8], signature: Signature) -> bool {
+        self.signatures & signature.0 != 0 && self.is_listed(buffer, key)
+    }
+
+    #[cold]
+    fn is_listed(&self, buffer: &[u8], key: &[u8]) -> bool {
+        self.starts.iter().any(|&start| {
+            let from = buffer.get(start as usize..).unwrap_or_default();
+            from.starts_with(key) && from.get(key.len()) == Some(&b'"')
         })
     }
 
-    pub(super) fn push(&mut self, start: usize, key: &[u8]) {
-        self.signatures |= signature(key);
-        self.places.push((start as u32, key.len() as u8));
+    #[inline]
+    pub(super) fn push(&mut self, start: usize, signature: Signature) {
+        self.signatures |= signature.0;
+        self.starts.push(start as u32);
     }
 }
 
-fn signature(key: &[u8]) -> u64 {
-    let first = key.first().copied().unwrap_or_default();
-    let last = key.last().copied().unwrap_or_default();
-    let middle = key.get(key.len() / 2).copied().unwrap_or_default();
-    let mixed = usize::from(first) * 7 + usize::from(last) * 13 + usize::from(middle) * 3;
-    1 << ((mixed + key.len() * 5) & 63)
+/// One bit that depends on a key.
+#[derive(Clone, Copy)]
+pub(super) struct Signature(u64);
+
+impl Signature {
+    #[inline]
+    pub(super) fn of(key: &[u8]) -> Self {
+        let (Some(&first), Some(&last)) = (key.first(), key.last()) else { return Self(1) };
+        let mixed = usize::from(first) ^ usize::from(last) << 2 ^ key.len() << 3;
+        Self(1 << (mixed & 63))
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@ use std::ops::Range;
 
 use tracing::Level;
 
-use super::key::{self, Keys};
+use super::key::{self, Keys, Signature};
 use super::{Fields, Ids, LineFormat, ValueRef, encode, escape, timestamp};
 use crate::clock::Timestamp;
+use crate::id::{SpanId, TraceId};
 
 /// Room for `,"part":4294967295,"truncated":true}` and a line feed.
 const CLOSING: usize = 40;
@@ -48,6 +49,8 @@ pub struct Line<'b> {
     head: Range<usize>,
     /// Where the current part starts.
     start: usize,
+    /// Where it must end, less what closes it.
+    end: usize,
     keys: Keys,
     part: u32,
     truncated: bool,
@@ -84,30 +87,24 @@ impl<'b> Line<'b> {
         out.push(b'"');
         out.extend_from_slice(&format.service);
         let head = start..out.len();
-        Self { out, format, head, start, keys: Keys::default(), part: 1, truncated: !complete }
+        let end = start + format.max_line_bytes - CLOSING;
+        let keys = Keys::default();
+        Self { out, format, head, start, end, keys, part: 1, truncated: !complete }
     }
 
     /// Writes the ids; they belong before the first field.
     pub fn ids(&mut self, ids: &Ids<'_>) -> &mut Self {
         if let Some(id) = ids.correlation_id {
-            self.out.extend_from_slice(b",\"correlation_id\":\"");
-            self.out.extend_from_slice(id.as_bytes());
-            self.out.push(b'"');
+            self.id(b",\"correlation_id\":\"", id.as_bytes());
         }
-        if let Some(id) = ids.trace_id {
-            self.out.extend_from_slice(b",\"trace_id\":\"");
-            self.out.extend_from_slice(id.to_hex().as_bytes());
-            self.out.push(b'"');
-        }
-        if let Some(id) = ids.span_id {
-            self.out.extend_from_slice(b",\"span_id\":\"");
-            self.out.extend_from_slice(id.to_hex().as_bytes());
-            self.out.push(b'"');
-        }
-        if let Some(id) = ids.trace_id {
-            self.out.extend_from_slice(b",\"xray_trace_id\":\"");
-            self.out.extend_from_slice(id.to_xray().as_bytes());
-            self.out.push(b'"');
+        match (ids.trace_id, ids.span_id) {
+            (Some(trace), Some(span)) => self.out.extend_from_slice(&trace_members(trace, span)),
+            (Some(trace), None) => {
+                self.id(b",\"trace_id\":\"", trace.to_hex().as_bytes());
+                self.id(b",\"xray_trace_id\":\"", trace.to_xray().as_bytes());
+            }
+            (None, Some(span)) => self.id(b",\"span_id\":\"", span.to_hex().as_bytes()),
+            (None, None) => {}
         }
         for (member, id) in
             [(&b",\"tenant_id\":\""[..], ids.tenant_id), (b",\"user_id\":\"", ids.user_id)]
@@ -124,20 +121,27 @@ impl<'b> Line<'b> {
         self
     }
 
+    fn id(&mut self, member: &[u8], id: &[u8]) {
+        self.out.extend_from_slice(member);
+        self.out.extend_from_slice(id);
+        self.out.push(b'"');
+    }
+
     /// Writes a field of any kind.
     pub fn field(&mut self, key: &str, value: ValueRef<'_>) -> &mut Self {
         let start = self.out.len();
         let key_length = key::write(self.out, key);
         let (before, field) = self.out.split_at(start);
         let key = &field[2..2 + key_length];
-        if self.keys.position(before, key).is_some() {
+        let signature = Signature::of(key);
+        if self.keys.contain(before, key, signature) {
             self.out.truncate(start);
             return self;
         }
         let taken = self.head.len() + CLOSING + (self.out.len() - start);
         let room = self.format.max_line_bytes.saturating_sub(taken);
         self.truncated |= !encode::value(self.out, value, room);
-        self.keep(start, key_length);
+        self.keep(start, signature);
         self
     }
 
@@ -175,10 +179,11 @@ impl<'b> Line<'b> {
     pub fn fields(&mut self, fields: &Fields) -> &mut Self {
         for (field, key_length) in fields.iter() {
             let key = &field[2..2 + key_length];
-            if self.keys.position(self.out, key).is_none() {
+            let signature = Signature::of(key);
+            if !self.keys.contain(self.out, key, signature) {
                 let start = self.out.len();
                 self.extend_with_field(field);
-                self.keep(start, key_length);
+                self.keep(start, signature);
             }
         }
         self
@@ -242,9 +247,7 @@ impl<'b> Line<'b> {
             if !more {
                 return &self.out[self.head.start..];
             }
-            self.part += 1;
-            self.start = self.out.len();
-            self.out.extend_from_within(self.head.clone());
+            self.begin_next_part();
         }
     }
 
@@ -265,16 +268,16 @@ impl<'b> Line<'b> {
     }
 
     /// Keeps the field that starts at `start`, in this part or in the next.
-    fn keep(&mut self, mut start: usize, key_length: usize) {
+    #[inline]
+    fn keep(&mut self, mut start: usize, signature: Signature) {
         if self.is_too_long() {
             start = self.continue_in_next_part(start);
         }
-        let key = &self.out[start + 2..start + 2 + key_length];
-        self.keys.push(start + 2, key);
+        self.keys.push(start + 2, signature);
     }
 
     fn is_too_long(&self) -> bool {
-        self.out.len() - self.start + CLOSING > self.format.max_line_bytes
+        self.out.len() > self.end
     }
 
     /// Ends the part before `from` and moves what follows into a new one; says where that is now.
@@ -283,18 +286,35 @@ impl<'b> Line<'b> {
         let moved = self.out.split_off(from);
         self.write_part();
         self.out.extend_from_slice(b"}\n");
-        self.part += 1;
-        self.start = self.out.len();
-        self.out.extend_from_within(self.head.clone());
+        self.begin_next_part();
         let start = self.out.len();
         self.out.extend_from_slice(&moved);
         start
+    }
+
+    fn begin_next_part(&mut self) {
+        self.part += 1;
+        self.start = self.out.len();
+        self.end = self.start + self.format.max_line_bytes - CLOSING;
+        self.out.extend_from_within(self.head.clone());
     }
 
     fn write_part(&mut self) {
         self.out.extend_from_slice(b",\"part\":");
         encode::integer(self.out, self.part);
     }
+}
+
+/// `trace_id`, `span_id` and `xray_trace_id`, put together once instead of in nine pieces.
+fn trace_members(trace: TraceId, span: SpanId) -> [u8; 129] {
+    let mut text = *b",\"trace_id\":\"0123456789abcdef0123456789abcdef\",\"span_id\":\"\
+        0123456789abcdef\",\"xray_trace_id\":\"1-01234567-0123456789abcdef01234567\"";
+    let trace = trace.to_hex();
+    text[13..45].copy_from_slice(trace.as_bytes());
+    text[58..74].copy_from_slice(span.to_hex().as_bytes());
+    text[95..103].copy_from_slice(&trace.as_bytes()[..8]);
+    text[104..128].copy_from_slice(&trace.as_bytes()[8..]);
+    text
 }
 
 const fn level_member(level: Level) -> &'static [u8] {

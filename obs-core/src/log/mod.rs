@@ -16,6 +16,7 @@ mod format;
 mod ids;
 mod key;
 mod line;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod timestamp;

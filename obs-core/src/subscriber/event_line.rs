@@ -64,7 +64,9 @@ impl<'a> EventLine<'a> {
 
     /// The line, with an empty message if none came.
     fn begun(&mut self) -> Option<&mut Line<'a>> {
-        self.begin(format_args!(""));
+        if self.line.is_none() {
+            self.begin(format_args!(""));
+        }
         self.line.as_mut()
     }
 

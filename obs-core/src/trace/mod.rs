@@ -10,6 +10,8 @@
 
 mod attribute;
 mod exporter;
+#[cfg(any(feature = "otlp-grpc", feature = "otlp-http", feature = "xray-daemon"))]
+mod json;
 mod ledger;
 #[cfg(any(test, feature = "test-util"))]
 mod memory;
@@ -21,8 +23,8 @@ mod sampler;
 mod selection;
 mod settings;
 mod tracer;
-#[cfg(any(feature = "otlp-grpc", feature = "otlp-http", feature = "xray-daemon"))]
-mod xray_names;
+#[cfg(feature = "xray-daemon")]
+mod xray;
 
 pub use attribute::{AttributeValue, Attributes, Text};
 pub use exporter::{ExportReport, SpanExporter};
@@ -36,3 +38,5 @@ pub use sampler::{Decision, Sample, Sampler, SamplingInput};
 pub use selection::exporter_from_environment;
 pub use settings::BatchSettings;
 pub use tracer::{Tracer, TracerBuilder};
+#[cfg(feature = "xray-daemon")]
+pub use xray::{DaemonAddress, MAX_DOCUMENT_BYTES, SegmentEncoder, XrayExporter};

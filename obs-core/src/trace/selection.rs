@@ -56,6 +56,13 @@ fn otlp(_: &Environment, _: &Resource) -> Result<Selected, ConfigError> {
     Err(ConfigError::new(EXPORTER, "otlp", rule))
 }
 
+#[cfg(feature = "xray-daemon")]
+fn xray(environment: &Environment, resource: &Resource) -> Result<Selected, ConfigError> {
+    let exporter = super::xray::XrayExporter::from_environment(environment, resource)?;
+    Ok(Some(Box::new(exporter)))
+}
+
+#[cfg(not(feature = "xray-daemon"))]
 fn xray(environment: &Environment, _: &Resource) -> Result<Selected, ConfigError> {
     match environment.get(EXPORTER) {
         Some(_) => Err(ConfigError::new(
@@ -95,6 +102,16 @@ mod tests {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318");
         let selected = format!("{:?}", select(&[endpoint]).unwrap().unwrap());
         assert!(selected.contains("http://collector:4318/v1/traces"), "{selected}");
+    }
+
+    #[cfg(feature = "xray-daemon")]
+    #[test]
+    fn a_daemons_address_asks_for_xray_and_a_bad_one_is_named() {
+        let daemon = ("AWS_XRAY_DAEMON_ADDRESS", "xray:2000");
+        let selected = format!("{:?}", select(&[daemon]).unwrap().unwrap());
+        assert!(selected.contains("udp:xray:2000"), "{selected}");
+        let error = select(&[("AWS_XRAY_DAEMON_ADDRESS", "xray")]).unwrap_err();
+        assert_eq!(error.field(), "AWS_XRAY_DAEMON_ADDRESS");
     }
 
     #[cfg(not(any(feature = "otlp-grpc", feature = "otlp-http")))]

@@ -9,10 +9,16 @@ use opentelemetry::{Array, InstrumentationScope, Key, KeyValue, StringValue, Val
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use crate::clock::Timestamp;
-use crate::trace::xray_names::{ANNOTATIONS, METADATA_PREFIX, metadata_by_namespace};
+use crate::trace::json::metadata_by_namespace;
 use crate::trace::{
     AttributeValue, Attributes, SpanEvent, SpanKind, SpanLink, SpanRecord, Status, Text,
 };
+
+/// The attribute that lists the keys of annotations; collectors' X-Ray exporters read it.
+const ANNOTATIONS: &str = "aws.xray.annotations";
+
+/// An attribute that starts so is the metadata of the namespace that follows, as JSON.
+const METADATA_PREFIX: &str = "aws.xray.metadata.";
 
 /// The span as OpenTelemetry's exporters take it.
 pub(super) fn span_data(span: &SpanRecord, scope: &InstrumentationScope) -> SpanData {

@@ -1,15 +1,9 @@
-//! What X-Ray calls things, in attributes and in segments.
+//! Metadata and values as JSON, the same over OTLP and in segments.
 
 use serde_json::{Map, Value};
 
 use super::attribute::AttributeValue;
 use super::record::Metadata;
-
-/// The attribute that lists the keys of annotations; collectors' X-Ray exporters read it.
-pub(super) const ANNOTATIONS: &str = "aws.xray.annotations";
-
-/// An attribute that starts so is the metadata of the namespace that follows, as JSON.
-pub(super) const METADATA_PREFIX: &str = "aws.xray.metadata.";
 
 /// One JSON object per namespace, in the order in which namespaces first appear.
 pub(super) fn metadata_by_namespace(metadata: &[Metadata]) -> Vec<(&str, Map<String, Value>)> {

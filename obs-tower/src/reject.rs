@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+use obs_core::context::RequestContext;
 use obs_core::outcome::{Outcome, Rejection};
 use obs_core::problem::Problem;
 
@@ -71,7 +72,10 @@ impl Rejected {
     /// rounded up when known, and the outcome among the extensions, for layers further out.
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        let problem = Problem::new(self.status()).with("code", self.outcome.as_str());
+        let mut problem = Problem::new(self.status()).with("code", self.outcome.as_str());
+        if let Some(context) = RequestContext::current() {
+            problem = problem.with("correlation_id", context.correlation_id().as_str());
+        }
         let mut response = problem.into_response();
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -7,6 +7,8 @@ use shop_kit::extract::Body;
 use shop_kit::failure::Failure;
 use shop_kit::upstream::Upstream;
 
+use crate::TIMEOUT;
+
 /// What a request may carry to a service. Identity, trace and deadline are not forwarded but set
 /// anew by the client's layer.
 const REQUEST_HEADERS: [HeaderName; 3] =
@@ -37,7 +39,7 @@ impl Forward {
         outside: impl Into<Cow<'static, str>>,
         inside: &'static str,
     ) -> Self {
-        Self { upstream: upstream.clone(), outside: outside.into(), inside }
+        Self { upstream: upstream.clone().timeout(TIMEOUT), outside: outside.into(), inside }
     }
 
     fn request(

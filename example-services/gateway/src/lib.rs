@@ -14,6 +14,8 @@
 
 mod forward;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::{get, post};
 use shop_kit::failure::refuse_the_rest;
@@ -33,6 +35,11 @@ pub struct Gateway {
     /// The cart service.
     pub cart: Upstream,
 }
+
+/// How long a customer waits at most: longer than the calls that a service makes for the answer,
+/// and what [API Gateway](https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)
+/// allows by default.
+const TIMEOUT: Duration = Duration::from_secs(29);
 
 /// The service, without the layers around it.
 pub fn app(gateway: Gateway) -> Router {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`failure`] | turns what went wrong into a problem document |
 //! | [`extract`] | reads paths, queries and bodies, and refuses what cannot be read |
+//! | [`observe`] | observes every request |
 //! | [`upstream`] | calls another service |
 //! | [`serve`] | serves an app on a socket until it is told to drain |
 

@@ -2,7 +2,9 @@
 
 use axum::Router;
 use obs_core::config::ConfigError;
+use obs_core::propagate::TrustPolicy;
 use obs_core::telemetry::Telemetry;
+use obs_tower::observe::ObserveLayer;
 
 /// Who calls a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +15,24 @@ pub enum Edge {
     Internal,
 }
 
-/// Puts the observability layer around an app.
-pub fn observe(router: Router, _telemetry: &Telemetry, _edge: Edge) -> Result<Router, ConfigError> {
-    Ok(router)
+/// What orchestrators ask again and again. An answer that all is well counts, but needs no line.
+const PROBES: [&str; 7] =
+    ["/health", "/ready", "/live", "/health/ready", "/health/live", "/healthz", "/readyz"];
+
+/// The layer that observes the requests of a service.
+///
+/// # Errors
+/// When the name of the service cannot be a CloudWatch namespace.
+pub fn observe(telemetry: &Telemetry, edge: Edge) -> Result<ObserveLayer, ConfigError> {
+    let trust = match edge {
+        Edge::Public => TrustPolicy::edge().tenant_id(true),
+        Edge::Internal => TrustPolicy::internal(),
+    };
+    let layer = ObserveLayer::builder(telemetry.clone()).trust(trust);
+    PROBES.into_iter().fold(layer, |layer, probe| layer.skip(probe)).build()
+}
+
+/// Puts `layer` around all that `router` serves and refuses.
+pub fn observed(router: Router, layer: &ObserveLayer) -> Router {
+    router.layer(layer.clone())
 }

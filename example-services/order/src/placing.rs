@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Cart, Item};
 use shop_domain::id::{OrderId, UserId};
 use shop_domain::order::{Line, Order, Status, total};
-use shop_domain::port::{Begun, Placement};
+use shop_domain::port::{Begun, Placement, StoreError};
 use shop_domain::product::Product;
 use shop_kit::failure::Failure;
 use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
@@ -46,7 +46,7 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
         created_at_ms: orders.clock.wall().unix_millis(),
     };
     let placement = Placement { order, key: wish.key };
-    if let Some(order) = repeated(orders.store.begin(&placement).await?)? {
+    if let Some(order) = repeated(begin(orders, &placement).await?)? {
         return Ok(order);
     }
     let order = promise(orders, &placement.order.order_id, &items).await?;
@@ -131,13 +131,23 @@ async fn price(
     Ok((lines, sum))
 }
 
+#[tracing::instrument(name = "order.begin", skip_all)]
+async fn begin(orders: &Orders, placement: &Placement) -> Result<Begun, StoreError> {
+    orders.store.begin(placement).await
+}
+
+#[tracing::instrument(name = "order.accept", skip_all)]
+async fn accept(orders: &Orders, id: &OrderId) -> Result<Option<Order>, StoreError> {
+    orders.store.accept(id).await
+}
+
 /// Reserves the stock and accepts the order, or undoes what was done.
 async fn promise(orders: &Orders, id: &OrderId, items: &[Item]) -> Result<Order, Failure> {
     if let Err(error) = reserve(orders, id, items).await {
         give_up(orders, id, may_have_reserved(&error)).await;
         return Err(refused(error));
     }
-    match orders.store.accept(id).await {
+    match accept(orders, id).await {
         Ok(Some(order)) => Ok(order),
         Ok(None) => {
             give_up(orders, id, true).await;

@@ -11,7 +11,10 @@
 
 pub mod args;
 pub mod demo;
+mod install;
 pub mod name;
 pub mod running;
 pub mod settings;
 pub mod up;
+
+pub use install::install;

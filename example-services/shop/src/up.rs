@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use obs_core::environment::Environment;
-use obs_core::output::Output;
+use obs_core::output::{DropReason, Output};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::UpOptions;
+use crate::install;
 use crate::name::Name;
 use crate::running::{Plan, Running, Stopped};
 
@@ -37,11 +38,13 @@ pub async fn up(options: UpOptions, environment: Environment) -> ExitCode {
 async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn Error>> {
     // First of all: a signal during the start must not kill what has begun to write.
     let mut signals = Signals::new()?;
+    let output = Output::stdout();
+    install(&output, &environment)?;
     let plan = Plan {
         data: options.data.clone(),
         ports: options.ports,
         services: options.services,
-        output: Output::stdout(),
+        output,
         span_exporters: None,
         environment,
     };
@@ -87,8 +90,11 @@ fn table(urls: &BTreeMap<&'static str, String>) -> String {
 fn farewell(stopped: &Stopped) -> String {
     let Stopped { finished, flushed, lines } = stopped;
     let mut text = format!("shop: stopped; {} of {} lines written", lines.written, lines.created);
-    if lines.dropped() > 0 {
-        text.push_str(&format!(", {} dropped", lines.dropped()));
+    for reason in DropReason::ALL {
+        match lines.dropped_for(reason) {
+            0 => {}
+            dropped => text.push_str(&format!(", {dropped} dropped ({})", reason.as_str())),
+        }
     }
     if !finished {
         text.push_str("; some requests did not finish in time");

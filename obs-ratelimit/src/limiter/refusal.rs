@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use obs_core::admit::Refusal;
+use obs_core::context::RequestContext;
 use obs_core::problem::Problem;
 
 use super::{Denied, Limiter};
@@ -19,10 +20,13 @@ impl Limiter {
             .map(|(policy, _)| policies[*policy].policy.name().into())
             .collect();
         let retry_after = denied.retry_after();
-        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS)
+        let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS)
             .kind(QUOTA_EXCEEDED)
             .title("Request cannot be satisfied as assigned quota has been exceeded")
             .with("violated-policies", violated);
+        if let Some(context) = RequestContext::current() {
+            problem = problem.with("correlation_id", context.correlation_id().as_str());
+        }
         let name = policies[denied.first()].policy.name.clone();
         let mut refusal = Refusal::new(name, problem, retry_after.unwrap_or(Duration::MAX));
         refusal.headers = self.denied_headers(denied);

@@ -20,8 +20,9 @@ use self::client::HttpClient;
 
 mod client;
 
-/// How long a call may take from its start to the head of the answer.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call may take, from its start to the head of the answer, unless the upstream has
+/// another limit.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most calls to one service at a time; further ones wait their turn.
 ///
@@ -38,6 +39,7 @@ pub struct Upstream {
     base: uri::Authority,
     client: HttpClient,
     turns: Arc<Semaphore>,
+    timeout: Duration,
 }
 
 impl Upstream {
@@ -50,7 +52,15 @@ impl Upstream {
         telemetry: &obs_core::telemetry::Telemetry,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS));
-        Self { name, base, client: client::new(name, telemetry), turns }
+        let client = client::new(name, base.host(), telemetry);
+        Self { name, base, client, turns, timeout: CALL_TIMEOUT }
+    }
+
+    /// Sets how long a call may take, from its start to the head of the answer.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// The name of the service.
@@ -111,7 +121,7 @@ impl Upstream {
                 .await
                 .map_err(|cause| error(UpstreamErrorKind::Unreachable).because(cause))
         };
-        tokio::time::timeout(CALL_TIMEOUT, exchange)
+        tokio::time::timeout(self.timeout, exchange)
             .await
             .unwrap_or_else(|_| Err(error(UpstreamErrorKind::TimedOut)))
     }

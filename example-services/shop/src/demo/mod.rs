@@ -1,7 +1,120 @@
-//! `shop demo`.
-use obs_core::environment::Environment;
+//! `shop demo`: one order, and everything that is known about it afterwards.
+
+mod client;
+mod collector;
+mod lines;
+mod metrics;
+mod paint;
+mod story;
+mod waterfall;
+
+use std::error::Error;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
-/// Demo.
-pub async fn demo(_environment: Environment) -> ExitCode {
-    ExitCode::SUCCESS
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use obs_core::environment::Environment;
+use obs_core::output::Output;
+use serde_json::json;
+
+use self::client::{Answer, Client};
+use self::collector::Collector;
+use self::paint::Paint;
+use self::story::Story;
+use crate::install;
+use crate::name::{Name, Ports};
+use crate::running::{Plan, Running};
+
+/// The id under which everything about the order is found.
+const CORRELATION_ID: &str = "demo-order-1";
+
+/// The id of the order that is refused.
+const REFUSED_ID: &str = "demo-order-2";
+
+/// Places an order on a shop of its own and prints its story on stdout.
+///
+/// The exit code is 0 when the order was taken and the other one refused, as it should be.
+pub async fn demo(environment: Environment) -> ExitCode {
+    match run(environment).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shop: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
+
+async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
+    let folder = Folder::new()?;
+    let (output, captured) = Output::captured();
+    let spans = Collector::default();
+    let exporters = spans.clone();
+    let paint =
+        Paint::new(std::io::stdout().is_terminal() && environment.get("NO_COLOR").is_none());
+    // A sampler or exporter of the environment would tell another story than the one promised.
+    install(&output, &Environment::empty())?;
+    let running = Running::start(Plan {
+        data: folder.0.clone(),
+        ports: Ports::Free,
+        services: Name::ALL.to_vec(),
+        output,
+        span_exporters: Some(Arc::new(move |name| Box::new(exporters.of(name)))),
+        environment: Environment::empty(),
+    })
+    .await?;
+    let urls = running.urls();
+    let gateway = urls.get(Name::Gateway.as_str()).ok_or("the gateway does not listen")?;
+    let (order, refused) = act(&Client::new(gateway)?).await?;
+    running.stop().await;
+
+    let lines = lines::parse(&captured.text());
+    let story = Story { paint, urls: &urls, lines: &lines, spans: &spans.spans(), order, refused };
+    std::io::stdout().lock().write_all(story.to_string().as_bytes())?;
+    story.check()?;
+    Ok(())
+}
+
+/// Fills a cart, places the order, and places one that asks for more than there is.
+async fn act(client: &Client) -> Result<(Answer, Answer), Box<dyn Error>> {
+    for (product_id, quantity) in [("prod-001", 2), ("prod-006", 1)] {
+        let item = json!({"product_id": product_id, "quantity": quantity});
+        client.send(Method::POST, "/api/cart/ada", "demo-cart", Some(&item)).await?;
+    }
+    let order = json!({"user_id": "ada", "from_cart": true});
+    let order = client.send(Method::POST, "/api/orders", CORRELATION_ID, Some(&order)).await?;
+
+    let shelf = json!({"quantity": 1});
+    client.send(Method::PUT, "/api/inventory/prod-008", "demo-shelf", Some(&shelf)).await?;
+    let line = json!({"product_id": "prod-008", "quantity": 2});
+    let refused = json!({"user_id": "ada", "lines": [line]});
+    let refused = client.send(Method::POST, "/api/orders", REFUSED_ID, Some(&refused)).await?;
+    Ok((order, refused))
+}
+
+/// A folder that is gone when the demo is over.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("shop-demo-{}", std::process::id()));
+        // What an earlier process of the same id left behind belongs to nobody.
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How long a request of the demo may take.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
 use shop_cart::Carts;
 use shop_gateway::Gateway;
 use shop_inventory::Inventory;
-use shop_kit::observe::{Edge, observe};
+use shop_kit::observe::{Edge, observe, observed};
 use shop_kit::serve::serve;
 use shop_kit::upstream::Upstream;
 use shop_order::Orders;
@@ -55,13 +55,15 @@ pub(super) async fn start(
     let app = scope.scope(app(&mut parts)).await?;
 
     let health = health(&parts, app.database, &app.peers)?;
+    telemetry.scope(health.refresh()).await;
     let checks = {
         let _its_lines_are_ours = telemetry.enter();
         health.start()
     };
-    let router = observe(app.router.merge(health.router()), &telemetry, app.edge)?;
+    let observer = observe(&telemetry, app.edge)?;
+    let router = observed(app.router.merge(health.router()), &observer);
     let serving = serve(addresses.take(name)?, router).map_err(StartError::service(name))?;
-    Ok(Service { serving, telemetry, health, _checks: checks })
+    Ok(Service { serving, telemetry, observer, health, _checks: checks })
 }
 
 /// Each service has its own identity; the process's name must not become theirs.

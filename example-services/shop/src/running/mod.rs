@@ -18,6 +18,7 @@ use obs_core::output::{Ledger, Output};
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SpanExporter;
 use obs_health::HealthRegistry;
+use obs_tower::observe::ObserveLayer;
 use shop_kit::serve::Serving;
 use tokio::task::JoinHandle;
 
@@ -73,6 +74,7 @@ pub struct Running {
 struct Service {
     serving: Serving,
     telemetry: Telemetry,
+    observer: ObserveLayer,
     health: HealthRegistry,
     /// Dropped, it ends the checks.
     _checks: obs_health::Running,
@@ -94,7 +96,6 @@ impl Running {
             running.services.insert(name, service.await?);
         }
         for (name, service) in &running.services {
-            service.health.refresh().await;
             if service.health.readiness() == Health::Fail {
                 return Err(StartError::not_ready(*name));
             }
@@ -134,6 +135,8 @@ impl Running {
         for name in Name::DRAIN_ORDER {
             let Some(service) = self.services.remove(&name) else { continue };
             finished &= service.serving.drain(deadline - clock.now()).await;
+            // What is still going on ends here, as far as its record is concerned.
+            service.observer.shutdown();
             telemetry.push(service.telemetry);
         }
         let flushed = tokio::task::spawn_blocking(move || flush(&telemetry)).await;

@@ -1,0 +1,106 @@
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
+
+use obs_core::trace::SpanRecord;
+
+use super::client::Answer;
+use super::lines::{self, Line};
+use super::paint::Paint;
+use super::{CORRELATION_ID, REFUSED_ID, metrics, waterfall};
+use crate::name::Name;
+
+/// What is known about the two orders.
+pub(super) struct Story<'a> {
+    pub(super) paint: Paint,
+    pub(super) urls: &'a BTreeMap<&'static str, String>,
+    pub(super) lines: &'a [Line],
+    pub(super) spans: &'a [(Name, SpanRecord)],
+    pub(super) order: Answer,
+    pub(super) refused: Answer,
+}
+
+impl Story<'_> {
+    /// Whether the story went as it should.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let statuses = (self.order.status.as_u16(), self.refused.status.as_u16());
+        if statuses != (201, 409) {
+            return Err(format!("the orders were answered {statuses:?}, not (201, 409)"));
+        }
+        let told = lines::of(self.lines, CORRELATION_ID);
+        for name in Name::ALL {
+            if !told.iter().any(|line| lines::text(line, "service") == name.as_str()) {
+                return Err(format!("the {name} service left no line about the order"));
+            }
+        }
+        Ok(())
+    }
+
+    fn heading(&self, f: &mut Formatter<'_>, text: impl Display) -> fmt::Result {
+        writeln!(f, "\n{}\n", self.paint.heading(text))
+    }
+
+    fn exchange(&self, f: &mut Formatter<'_>, answer: &Answer, headers: &[&str]) -> fmt::Result {
+        let asked = answer.asked.as_ref().map(ToString::to_string).unwrap_or_default();
+        writeln!(f, "  > {} {} {asked}", answer.method, answer.path)?;
+        let status = answer.status;
+        let status =
+            if status.is_success() { self.paint.good(status) } else { self.paint.bad(status) };
+        writeln!(f, "  < {status}")?;
+        for name in headers {
+            for value in answer.headers.get_all(*name) {
+                writeln!(f, "  < {name}: {}", value.to_str().unwrap_or("(not text)"))?;
+            }
+        }
+        let body = serde_json::to_string_pretty(&answer.body).unwrap_or_default();
+        body.lines().try_for_each(|line| writeln!(f, "    {line}"))
+    }
+}
+
+impl Display for Story<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.heading(f, "Five services, each on its own socket, with its own telemetry")?;
+        for (name, url) in self.urls {
+            writeln!(f, "  {name:<10} {url}")?;
+        }
+
+        self.heading(f, "Ada fills her cart and orders what is in it")?;
+        self.exchange(f, &self.order, &["location", "x-correlation-id", "x-amzn-trace-id"])?;
+
+        let told = lines::of(self.lines, CORRELATION_ID);
+        self.heading(f, format_args!("Every line of every service with {CORRELATION_ID}"))?;
+        f.write_str(&lines::rows(&told, self.paint))?;
+        if let Some(whole) = told.last() {
+            writeln!(f, "\n  The last of them, as it stands on stdout:\n")?;
+            writeln!(f, "  {}", self.paint.dim(&whole.raw))?;
+        }
+
+        let trace_id = told.first().map(|line| lines::text(line, "trace_id")).unwrap_or_default();
+        self.heading(f, format_args!("Its trace, {trace_id}"))?;
+        let of_trace = |span: &&(Name, SpanRecord)| span.1.trace_id.to_string() == trace_id;
+        let spans: Vec<_> = self.spans.iter().filter(of_trace).collect();
+        writeln!(f, "  ← serves a request   → makes a call   · works inside\n")?;
+        f.write_str(&waterfall::waterfall(&spans, self.paint))?;
+
+        self.heading(f, "The metrics CloudWatch takes from those lines")?;
+        f.write_str(&metrics::summary(&told))?;
+
+        self.heading(f, "What the tenant was told about its rate limit")?;
+        let limits = [
+            "ratelimit-policy",
+            "ratelimit",
+            "x-ratelimit-limit",
+            "x-ratelimit-remaining",
+            "x-ratelimit-reset",
+        ];
+        for name in limits {
+            let value = self.order.headers.get(name).and_then(|value| value.to_str().ok());
+            writeln!(f, "  {name}: {}", value.unwrap_or("(missing)"))?;
+        }
+
+        self.heading(f, "An order for two of the last one, refused")?;
+        self.exchange(f, &self.refused, &["content-type", "x-correlation-id"])?;
+        writeln!(f)?;
+        f.write_str(&lines::rows(&lines::of(self.lines, REFUSED_ID), self.paint))?;
+        writeln!(f)
+    }
+}

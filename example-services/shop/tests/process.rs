@@ -1,0 +1,339 @@
+//! The built program as its users meet it: signals, kills, full pipes, several processes.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use support::process::{until, until_async};
+use support::{Client, ShopProcess, parse, text};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Longer than the 5 s for requests and the 1 s for telemetry that a stop may take.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn up_serves_until_it_is_told_to_stop_and_writes_nothing_but_lines() {
+    let data = tempfile::tempdir().unwrap();
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut shop = ShopProcess::up(data.path(), &[], Stdio::piped()).await;
+        let stdout = shop.stdout();
+        let body = json!({"user_id": "ada", "lines": [{"product_id": "prod-001", "quantity": 1}]});
+        let placed = shop.gateway().post("/api/orders", &[], &body).await;
+        assert_eq!(placed.status, StatusCode::CREATED);
+        let health = shop.gateway().get("/api/orders/health").await;
+        assert_eq!(health.json()["status"], "pass");
+        shop.signal(signal);
+        let status = shop.wait(STOP_LIMIT).await.expect("it ends in time");
+        assert_eq!(status.code(), Some(0));
+        // Reading them back fails on anything that is no JSON object.
+        let lines = parse(&stdout.recv().unwrap());
+        assert!(lines.len() >= 5, "{lines:?}");
+        assert!(!data.path().join("ready.json").exists(), "it is not ready any more");
+    }
+}
+
+/// A request of which one half is sent and known to be in flight.
+struct HalfSent {
+    connection: TcpStream,
+    rest: &'static [u8],
+}
+
+impl HalfSent {
+    async fn to_cart(shop: &ShopProcess) -> Self {
+        let mut connection = TcpStream::connect(shop.address("cart")).await.unwrap();
+        let body = br#"{"product_id":"prod-001","quantity":2}"#;
+        let (first, rest) = body.split_at(10);
+        let head = "POST /v1/cart/ada HTTP/1.1\r\nhost: cart\r\nconnection: close\r\n";
+        let head = format!("{head}content-length: {}\r\n\r\n", body.len());
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(first).await.unwrap();
+        let cart = shop.client("cart");
+        until_async(|| async {
+            control(&cart, "in_flight/http").await.to_string().contains("/v1/cart")
+        })
+        .await;
+        Self { connection, rest }
+    }
+
+    async fn finish(mut self) -> String {
+        self.connection.write_all(self.rest).await.unwrap();
+        let mut answer = String::new();
+        self.connection.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_in_flight_is_finished_before_the_stop() {
+    let data = tempfile::tempdir().unwrap();
+    let environment = [("OBS_ADMIN_TOKEN", TOKEN)];
+    let mut shop = ShopProcess::up(data.path(), &environment, Stdio::null()).await;
+    let request = HalfSent::to_cart(&shop).await;
+    shop.signal(Signal::TERM);
+    // From the moment that it takes no new connections, it drains.
+    let address = shop.address("cart");
+    until_async(|| async { TcpStream::connect(address).await.is_err() }).await;
+    let answer = request.finish().await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(shop.wait(STOP_LIMIT).await.expect("it ends in time").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_ends_does_not_hold_up_the_stop() {
+    let data = tempfile::tempdir().unwrap();
+    let environment = [("OBS_ADMIN_TOKEN", TOKEN)];
+    let mut shop = ShopProcess::up(data.path(), &environment, Stdio::piped()).await;
+    let stdout = shop.stdout();
+    let request = HalfSent::to_cart(&shop).await;
+    shop.signal(Signal::TERM);
+    assert!(shop.wait(STOP_LIMIT).await.expect("it ends in time").success());
+    let lines = parse(&stdout.recv().unwrap());
+    let cut = lines.iter().find(|line| text(line, "route") == "/v1/cart/{user_id}");
+    assert_eq!(text(cut.expect("it has its line"), "outcome"), "shutdown");
+    drop(request);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_that_nobody_reads_blocks_neither_requests_nor_the_stop() {
+    let data = tempfile::tempdir().unwrap();
+    let environment = [
+        ("OBS_ADMIN_TOKEN", TOKEN),
+        ("SHOP_RATE_LIMIT_PER_SECOND", "1000000"),
+        ("SHOP_RATE_LIMIT_BURST", "1000000"),
+    ];
+    let mut shop = ShopProcess::up(data.path(), &environment, Stdio::piped()).await;
+    let gateway = shop.gateway();
+    let done = Arc::new(AtomicUsize::new(0));
+    // Until lines were dropped: then the pipe and the queue behind it are full.
+    let mut dropped = 0;
+    while dropped == 0 {
+        let mut requests = JoinSet::new();
+        for _ in 0..16 {
+            let (client, done) = (gateway.clone(), Arc::clone(&done));
+            requests.spawn(async move {
+                for _ in 0..100 {
+                    assert_eq!(client.get("/api/products").await.status, StatusCode::OK);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        while let Some(request) = requests.join_next().await {
+            request.unwrap();
+        }
+        dropped = dropped_lines(&gateway, "queue_full").await;
+        assert!(done.load(Ordering::Relaxed) < 200_000, "lines are dropped at some point");
+    }
+    // With everything full, requests still go on, and their lines are counted.
+    for _ in 0..200 {
+        assert_eq!(gateway.get("/api/products").await.status, StatusCode::OK);
+    }
+    assert!(dropped_lines(&gateway, "queue_full").await >= dropped + 200);
+
+    shop.signal(Signal::TERM);
+    let status = shop.wait(STOP_LIMIT).await.expect("it ends in time");
+    assert_eq!(status.code(), Some(0));
+}
+
+const TOKEN: &str = "a-token-of-these-tests";
+
+/// What a running service tells about one of its controls.
+async fn control(service: &Client, name: &str) -> Value {
+    let token = format!("Bearer {TOKEN}");
+    let headers = [("authorization", token.as_str())];
+    let path = format!("/health/controls/{name}");
+    let answer = service.send(Method::GET, &path, &headers, "").await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    answer.json()
+}
+
+/// How many lines were dropped for `reason`, as the running process tells.
+async fn dropped_lines(gateway: &Client, reason: &str) -> u64 {
+    let telemetry = control(gateway, "telemetry/gateway").await;
+    find(&telemetry, reason)
+        .map_or(0, |classes| classes.as_object().unwrap().values().filter_map(Value::as_u64).sum())
+}
+
+/// The value of the first member named `name`, at any depth.
+fn find<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(members) => {
+            members.get(name).or_else(|| members.values().find_map(|value| find(value, name)))
+        }
+        Value::Array(values) => values.iter().find_map(|value| find(value, name)),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_no_accepted_order_is_missing_and_no_reservation_leaks() {
+    let data = tempfile::tempdir().unwrap();
+    // Long: what is given back after the restart is not given back by running out.
+    let environment = [("SHOP_RATE_LIMIT_BURST", "100000"), ("SHOP_RESERVATION_TTL_MS", "600000")];
+    let mut accepted = BTreeSet::new();
+    for round in 0..3 {
+        let mut shop = ShopProcess::up(data.path(), &environment, Stdio::null()).await;
+        let count = Arc::new(AtomicUsize::new(0));
+        let mut customers = JoinSet::new();
+        for customer in 0..20 {
+            let (client, count) = (shop.gateway(), Arc::clone(&count));
+            customers
+                .spawn(async move { order_until_it_dies(client, round, customer, count).await });
+        }
+        until(|| count.load(Ordering::Relaxed) >= 100).await;
+        shop.kill();
+        while let Some(ids) = customers.join_next().await {
+            accepted.extend(ids.unwrap());
+        }
+    }
+    assert!(accepted.len() >= 300);
+
+    let shop = ShopProcess::up(data.path(), &environment, Stdio::null()).await;
+    let gateway = shop.gateway();
+    for id in &accepted {
+        let order = gateway.get(&format!("/api/orders/{id}")).await;
+        assert_eq!(order.status, StatusCode::OK, "{id} was accepted");
+        assert_eq!(order.json()["status"], "PENDING");
+    }
+    let mut ordered = 0;
+    for (round, customer) in (0..3).flat_map(|round| (0..20).map(move |c| (round, c))) {
+        ordered += stored_orders(&gateway, &user(round, customer)).await;
+    }
+    assert!(ordered >= accepted.len() as u64);
+    // Each order is for one piece.
+    until_async(|| async {
+        let level = gateway.get("/api/inventory/prod-007").await.json();
+        level["reserved"] == ordered
+    })
+    .await;
+    assert!(shop.terminate().await.contains("stopped"));
+}
+
+fn user(round: u32, customer: u32) -> String {
+    format!("user-{round}-{customer}")
+}
+
+/// Orders one piece after the other; the ids of those that were answered 201.
+async fn order_until_it_dies(
+    client: Client,
+    round: u32,
+    customer: u32,
+    count: Arc<AtomicUsize>,
+) -> Vec<String> {
+    let mut accepted = Vec::new();
+    let lines = json!([{"product_id": "prod-007", "quantity": 1}]);
+    let body = json!({"user_id": user(round, customer), "lines": lines}).to_string();
+    while let Some(answer) = client.try_send(Method::POST, "/api/orders", &[], body.clone()).await {
+        // The last answer may be that of a gateway whose other half is dead already.
+        if answer.status == StatusCode::CREATED {
+            accepted.push(answer.json()["order_id"].as_str().unwrap().to_owned());
+            count.fetch_add(1, Ordering::Relaxed);
+        } else {
+            assert_eq!(answer.status, StatusCode::CONFLICT, "only stock may run out: {answer:?}");
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    accepted
+}
+
+async fn stored_orders(gateway: &Client, user: &str) -> u64 {
+    let (mut count, mut path) = (0, format!("/api/orders?user_id={user}"));
+    loop {
+        let page = gateway.get(&path).await.json();
+        count += page["orders"].as_array().unwrap().len() as u64;
+        let Some(next) = page["next"].as_str() else { return count };
+        path = format!("/api/orders?user_id={user}&before={next}");
+    }
+}
+
+/// Five neighbouring ports that are free now, below those that connections are given.
+fn free_ports() -> u16 {
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    // Other test processes begin elsewhere.
+    let offset = std::process::id() as u16 % 1_000;
+    let bases = (0..1_000).map(|number| 10_000 + (number + offset) % 1_000 * 20);
+    bases.into_iter().find(|base| (*base..base + 5).all(free)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_in_processes_of_their_own_find_each_other() {
+    let folders = tempfile::tempdir().unwrap();
+    let base = free_ports().to_string();
+    let mut processes = Vec::new();
+    for name in ["gateway", "order", "inventory", "cart", "product"] {
+        let data = folders.path().join(name);
+        std::fs::create_dir(&data).unwrap();
+        let options = ["--port-base", &base, "--service", name];
+        processes.push(ShopProcess::up_with(&data, &options, &[], Stdio::null()).await);
+    }
+    let gateway = processes[0].gateway();
+    let item = json!({"product_id": "prod-001", "quantity": 2});
+    assert_eq!(gateway.post("/api/cart/ada", &[], &item).await.status, StatusCode::OK);
+    let body = json!({"user_id": "ada", "from_cart": true});
+    assert_eq!(gateway.post("/api/orders", &[], &body).await.status, StatusCode::CREATED);
+
+    // Without the product service the others go on, and say whose fault it is.
+    processes.pop().unwrap().kill();
+    let refused = gateway.get("/api/products").await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.header("content-type"), "application/problem+json");
+    assert_eq!(refused.json()["detail"], "the product service is not reachable");
+    assert_eq!(gateway.get("/api/cart/ada").await.status, StatusCode::OK);
+    for process in processes {
+        process.terminate().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_taken_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().min(65_531);
+    let base = port.to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_shop"))
+        .args(["up", "--service", "gateway", "--port-base", &base, "--data"])
+        .arg(data.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "what is for a person goes to stderr");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("gateway") && told.contains(&base), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_tells_its_story_and_ends_well() {
+    let run = || {
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_shop"));
+        demo.arg("demo").env_clear().stdin(Stdio::null()).output().unwrap()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let story = String::from_utf8(output.stdout).unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}\n{story}");
+    for part in [
+        "demo-order-1",
+        "order.reserve",
+        "Latency",
+        "ratelimit-policy",
+        "409 Conflict",
+        "prod-008 has 1 left",
+    ] {
+        assert!(story.contains(part), "{part}:\n{story}");
+    }
+    for service in ["gateway", "product", "order", "inventory", "cart"] {
+        assert!(story.contains(&format!("Service={service}")), "{service}:\n{story}");
+    }
+    assert!(!story.contains('\u{1b}'), "no colours in a pipe");
+}

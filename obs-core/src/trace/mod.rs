@@ -35,6 +35,8 @@ pub use memory::MemoryExporter;
 pub use otlp::{OtlpExporter, OtlpExporterBuilder, OtlpProtocol};
 pub use record::{Metadata, SpanEvent, SpanKind, SpanLink, SpanRecord, Status};
 pub use sampler::{Decision, Sample, Sampler, SamplingInput};
+#[cfg(feature = "xray-daemon")]
+pub use sampler::{XraySampler, XraySamplerBuilder};
 pub use selection::exporter_from_environment;
 pub use settings::BatchSettings;
 pub use tracer::{Tracer, TracerBuilder};

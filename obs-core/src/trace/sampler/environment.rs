@@ -13,7 +13,8 @@ impl Sampler {
     /// ask for; `None` if they ask for nothing.
     ///
     /// Understood: `always_on`, `always_off`, `traceidratio`, each with `parentbased_` in front,
-    /// and `xray` (feature `xray-daemon`).
+    /// and `xray` (feature `xray-daemon`), which follows the caller's verdict, too, and else the
+    /// rules of the AWS account.
     ///
     /// # Errors
     /// [`ConfigError`] for an unknown name, or an argument that is no ratio.
@@ -50,6 +51,13 @@ fn ratio_argument(environment: &Environment) -> Result<f64, ConfigError> {
     }
 }
 
+#[cfg(feature = "xray-daemon")]
+fn xray(environment: &Environment, clock: &Clock) -> Result<Sampler, ConfigError> {
+    let rules = super::XraySampler::from_environment(environment, clock)?;
+    Ok(Sampler::parent_based(Sampler::custom(rules)))
+}
+
+#[cfg(not(feature = "xray-daemon"))]
 fn xray(_: &Environment, _: &Clock) -> Result<Sampler, ConfigError> {
     Err(ConfigError::new(SAMPLER, "xray", "needs the feature `xray-daemon` of obs-aws-core"))
 }

@@ -3,6 +3,8 @@
 mod environment;
 mod rate_limited;
 mod ratio;
+#[cfg(feature = "xray-daemon")]
+mod xray;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +15,8 @@ use crate::id::TraceId;
 
 use rate_limited::RateLimited;
 use ratio::Ratio;
+#[cfg(feature = "xray-daemon")]
+pub use xray::{XraySampler, XraySamplerBuilder};
 
 /// What a sampler may look at: what is known when the headers of a request have arrived.
 #[derive(Clone, Copy, Debug)]
@@ -30,19 +34,36 @@ pub struct SamplingInput<'a> {
     pub host: &'a str,
     /// The name of the service that decides.
     pub service: &'a str,
+    /// Further facts that rules of X-Ray may ask for.
+    pub attributes: &'a [(&'a str, &'a str)],
 }
 
 impl<'a> SamplingInput<'a> {
     /// Input for work that is no HTTP request and has no caller.
     #[must_use]
     pub const fn new(trace_id: TraceId, service: &'a str) -> Self {
-        Self { trace_id, parent_sampled: None, method: "", path: "", host: "", service }
+        Self {
+            trace_id,
+            parent_sampled: None,
+            method: "",
+            path: "",
+            host: "",
+            service,
+            attributes: &[],
+        }
     }
 
     /// Sets the caller's verdict.
     #[must_use]
     pub const fn parent_sampled(mut self, sampled: Option<bool>) -> Self {
         self.parent_sampled = sampled;
+        self
+    }
+
+    /// Sets further facts.
+    #[must_use]
+    pub const fn attributes(mut self, attributes: &'a [(&'a str, &'a str)]) -> Self {
+        self.attributes = attributes;
         self
     }
 

@@ -14,7 +14,7 @@
 //! **What a 201 promises.** The order is on the disk and its stock is kept. Placing goes: claim
 //! the order's id and key in status `RESERVING`; reserve stock under that id; turn `RESERVING` into
 //! `PENDING`. That last conditional write is the promise. Everything before it can be undone by the
-//! opposite write, and is: by the request itself when a step fails, by [`recover`] after a crash,
+//! opposite write, and is: by the request itself when a step fails, by [`give_up`] after a crash,
 //! and by the inventory service, which asks about every reservation whose time is up.
 
 mod placing;
@@ -38,7 +38,7 @@ use shop_kit::extract::{Body, Json, Path, Query, Tenant};
 use shop_kit::failure::{Failure, refuse_the_rest};
 use shop_kit::upstream::Upstream;
 
-pub use recovery::{give_back, recover};
+pub use recovery::{give_up, unfinished};
 
 /// The service's parts.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use crate::request::{What, Wish};
 /// Places an order; returns once it is promised.
 ///
 /// Dropping the future at any point leaves an order that is accepted, or one that
-/// [`recover`](crate::recover) or the expiry of its reservation gives up.
+/// [`give_up`](crate::give_up) or the expiry of its reservation gives up.
 #[tracing::instrument(name = "order.place", skip_all)]
 pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure> {
     RequestContext::with_current(|context| {

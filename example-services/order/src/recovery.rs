@@ -5,8 +5,9 @@ use shop_domain::port::{OrderStore, StoreError};
 
 use crate::{Orders, placing};
 
-/// The most orders read at a time.
-const BATCH: usize = 100;
+/// The most orders recovered at a start: more than can be under way at a time. What is beyond is
+/// settled when its reservation runs out.
+const MOST: usize = 10_000;
 
 /// How long to wait before asking the inventory service again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -14,38 +15,36 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often to ask it again.
 const ATTEMPTS: u32 = 60;
 
-/// Gives up the orders that were being placed when the service last ended; returns their ids, for
-/// [`give_back`].
+/// The orders that were being placed when the service last ended, for [`give_up`].
 ///
-/// Must be done before the service takes requests: it cannot tell an order that was being placed
-/// from one that is.
+/// Must be asked before the service takes requests: afterwards an order that was being placed
+/// looks like one that is.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn recover(store: &dyn OrderStore) -> Result<Vec<OrderId>, StoreError> {
-    let mut given_up = Vec::new();
-    loop {
-        let unfinished = store.unfinished(BATCH).await?;
-        if unfinished.is_empty() {
-            return Ok(given_up);
-        }
-        for id in unfinished {
-            store.abandon(&id).await?;
-            given_up.push(id);
-        }
-    }
+pub async fn unfinished(store: &dyn OrderStore) -> Result<Vec<OrderId>, StoreError> {
+    store.unfinished(MOST).await
 }
 
-/// Gives back what is reserved for `given_up`, as soon as the inventory service can be reached.
+/// Gives up `orders`: their stock goes back, then they are forgotten.
 ///
-/// Waits for that about half a minute; what is left then is given back when it expires.
-#[tracing::instrument(name = "order.give_back", skip_all)]
-pub async fn give_back(orders: &Orders, given_up: &[OrderId]) {
+/// An order whose stock cannot be given back yet is kept, so that the next start finds it again.
+/// Waits for the inventory service for about half a minute; what is left then is settled when it
+/// runs out.
+#[tracing::instrument(name = "order.recover", skip_all)]
+pub async fn give_up(orders: &Orders, unfinished: &[OrderId]) {
     let mut attempts = 0;
-    for id in given_up {
-        while placing::release(orders, id).await.is_err() && attempts < ATTEMPTS {
+    for id in unfinished {
+        while let Err(error) = placing::release(orders, id).await {
             attempts += 1;
+            if attempts == ATTEMPTS {
+                tracing::warn!(%error, "unfinished orders are left to the expiry of their stock");
+                return;
+            }
             tokio::time::sleep(RETRY).await;
+        }
+        if let Err(error) = orders.store.abandon(id).await {
+            tracing::error!(order_id = %id, %error, "order is not given up");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use obs_core::environment::Environment;
 use obs_core::output::{DropReason, Output};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::UpOptions;
@@ -36,7 +37,8 @@ pub async fn up(options: UpOptions, environment: Environment) -> ExitCode {
 }
 
 async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn Error>> {
-    // First of all: a signal during the start must not kill what has begun to write.
+    allow_many_files();
+    // Before anything is written: a signal during the start must not kill what has begun to write.
     let mut signals = Signals::new()?;
     let output = Output::stdout();
     install(&output, &environment)?;
@@ -70,6 +72,14 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn
     }
     // Not by way of the runtime: it would wait for a thread that writes to a pipe nobody reads.
     std::process::exit(0)
+}
+
+/// Raises the limit of open files as far as is allowed: in one process each call between services
+/// takes two, and many systems allow 1,024 unless asked.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, the shop works all the same, with fewer connections.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// A person who has closed the terminal is no reason to fail.

@@ -296,6 +296,52 @@ async fn services_in_processes_of_their_own_find_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_inventory_nothing_is_promised_and_nothing_stays_behind() {
+    let folders = tempfile::tempdir().unwrap();
+    let base = free_ports().to_string();
+    let start = async |name: &str| {
+        let data = folders.path().join(name);
+        std::fs::create_dir_all(&data).unwrap();
+        let options = ["--port-base", &base, "--service", name];
+        ShopProcess::up_with(&data, &options, &[], Stdio::null()).await
+    };
+    let (order, _product) = (start("order").await, start("product").await);
+    let client = order.client("order");
+    let lines = json!([{"product_id": "prod-001", "quantity": 1}]);
+    let body = json!({"user_id": "ada", "lines": lines});
+    let key = [("idempotency-key", "k")];
+    let refused = client.post("/orders", &key, &body).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.json()["detail"], "the inventory service is not reachable");
+    assert_eq!(client.get("/orders?user_id=ada").await.json()["orders"], json!([]));
+
+    let inventory = start("inventory").await;
+    let placed = client.post("/orders", &key, &body).await;
+    assert_eq!(placed.status, StatusCode::CREATED, "its key was freed: {placed:?}");
+    let level = inventory.client("inventory").get("/inventory/prod-001").await.json();
+    assert_eq!(level["reserved"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_low_limit_of_open_files_is_raised() {
+    let data = tempfile::tempdir().unwrap();
+    let mut limited = Command::new("sh");
+    // Five sockets, eight connections to stores: more than this many files.
+    limited.args(["-c", "ulimit -S -n 32 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_shop")]);
+    let shop = ShopProcess::up_by(limited, data.path(), &["--port-base", "0"], Stdio::null()).await;
+    let mut requests = JoinSet::new();
+    for _ in 0..100 {
+        let client = shop.gateway();
+        requests.spawn(async move { client.get("/api/products").await.status });
+    }
+    while let Some(status) = requests.join_next().await {
+        assert_eq!(status.unwrap(), StatusCode::OK);
+    }
+    shop.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_port_that_is_taken_is_named() {
     let data = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -60,8 +60,13 @@ pub(super) async fn start(
         let _its_lines_are_ours = telemetry.enter();
         health.start()
     };
+    let mut router = app.router.merge(health.router());
+    if name == Name::Gateway {
+        // Where the others' health is, too.
+        router = router.nest("/api/gateway", health.router());
+    }
     let observer = observe(&telemetry, app.edge)?;
-    let router = observed(app.router.merge(health.router()), &observer);
+    let router = observed(router, &observer);
     let serving = serve(addresses.take(name)?, router).map_err(StartError::service(name))?;
     Ok(Service { serving, telemetry, observer, health, _checks: checks })
 }
@@ -120,7 +125,7 @@ async fn product(parts: &Parts<'_>) -> Result<App, StartError> {
 async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
     let store = SqliteOrders::open(&parts.file()).map_err(parts.failed())?;
     let database = Some(store.database().clone());
-    let given_up = shop_order::recover(&store).await.map_err(parts.failed())?;
+    let unfinished = shop_order::unfinished(&store).await.map_err(parts.failed())?;
     let orders = Orders {
         store: Arc::new(store),
         clock: parts.telemetry.clock().clone(),
@@ -129,8 +134,7 @@ async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
         product: parts.upstream(Name::Product)?,
         inventory: parts.upstream(Name::Inventory)?,
     };
-    let give_back = background::give_back(&parts.telemetry, orders.clone(), given_up);
-    parts.background.extend(give_back);
+    parts.background.extend(background::give_up(&parts.telemetry, orders.clone(), unfinished));
     let peers = vec![Name::Cart, Name::Product, Name::Inventory];
     Ok(App { router: shop_order::app(orders), database, peers, edge: Edge::Internal })
 }

@@ -15,23 +15,20 @@ use tokio::time::MissedTickBehavior;
 /// The shortest and the longest time between two looks at expired reservations.
 const SETTLE_EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Gives back the stock of orders that were being placed when the service last ended.
-pub(super) fn give_back(
+/// Gives up the orders that were being placed when the service last ended.
+pub(super) fn give_up(
     telemetry: &Telemetry,
     orders: Orders,
-    given_up: Vec<OrderId>,
+    unfinished: Vec<OrderId>,
 ) -> Option<JoinHandle<()>> {
-    if given_up.is_empty() {
+    if unfinished.is_empty() {
         return None;
     }
     let job = job(telemetry);
     Some(tokio::spawn(async move {
         let work = async {
-            tracing::warn!(
-                orders = given_up.len(),
-                "orders were cut short; giving their stock back"
-            );
-            shop_order::give_back(&orders, &given_up).await;
+            tracing::warn!(orders = unfinished.len(), "giving up orders that were cut short");
+            shop_order::give_up(&orders, &unfinished).await;
         };
         job.scope(work).await;
     }))

@@ -38,43 +38,29 @@ impl ShopProcess {
         environment: &[(&str, &str)],
         stdout: Stdio,
     ) -> Self {
-        let mut this = Self::spawn(data, options, environment, stdout);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
+        command.env_clear().envs(environment.iter().copied());
+        Self::up_by(command, data, options, stdout).await
+    }
+
+    /// As [`Self::up_with`], by a command to which the arguments are added.
+    pub async fn up_by(mut command: Command, data: &Path, options: &[&str], stdout: Stdio) -> Self {
         let ready = data.join(READY_FILE);
+        let _ = std::fs::remove_file(&ready);
+        command.arg("up").arg("--data").arg(data).arg("--ready-file").arg(&ready).args(options);
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let told = collect(child.stderr.take().unwrap());
+        let mut this = Self { child, urls: BTreeMap::new(), told };
         until(|| {
-            let status = this.child.try_wait().unwrap();
-            assert!(status.is_none(), "ended before it was ready: {status:?}");
+            if let Some(status) = this.child.try_wait().unwrap() {
+                panic!("{status}: {}", this.told.recv().unwrap());
+            }
             ready.exists()
         })
         .await;
         this.urls = serde_json::from_slice(&std::fs::read(ready).unwrap()).unwrap();
         this
-    }
-
-    /// `shop up`, whether or not it gets ready.
-    pub fn spawn(
-        data: &Path,
-        options: &[&str],
-        environment: &[(&str, &str)],
-        stdout: Stdio,
-    ) -> Self {
-        let ready = data.join(READY_FILE);
-        let _ = std::fs::remove_file(&ready);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_shop"))
-            .arg("up")
-            .arg("--data")
-            .arg(data)
-            .arg("--ready-file")
-            .arg(&ready)
-            .args(options)
-            .env_clear()
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let told = collect(child.stderr.take().unwrap());
-        Self { child, urls: BTreeMap::new(), told }
     }
 
     pub fn client(&self, service: &str) -> Client {

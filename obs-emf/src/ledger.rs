@@ -67,12 +67,10 @@ pub enum Repair {
     DimensionLength,
     /// A value above the series budget became `__other__`, or its dimension was left out.
     SeriesBudget,
+    /// A label was left out: its name is bad or taken, or there were more than 28.
+    LabelDropped,
     /// A magnitude below 2^-360 became 0.
     Underflow,
-    /// A property with a reserved name got the prefix `field_`.
-    PropertyRenamed,
-    /// A property was left out: its name came twice, or the line had no room for it.
-    PropertyDropped,
     /// A time outside CloudWatch's window became the present time.
     Timestamp,
     /// The record was split; counted once for each line after the first.
@@ -81,14 +79,13 @@ pub enum Repair {
 
 impl Repair {
     /// Every repair.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::EmptyDimension,
         Self::DimensionCharacters,
         Self::DimensionLength,
         Self::SeriesBudget,
+        Self::LabelDropped,
         Self::Underflow,
-        Self::PropertyRenamed,
-        Self::PropertyDropped,
         Self::Timestamp,
         Self::Split,
     ];
@@ -101,9 +98,8 @@ impl Repair {
             Self::DimensionCharacters => "dimension_characters",
             Self::DimensionLength => "dimension_length",
             Self::SeriesBudget => "series_budget",
+            Self::LabelDropped => "label_dropped",
             Self::Underflow => "underflow",
-            Self::PropertyRenamed => "property_renamed",
-            Self::PropertyDropped => "property_dropped",
             Self::Timestamp => "timestamp",
             Self::Split => "split",
         }

@@ -1,11 +1,14 @@
 //! CloudWatch Embedded Metric Format that is never invalid and never silently lost.
 
+pub mod aggregate;
+pub mod cardinality;
 pub mod declare;
 pub mod encode;
 pub mod ledger;
 pub mod limits;
 #[cfg(any(test, feature = "lint"))]
 pub mod lint;
+pub mod recorder;
 pub mod request;
 pub mod sink;
 

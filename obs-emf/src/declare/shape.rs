@@ -117,6 +117,26 @@ impl Shape {
         Some(combinations.saturating_mul(self.0.metrics.len() as u64))
     }
 
+    /// The same namespace and dimensions for lines of this crate's own, whose metrics are all
+    /// given at run time.
+    pub(crate) fn for_run_time_metrics(&self) -> Self {
+        let compiled = &*self.0;
+        Self(Arc::new(Compiled {
+            namespace: compiled.namespace.clone(),
+            dimensions: compiled.dimensions.clone(),
+            sets: compiled.sets.clone(),
+            metrics: Vec::new(),
+            head: compiled.head.clone(),
+            body: compiled.body[..compiled.directive_length].into(),
+            directive_length: compiled.directive_length,
+            definitions: Vec::new(),
+            constants: compiled.constants.clone(),
+            metric_keys: Vec::new(),
+            fixed_length: compiled.fixed_length,
+            own_lines: true,
+        }))
+    }
+
     pub(crate) fn variable_dimensions(&self) -> impl Iterator<Item = &Dimension> {
         self.0.dimensions.iter().filter(|dimension| dimension.constant.is_none())
     }

@@ -1,0 +1,236 @@
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use obs_core::config::ConfigError;
+use obs_core::telemetry::Telemetry;
+
+use crate::ledger::Ledger;
+use crate::sink::Sink;
+
+/// Something that gathers values and hands them over when asked.
+pub trait Drain: Send + Sync + fmt::Debug + 'static {
+    /// Hands what has been gathered to `sink`.
+    fn drain(&self, sink: &dyn Sink);
+
+    /// How many series wait, for a flush by size.
+    fn size(&self) -> usize;
+
+    /// Data points lost here, and those that wait; what was handed over is in the sink's ledger.
+    fn ledger(&self) -> Ledger;
+}
+
+/// Flushes what has been gathered: by interval, by size, on demand and at shutdown.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use obs_core::clock::Clock;
+/// use obs_core::environment::Environment;
+/// use obs_core::metric::{Descriptor, Recorder, Unit};
+/// use obs_core::output::Output;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_emf::aggregate::Flusher;
+/// use obs_emf::recorder::EmfRecorder;
+/// use obs_emf::sink::LineSink;
+///
+/// static HITS: Descriptor = Descriptor::new("CacheHits", Unit::Count, "Reads the cache served");
+///
+/// let recorder = Arc::new(EmfRecorder::new("Shop", "orders", "prod", Clock::system())?);
+/// let (output, captured) = Output::captured();
+/// let telemetry = Telemetry::builder("orders")
+///     .environment(Environment::empty())
+///     .output(output)
+///     .metrics(recorder.clone())
+///     .build()?;
+/// let sink = Arc::new(LineSink::of(&telemetry));
+/// let flusher = Flusher::builder(sink).drain(recorder).interval(Duration::from_secs(10)).start()?;
+/// flusher.attach(&telemetry);
+///
+/// telemetry.recorder().counter(&HITS, &[("Cache", "product")]).add(3);
+/// telemetry.shutdown(Duration::from_secs(5));
+/// assert!(captured.text().contains("\"CacheHits\":3"));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Flusher(Arc<Handle>);
+
+/// Describes a [`Flusher`].
+#[derive(Debug)]
+#[must_use]
+pub struct FlusherBuilder {
+    sink: Arc<dyn Sink>,
+    drains: Vec<Arc<dyn Drain>>,
+    interval: Duration,
+    max_size: usize,
+}
+
+#[derive(Debug)]
+struct Shared {
+    sink: Arc<dyn Sink>,
+    drains: Vec<Arc<dyn Drain>>,
+    interval: Duration,
+    max_size: usize,
+    /// Held while draining, so that two flushes do not cut a window in two.
+    draining: Mutex<()>,
+    stopped: Mutex<bool>,
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Flusher {
+    /// Starts to describe a flusher.
+    pub fn builder(sink: Arc<dyn Sink>) -> FlusherBuilder {
+        FlusherBuilder {
+            sink,
+            drains: Vec::new(),
+            interval: Duration::from_secs(10),
+            max_size: 10_000,
+        }
+    }
+
+    /// Has `telemetry` flush the metrics in its own flushes, such as the one at the end of a
+    /// Lambda invocation, and at shutdown, before its lines.
+    pub fn attach(&self, telemetry: &Telemetry) {
+        let flusher = self.clone();
+        telemetry.on_flush(move |limit| flusher.flush(limit));
+    }
+
+    /// Hands over what has been gathered and waits for the sink, for at most `limit`.
+    ///
+    /// Blocks the calling thread; `false` when time was up first.
+    pub fn flush(&self, limit: Duration) -> bool {
+        self.0.shared.drain();
+        self.0.shared.sink.flush(limit)
+    }
+
+    /// Hands over what has been gathered, stops the thread and shuts the sink down.
+    ///
+    /// Blocks the calling thread; `false` when time was up first.
+    pub fn shutdown(&self, limit: Duration) -> bool {
+        self.0.stop();
+        self.0.shared.drain();
+        self.0.shared.sink.shutdown(limit)
+    }
+
+    /// What became of every data point, gathered or handed over.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        let mut ledger = self.0.shared.sink.ledger();
+        for drain in &self.0.shared.drains {
+            let gathered = drain.ledger();
+            ledger.pending += gathered.pending;
+            ledger.add(&gathered);
+        }
+        ledger
+    }
+}
+
+impl FlusherBuilder {
+    /// Adds something to flush.
+    pub fn drain(mut self, drain: Arc<dyn Drain>) -> Self {
+        self.drains.push(drain);
+        self
+    }
+
+    /// How long values are gathered. Default 10 s; between 100 ms and 5 min.
+    ///
+    /// For metrics of high resolution at most 5 s.
+    pub const fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// So many waiting series make a flush before the interval has passed. Default 10,000.
+    pub const fn max_size(mut self, series: usize) -> Self {
+        self.max_size = series;
+        self
+    }
+
+    /// Starts the thread that flushes.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the interval is out of its range, or the system has no thread to give.
+    pub fn start(self) -> Result<Flusher, ConfigError> {
+        let range = Duration::from_millis(100)..=Duration::from_secs(300);
+        if !range.contains(&self.interval) {
+            let value = format!("{:?}", self.interval);
+            return Err(ConfigError::new("interval", value, "must be between 100 ms and 5 min"));
+        }
+        let shared = Arc::new(Shared {
+            sink: self.sink,
+            drains: self.drains,
+            interval: self.interval,
+            max_size: self.max_size,
+            draining: Mutex::default(),
+            stopped: Mutex::default(),
+            wake: Condvar::new(),
+        });
+        let worker = shared.clone();
+        let thread = std::thread::Builder::new()
+            .name("obs-emf-flush".to_owned())
+            .spawn(move || worker.run())
+            .map_err(|error| ConfigError::new("flusher", error, "must have a thread"))?;
+        Ok(Flusher(Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) })))
+    }
+}
+
+/// The size is looked at so many times in an interval.
+const LOOKS: u32 = 10;
+
+impl Shared {
+    fn run(&self) {
+        let mut looks = 0;
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*stopped {
+            let (guard, waited) = self
+                .wake
+                .wait_timeout(stopped, self.interval / LOOKS)
+                .unwrap_or_else(PoisonError::into_inner);
+            stopped = guard;
+            if *stopped || !waited.timed_out() {
+                continue;
+            }
+            looks += 1;
+            let size: usize = self.drains.iter().map(|drain| drain.size()).sum();
+            if looks >= LOOKS || size >= self.max_size {
+                looks = 0;
+                drop(stopped);
+                self.drain();
+                stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn drain(&self) {
+        let _alone = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        for drain in &self.drains {
+            drain.drain(&*self.sink);
+        }
+    }
+}
+
+impl Handle {
+    fn stop(&self) {
+        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.wake.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the thread has been reported by its hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop();
+        self.shared.drain();
+    }
+}

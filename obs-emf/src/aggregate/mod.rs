@@ -1,0 +1,13 @@
+//! Values gathered over a window, and events of which only some are written in full.
+
+mod events;
+mod flusher;
+mod histogram;
+mod key;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use events::number;
+pub use events::{Emission, EventAggregator, Exemplar, Mode};
+pub use flusher::{Drain, Flusher, FlusherBuilder};
+pub(crate) use histogram::{Histogram, shard};

@@ -1,0 +1,184 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use obs_core::clock::ManualClock;
+use obs_core::output::{Capture, Output};
+use proptest::prelude::*;
+
+use super::*;
+use crate::aggregate::Flusher;
+use crate::limits::Transport;
+use crate::lint::{Metrics, assert_metric};
+use crate::sink::LineSink;
+
+const HITS: Descriptor = Descriptor::new("CacheHits", Unit::Count, "");
+const QUEUE: Descriptor = Descriptor::new("QueueLength", Unit::Count, "");
+const WAIT: Descriptor = Descriptor::new("Wait", Unit::Milliseconds, "");
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn recorder() -> Arc<EmfRecorder> {
+    let clock = ManualClock::default().clock();
+    Arc::new(EmfRecorder::new("Shop", "orders", "prod", clock).unwrap())
+}
+
+fn flusher(recorder: &Arc<EmfRecorder>) -> (Flusher, Capture) {
+    let (output, captured) = Output::captured();
+    let clock = ManualClock::default().clock();
+    let sink = LineSink::to(output, "orders", Transport::ContainerStdout, clock);
+    let flusher = Flusher::builder(Arc::new(sink)).drain(recorder.clone());
+    (flusher.interval(Duration::from_secs(300)).start().unwrap(), captured)
+}
+
+const OF_SERVICE: [(&str, &str); 2] = [("Service", "orders"), ("Environment", "prod")];
+
+#[test]
+fn counters_are_sums_gauges_are_states_and_histograms_keep_their_counts() {
+    let recorder = recorder();
+    let (flusher, captured) = flusher(&recorder);
+    let hits = recorder.counter(&HITS, &[("Cache", "product")]);
+    let queue = recorder.gauge(&QUEUE, &[]);
+    let wait = recorder.histogram(&WAIT, &[]);
+    hits.add(3);
+    recorder.counter(&HITS, &[("Cache", "product")]).add(4);
+    queue.set(5.0);
+    queue.add(-2.0);
+    for value in 1..=1_000 {
+        wait.record(f64::from(value));
+    }
+    assert!(flusher.flush(LIMIT));
+    let metrics = Metrics::read(&captured.text());
+    let of_cache = [&OF_SERVICE[..], &[("Cache", "product")]].concat();
+    assert_eq!(assert_metric(&metrics, "CacheHits", &of_cache).values(), [(7.0, 1.0)]);
+    assert_eq!(assert_metric(&metrics, "QueueLength", &OF_SERVICE).values(), [(3.0, 1.0)]);
+    let wait = assert_metric(&metrics, "Wait", &OF_SERVICE);
+    assert_eq!(wait.count(), 1_000.0);
+    assert!((wait.sum() - 500_500.0).abs() < 1.0);
+    assert!((wait.percentile(99.0) - 990.0).abs() < 9.9);
+
+    captured.clear();
+    assert!(flusher.flush(LIMIT));
+    let metrics = Metrics::read(&captured.text());
+    assert_eq!(metrics.find("CacheHits", &of_cache), None, "nothing was added");
+    assert_eq!(assert_metric(&metrics, "QueueLength", &OF_SERVICE).max(), 3.0);
+}
+
+#[test]
+fn a_series_without_handle_and_values_is_forgotten() {
+    let recorder = recorder();
+    let (flusher, _captured) = flusher(&recorder);
+    let kept = recorder.counter(&HITS, &[("Cache", "kept")]);
+    recorder.counter(&HITS, &[("Cache", "gone")]).add(1);
+    for _ in 0..10 {
+        assert!(flusher.flush(LIMIT));
+    }
+    assert_eq!(recorder.active_series(), 1);
+    kept.add(1);
+}
+
+#[test]
+fn labels_above_the_budget_share_one_series() {
+    let recorder = recorder();
+    let (flusher, captured) = flusher(&recorder);
+    for tenant in 0..150 {
+        recorder.counter(&HITS, &[("Tenant", &tenant.to_string())]).add(1);
+    }
+    assert_eq!(recorder.active_series(), 101);
+    assert!(flusher.flush(LIMIT));
+    let metrics = Metrics::read(&captured.text());
+    let others = [&OF_SERVICE[..], &[("Tenant", "__other__")]].concat();
+    assert_eq!(assert_metric(&metrics, "CacheHits", &others).sum(), 50.0);
+    assert_eq!(flusher.ledger().repaired(Repair::SeriesBudget), 50);
+}
+
+#[test]
+fn a_metric_with_a_bad_name_counts_its_values_as_lost() {
+    let recorder = recorder();
+    recorder.counter(&Descriptor::new("", Unit::Count, ""), &[]).add(5);
+    recorder.histogram(&Descriptor::new("Service", Unit::Count, ""), &[]).record(1.0);
+    recorder.histogram(&Descriptor::new("Cache", Unit::Count, ""), &[("Cache", "x")]).record(1.0);
+    recorder.histogram(&WAIT, &[]).record(f64::NAN);
+    let ledger = recorder.ledger();
+    assert_eq!(ledger.dropped_for(DropReason::InvalidName), 2);
+    assert_eq!(ledger.dropped_for(DropReason::NameClash), 1);
+    assert_eq!(ledger.dropped_for(DropReason::NotFinite), 1);
+    assert!(ledger.is_conserved());
+}
+
+#[test]
+fn kinds_with_the_same_name_do_not_get_into_one_record() {
+    let recorder = recorder();
+    let (flusher, captured) = flusher(&recorder);
+    recorder.counter(&WAIT, &[]).add(1);
+    recorder.histogram(&WAIT, &[]).record(2.0);
+    recorder.gauge(&WAIT, &[]).set(3.0);
+    assert!(flusher.flush(LIMIT));
+    let metrics = Metrics::read(&captured.text());
+    assert_eq!(assert_metric(&metrics, "Wait", &OF_SERVICE).count(), 3.0);
+}
+
+#[test]
+fn sixty_four_threads_and_a_shutdown_right_after_lose_nothing() {
+    let recorder = recorder();
+    let (flusher, captured) = flusher(&recorder);
+    std::thread::scope(|scope| {
+        for worker in 0..64 {
+            let recorder = &recorder;
+            let flusher = &flusher;
+            scope.spawn(move || {
+                let wait = recorder.histogram(&WAIT, &[]);
+                let hits = recorder.counter(&HITS, &[]);
+                for value in 0..500 {
+                    wait.record(f64::from(value));
+                    hits.add(1);
+                }
+                if worker % 16 == 0 {
+                    assert!(flusher.flush(LIMIT));
+                }
+            });
+        }
+    });
+    assert!(flusher.shutdown(LIMIT));
+    let metrics = Metrics::read(&captured.text());
+    assert_eq!(assert_metric(&metrics, "Wait", &OF_SERVICE).count(), 64.0 * 500.0);
+    assert_eq!(assert_metric(&metrics, "CacheHits", &OF_SERVICE).sum(), 64.0 * 500.0);
+    let ledger = flusher.ledger();
+    assert!(ledger.is_conserved() && ledger.pending == 0);
+    assert_eq!(ledger.emitted as f64, metrics.observations());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_use_makes_only_lines_that_the_linter_accepts(
+        uses in prop::collection::vec(
+            (
+                prop_oneof![3 => "[a-c]{1,2}", 1 => any::<String>()],
+                prop::collection::vec((prop_oneof![3 => "[d-f]{1,2}", 1 => any::<String>()], any::<String>()), 0..40),
+                0..3_u8,
+                prop::num::f64::ANY,
+            ),
+            0..60,
+        ),
+    ) {
+        let recorder = recorder();
+        let (flusher, captured) = flusher(&recorder);
+        for (name, labels, kind, value) in &uses {
+            let metric = Descriptor::new(String::leak(name.clone()), Unit::None, "");
+            let labels: Vec<Label<'_>> = labels
+                .iter()
+                .map(|(name, value)| (&*String::leak(name.clone()), value.as_str()))
+                .collect();
+            match kind {
+                0 => recorder.counter(&metric, &labels).add(value.to_bits() >> 40),
+                1 => recorder.gauge(&metric, &labels).set(*value),
+                _ => recorder.histogram(&metric, &labels).record(*value),
+            }
+        }
+        prop_assert!(flusher.shutdown(LIMIT));
+        let metrics = Metrics::read(&captured.text());
+        let ledger = flusher.ledger();
+        prop_assert!(ledger.is_conserved() && ledger.pending == 0);
+        prop_assert_eq!(metrics.observations(), ledger.emitted as f64);
+    }
+}

@@ -31,6 +31,13 @@ pub enum ValueRef<'a> {
     Error(&'a (dyn Error + 'static)),
 }
 
+impl ValueRef<'_> {
+    /// Whether it is written as text that somebody else chose.
+    pub(super) const fn is_text(&self) -> bool {
+        matches!(self, Self::Str(_) | Self::Format(_) | Self::Error(_))
+    }
+}
+
 impl<'a> From<&'a Value> for ValueRef<'a> {
     fn from(value: &'a Value) -> Self {
         match value {

@@ -1,4 +1,6 @@
-use super::escape;
+use std::sync::Arc;
+
+use super::{Redactor, escape};
 use crate::config::ConfigError;
 
 /// What all lines of one service share.
@@ -7,6 +9,7 @@ pub struct LineFormat {
     /// `,"service":"orders"`, ready to be copied.
     pub(super) service: Box<[u8]>,
     pub(super) max_line_bytes: usize,
+    pub(super) redactor: Arc<Redactor>,
 }
 
 impl LineFormat {
@@ -23,7 +26,18 @@ impl LineFormat {
         let mut service = b",\"service\":\"".to_vec();
         escape::write(&mut service, service_name, 255);
         service.push(b'"');
-        Self { service: service.into_boxed_slice(), max_line_bytes: Self::DEFAULT_MAX_LINE_BYTES }
+        Self {
+            service: service.into_boxed_slice(),
+            max_line_bytes: Self::DEFAULT_MAX_LINE_BYTES,
+            redactor: Arc::default(),
+        }
+    }
+
+    /// Sets which values are hidden. Default [`Redactor::new`].
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = Arc::new(redactor);
+        self
     }
 
     /// Sets the longest line, in bytes with its line feed.

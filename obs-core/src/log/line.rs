@@ -4,6 +4,7 @@ use std::ops::Range;
 use tracing::Level;
 
 use super::key::{self, Keys, Signature};
+use super::redact::REDACTED;
 use super::{Fields, Ids, LineFormat, ValueRef, encode, escape, timestamp};
 use crate::clock::Timestamp;
 use crate::id::{SpanId, TraceId};
@@ -81,7 +82,9 @@ impl<'b> Line<'b> {
         timestamp::write(out, timestamp);
         out.extend_from_slice(level_member(level));
         // Half for the message leaves room for the ids and at least one field.
+        let message_start = out.len();
         let complete = encode::format(out, message, format.max_line_bytes / 2);
+        format.redactor.scrub(out, message_start);
         out.extend_from_slice(b",\"target\":\"");
         escape::write(out, target, MAX_ID_BYTES);
         out.push(b'"');
@@ -138,9 +141,18 @@ impl<'b> Line<'b> {
             self.out.truncate(start);
             return self;
         }
-        let taken = self.head.len() + CLOSING + (self.out.len() - start);
-        let room = self.format.max_line_bytes.saturating_sub(taken);
-        self.truncated |= !encode::value(self.out, value, room);
+        let redactor = &*self.format.redactor;
+        if redactor.hides_bytes(key) {
+            encode::value(self.out, ValueRef::Str(REDACTED), usize::MAX);
+        } else {
+            let value_start = self.out.len();
+            let taken = self.head.len() + CLOSING + (value_start - start);
+            let room = self.format.max_line_bytes.saturating_sub(taken);
+            self.truncated |= !encode::value(self.out, value, room);
+            if value.is_text() {
+                redactor.scrub(self.out, value_start);
+            }
+        }
         self.keep(start, signature);
         self
     }
@@ -182,7 +194,7 @@ impl<'b> Line<'b> {
             let signature = Signature::of(key);
             if !self.keys.contain(self.out, key, signature) {
                 let start = self.out.len();
-                self.extend_with_field(field);
+                self.extend_with_field(field, key_length);
                 self.keep(start, signature);
             }
         }
@@ -190,7 +202,23 @@ impl<'b> Line<'b> {
     }
 
     /// Appends an encoded field, its text cut if it would not fit a part of its own.
-    fn extend_with_field(&mut self, field: &[u8]) {
+    fn extend_with_field(&mut self, field: &[u8], key_length: usize) {
+        let redactor = &*self.format.redactor;
+        // A comma, the key in its quotes and a colon come before the value.
+        let (key, value) = field.split_at(key_length + 4);
+        if redactor.hides_bytes(&key[2..2 + key_length]) {
+            self.out.extend_from_slice(key);
+            encode::value(self.out, ValueRef::Str(REDACTED), usize::MAX);
+            return;
+        }
+        let value_start = self.out.len() + key.len();
+        self.extend_within_room(field);
+        if value.first() == Some(&b'"') {
+            redactor.scrub(self.out, value_start);
+        }
+    }
+
+    fn extend_within_room(&mut self, field: &[u8]) {
         let room = self.format.max_line_bytes.saturating_sub(self.head.len() + CLOSING);
         if field.len() <= room {
             self.out.extend_from_slice(field);

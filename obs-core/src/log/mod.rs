@@ -16,6 +16,7 @@ mod format;
 mod ids;
 mod key;
 mod line;
+mod redact;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,5 @@ pub use fields::Fields;
 pub use format::LineFormat;
 pub use ids::Ids;
 pub use line::{Line, TailRoom};
+pub use redact::{HeaderFields, Redactor};
 pub use value::Value;

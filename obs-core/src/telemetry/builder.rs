@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 use crate::control::Registry;
 use crate::environment::Environment;
 use crate::id::IdGenerator;
-use crate::log::LineFormat;
+use crate::log::{LineFormat, Redactor};
 use crate::metric::{self, Counter, Descriptor, Gauge, Histogram, Label, Recorder};
 use crate::output::Output;
 use crate::propagate::Propagators;
@@ -28,6 +28,7 @@ pub struct TelemetryBuilder {
     output: Option<Output>,
     level_filter: String,
     max_line_bytes: usize,
+    redactor: Redactor,
     resource: Resource,
     sampler: Option<Sampler>,
     exporter: Option<Box<dyn SpanExporter>>,
@@ -47,6 +48,7 @@ impl TelemetryBuilder {
             output: None,
             level_filter: "info".to_owned(),
             max_line_bytes: LineFormat::DEFAULT_MAX_LINE_BYTES,
+            redactor: Redactor::new(),
             resource: Resource::empty(),
             sampler: None,
             exporter: None,
@@ -107,6 +109,13 @@ impl TelemetryBuilder {
     #[must_use]
     pub fn max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
+        self
+    }
+
+    /// Sets which values are hidden in lines. Default [`Redactor::new`].
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
         self
     }
 
@@ -189,7 +198,9 @@ impl TelemetryBuilder {
             .unwrap_or(DEFAULT_DEPLOYMENT_ENVIRONMENT)
             .into();
         let filter = Arc::new(LineFilter::from_environment(&environment, &self.level_filter)?);
-        let format = LineFormat::new(&service_name).max_line_bytes(self.max_line_bytes)?;
+        let format = LineFormat::new(&service_name)
+            .redactor(self.redactor)
+            .max_line_bytes(self.max_line_bytes)?;
 
         let mut tracer = Tracer::builder().clock(self.clock.clone()).ids(self.ids.clone());
         if let Some(sampler) = self.sampler {

@@ -1,0 +1,158 @@
+//! Keeps what must not be in lines out of them.
+
+mod headers;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use headers::HeaderFields;
+use pattern::Patterns;
+
+/// What stands in place of the value of a redacted key.
+pub(super) const REDACTED: &str = "[redacted]";
+
+const DEFAULT_KEYS: [&str; 13] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "api_key",
+    "access_key",
+    "private_key",
+    "credentials",
+    "card_number",
+    "cvv",
+    "ssn",
+];
+
+/// Which values are hidden, by the key they stand under and by what they look like.
+///
+/// A key is hidden when it is on the list or ends in `_` and a key of the list; its value becomes
+/// `[redacted]`, of whatever type. In every other text, the message too, card numbers become
+/// `[card]`, tokens `[token]` and e-mail addresses `[mail]`. Numbers are not searched: an id with
+/// sixteen digits is no card.
+///
+/// | pattern | found by |
+/// |---|---|
+/// | card numbers | the issuer's first digits, a length that issuer uses, the Luhn check; digits may be in groups |
+/// | tokens | `Bearer` or `Basic` and what follows; `eyJ` (JSON web tokens), AWS access key ids, and the prefixes of GitHub, GitLab, Slack and Stripe |
+/// | e-mail addresses | `local@domain.tld` |
+///
+/// ```
+/// use obs_core::log::Redactor;
+///
+/// let redactor = Redactor::new().key("iban");
+/// assert!(redactor.hides("customer_iban"));
+/// assert_eq!(redactor.redact("mail a.b@example.com"), "mail [mail]");
+/// assert_eq!(redactor.redact("card 4111 1111 1111 1111"), "card [card]");
+/// ```
+#[derive(Clone)]
+pub struct Redactor {
+    /// The keys of the list, by their last byte.
+    by_last_byte: Box<[Vec<Box<[u8]>>; 128]>,
+    patterns: Patterns,
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Redactor {
+    /// Hides the usual keys (`password`, `passwd`, `secret`, `token`, `authorization`, `cookie`,
+    /// `api_key`, `access_key`, `private_key`, `credentials`, `card_number`, `cvv`, `ssn`) and all
+    /// patterns.
+    #[must_use]
+    pub fn new() -> Self {
+        let this = Self { patterns: Patterns::all(), ..Self::none() };
+        DEFAULT_KEYS.into_iter().fold(this, Self::key)
+    }
+
+    /// Hides nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            by_last_byte: Box::new(std::array::from_fn(|_| Vec::new())),
+            patterns: Patterns::default(),
+        }
+    }
+
+    /// Adds a key, written as lines write it: in `snake_case`. Others have no effect.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        let place =
+            key.bytes().last().and_then(|last| self.by_last_byte.get_mut(usize::from(last)));
+        if let Some(keys) = place {
+            keys.push(key.as_bytes().into());
+        }
+        self
+    }
+
+    /// Sets whether card numbers are hidden.
+    #[must_use]
+    pub fn card_numbers(mut self, hide: bool) -> Self {
+        self.patterns.cards = hide;
+        self
+    }
+
+    /// Sets whether tokens are hidden.
+    #[must_use]
+    pub fn tokens(mut self, hide: bool) -> Self {
+        self.patterns.tokens = hide;
+        self
+    }
+
+    /// Sets whether e-mail addresses are hidden.
+    #[must_use]
+    pub fn emails(mut self, hide: bool) -> Self {
+        self.patterns.emails = hide;
+        self
+    }
+
+    /// Whether the value of `key` is hidden.
+    #[must_use]
+    pub fn hides(&self, key: &str) -> bool {
+        self.hides_bytes(key.as_bytes())
+    }
+
+    #[inline]
+    pub(super) fn hides_bytes(&self, key: &[u8]) -> bool {
+        let Some(&last) = key.last() else { return false };
+        let Some(keys) = self.by_last_byte.get(usize::from(last)) else { return false };
+        keys.iter().any(|hidden| {
+            key.strip_suffix(&**hidden).is_some_and(|before| matches!(before, [] | [.., b'_']))
+        })
+    }
+
+    /// `text` without what the patterns hide.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let mut out = text.as_bytes().to_vec();
+        self.scrub(&mut out, 0);
+        String::from_utf8(out).unwrap_or_else(|_| REDACTED.to_owned())
+    }
+
+    /// Hides the patterns in the text, escaped or not, that starts at `start`. Never makes it
+    /// longer.
+    #[inline]
+    pub(super) fn scrub(&self, out: &mut Vec<u8>, start: usize) {
+        if self.patterns.may_match(&out[start..]) {
+            self.patterns.scrub(out, start);
+        }
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.by_last_byte.iter().flatten().map(|key| String::from_utf8_lossy(key));
+        f.debug_struct("Redactor")
+            .field("keys", &keys.collect::<Vec<_>>())
+            .field("patterns", &self.patterns)
+            .finish()
+    }
+}

@@ -7,6 +7,7 @@ use super::request::Inner;
 use crate::clock::Instant;
 use crate::deadline::Deadline;
 use crate::id::{CorrelationId, SpanId, TraceId};
+use crate::log::Ids;
 use crate::propagate::{Extracted, TraceParent};
 use crate::telemetry::Telemetry;
 
@@ -105,7 +106,8 @@ impl RequestContextBuilder {
         self
     }
 
-    /// Sets the level down to which lines are written for this request.
+    /// Sets the level down to which lines are written for this request. Default what a valid
+    /// `x-obs-debug` asks for.
     pub const fn debug_level(mut self, level: LevelFilter) -> Self {
         self.debug_level = Some(level);
         self
@@ -119,12 +121,22 @@ impl RequestContextBuilder {
         let is_new = extracted.parent.is_none();
         let parent = extracted.parent.unwrap_or_else(|| TraceParent::new(trace_id));
         let ids = telemetry.ids();
+        let correlation_id =
+            extracted.correlation_id.unwrap_or_else(|| ids.correlation_id(telemetry.clock()));
+        let span_id = span_id.unwrap_or_else(|| ids.span_id());
+        let debug_level = debug_level.or_else(|| {
+            let ids = Ids {
+                correlation_id: Some(&correlation_id),
+                trace_id: Some(trace_id),
+                span_id: Some(span_id),
+                ..Ids::default()
+            };
+            telemetry.raised_level(extracted.debug.as_deref()?, &ids)
+        });
         RequestContext::new(Inner {
-            correlation_id: extracted
-                .correlation_id
-                .unwrap_or_else(|| ids.correlation_id(telemetry.clock())),
+            correlation_id,
             trace_id,
-            span_id: span_id.unwrap_or_else(|| ids.span_id()),
+            span_id,
             parent_span_id: parent.parent_span,
             sampled,
             random: is_new || parent.random,
@@ -139,6 +151,7 @@ impl RequestContextBuilder {
             user_id: once(extracted.user_id),
             baggage: Mutex::new(extracted.baggage),
             recorded: Mutex::default(),
+            flight_recorder: telemetry.flight_recorder(),
             telemetry,
         })
     }

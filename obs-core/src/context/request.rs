@@ -8,7 +8,7 @@ use super::recorded::Recorded;
 use super::{Captured, ContextGuard, RequestContextBuilder, Scoped, current};
 use crate::deadline::Deadline;
 use crate::id::{CorrelationId, SpanId, TraceId};
-use crate::log::{Ids, Value};
+use crate::log::{FlightRecorder, Ids, Value};
 use crate::metric::Descriptor;
 use crate::propagate::{
     Baggage, CarrierMut, Outgoing, TraceParent, TraceState, TrustPolicy, XrayExtras, is_identity,
@@ -42,6 +42,7 @@ pub(super) struct Inner {
     pub(super) user_id: OnceLock<Arc<str>>,
     pub(super) baggage: Mutex<Baggage>,
     pub(super) recorded: Mutex<Recorded>,
+    pub(super) flight_recorder: Option<FlightRecorder>,
 }
 
 impl RequestContext {
@@ -153,6 +154,12 @@ impl RequestContext {
     #[must_use]
     pub fn debug_level(&self) -> Option<LevelFilter> {
         self.0.debug_level
+    }
+
+    /// The verbose lines kept until it is known how the request ends, if the service keeps them.
+    #[must_use]
+    pub fn flight_recorder(&self) -> Option<&FlightRecorder> {
+        self.0.flight_recorder.as_ref()
     }
 
     /// The tenant, as soon as it is known.

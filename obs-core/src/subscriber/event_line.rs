@@ -56,6 +56,15 @@ impl<'a> EventLine<'a> {
         }
     }
 
+    /// Tells how many lines of the same call site were left out before this one.
+    pub(super) fn suppressed(&mut self, count: u64) {
+        if count > 0
+            && let Some(line) = self.begun()
+        {
+            line.u64("suppressed", count);
+        }
+    }
+
     /// Ends the line and returns it.
     pub(super) fn finish(mut self) -> &'a [u8] {
         self.begun();

@@ -6,10 +6,11 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::ChildSpanLayer;
 use super::event_line::EventLine;
-use super::owner::Owner;
+use super::owner::{Fate, Owner};
 use super::span_fields;
 use crate::log::with_buffer;
-use crate::telemetry::live_filters;
+use crate::output::DropReason;
+use crate::telemetry::{Telemetry, class_of, live_filters};
 
 /// Writes a line for each event, and makes spans children of the request's span.
 ///
@@ -74,7 +75,7 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let metadata = attributes.metadata();
         if !metadata.fields().is_empty()
-            && Owner::current().telemetry_for(metadata).is_some()
+            && Owner::current().verdict(metadata).is_some()
             && let Some(span) = context.span(id)
         {
             span_fields::keep(&span, attributes);
@@ -84,7 +85,7 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && Owner::current().telemetry_for(span.metadata()).is_some()
+            && Owner::current().verdict(span.metadata()).is_some()
         {
             span_fields::update(&span, values);
         }
@@ -93,11 +94,20 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let owner = Owner::current();
-        if let Some(telemetry) = owner.telemetry_for(event.metadata()) {
+        if let Some((telemetry, fate)) = owner.verdict(event.metadata())
+            && let Some(suppressed) = passes_call_site(telemetry, event)
+        {
             with_buffer(|buffer| {
                 let mut line = EventLine::new(buffer, telemetry, event, owner.ids());
                 span_fields::for_each(event, &context, |fields| line.span(fields));
-                owner.write(telemetry, event.metadata(), line.finish());
+                line.suppressed(suppressed);
+                let line = line.finish();
+                match fate {
+                    Fate::Written => {
+                        telemetry.output().write(class_of(*event.metadata().level()), line);
+                    }
+                    Fate::Recorded(recorder) => recorder.record(line),
+                }
             });
         }
         self.child_spans.on_event(event, context);
@@ -114,4 +124,15 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         self.child_spans.on_close(id, context);
     }
+}
+
+/// How many lines of the event's call site were suppressed before it; `None` if it is itself.
+fn passes_call_site(telemetry: &Telemetry, event: &Event<'_>) -> Option<u64> {
+    let Some(call_sites) = telemetry.call_sites() else { return Some(0) };
+    let metadata = event.metadata();
+    let passed = call_sites.pass(metadata.callsite(), telemetry.clock().now());
+    if passed.is_none() {
+        telemetry.output().dropped(class_of(*metadata.level()), DropReason::RateLimited, 1);
+    }
+    passed
 }

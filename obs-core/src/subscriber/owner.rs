@@ -1,8 +1,16 @@
 use tracing_core::Metadata;
 
 use crate::context::Captured;
-use crate::log::Ids;
-use crate::telemetry::{Telemetry, class_of};
+use crate::log::{FlightRecorder, Ids};
+use crate::telemetry::Telemetry;
+
+/// Where a line goes.
+#[derive(Clone, Copy)]
+pub(super) enum Fate<'a> {
+    Written,
+    /// Kept until the request has ended.
+    Recorded(&'a FlightRecorder),
+}
 
 /// Whom an event or span belongs to.
 pub(super) struct Owner(Captured);
@@ -19,12 +27,19 @@ impl Owner {
         }
     }
 
-    /// The telemetry, if it wants what `metadata` describes.
-    pub(super) fn telemetry_for(&self, metadata: &Metadata<'_>) -> Option<&Telemetry> {
+    /// What becomes of the line of an event, or of the fields of a span.
+    pub(super) fn verdict(&self, metadata: &Metadata<'_>) -> Option<(&Telemetry, Fate<'_>)> {
         let level = *metadata.level();
         let telemetry = self.telemetry()?;
-        let raised = || self.0.request()?.debug_level().filter(|most| level <= *most);
-        (telemetry.is_enabled(level, metadata.target()) || raised().is_some()).then_some(telemetry)
+        if telemetry.is_enabled(level, metadata.target()) {
+            return Some((telemetry, Fate::Written));
+        }
+        let request = self.0.request()?;
+        if request.debug_level().is_some_and(|most| level <= most) {
+            return Some((telemetry, Fate::Written));
+        }
+        let recorder = request.flight_recorder()?;
+        telemetry.records(level).then_some((telemetry, Fate::Recorded(recorder)))
     }
 
     pub(super) fn ids(&self) -> Ids<'_> {
@@ -35,9 +50,5 @@ impl Owner {
             tenant_id: request.tenant_id(),
             user_id: request.user_id(),
         })
-    }
-
-    pub(super) fn write(&self, telemetry: &Telemetry, metadata: &Metadata<'_>, line: &[u8]) {
-        telemetry.output().write(class_of(*metadata.level()), line);
     }
 }

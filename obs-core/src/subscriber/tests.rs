@@ -8,7 +8,7 @@ use crate::clock::ManualClock;
 use crate::context::RequestContext;
 use crate::environment::Environment;
 use crate::id::IdGenerator;
-use crate::output::{Capture, Output};
+use crate::output::{Capture, DropReason, Output};
 use crate::telemetry::Telemetry;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -148,6 +148,113 @@ fn beside_another_layer_nothing_is_taken_from_it() {
     assert!(telemetry.flush(LONG));
     assert_eq!(captured.lines().len(), 1);
     assert_eq!(count.0.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_noisy_call_site_is_limited_and_tells_how_much_it_left_out() {
+    let manual = ManualClock::default();
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .clock(manual.clock())
+        .output(output)
+        .call_site_limit(2, 1)
+        .build()
+        .unwrap();
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    tracing::dispatcher::with_default(&dispatch, || {
+        let _entered = telemetry.enter();
+        for round in 0..6 {
+            if round == 5 {
+                manual.advance(Duration::from_secs(1));
+            }
+            tracing::info!("noisy");
+            tracing::info!(round, "another");
+        }
+    });
+    assert!(telemetry.flush(LONG));
+    let noisy: Vec<_> =
+        captured.lines().into_iter().filter(|line| line.contains("noisy")).collect();
+    assert_eq!(noisy.len(), 3);
+    assert!(noisy[2].ends_with(r#","suppressed":3}"#), "{}", noisy[2]);
+    let ledger = telemetry.output().ledger();
+    assert_eq!(ledger.dropped_for(DropReason::RateLimited), 6);
+    assert!(ledger.is_conserved());
+}
+
+#[test]
+fn the_flight_recorder_writes_debug_lines_of_requests_that_failed_only() {
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .output(output)
+        .flight_recorder(Level::DEBUG, 4_096)
+        .build()
+        .unwrap();
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    tracing::dispatcher::with_default(&dispatch, || {
+        for failed in [false, true] {
+            let request = RequestContext::builder(&telemetry).build();
+            let _entered = request.enter();
+            tracing::debug!(failed, "step");
+            tracing::trace!("never");
+            tracing::info!(failed, "always");
+            request.flight_recorder().unwrap().settle(failed);
+        }
+        let _entered = telemetry.enter();
+        tracing::debug!("outside of a request");
+    });
+    assert!(telemetry.flush(LONG));
+    let steps: Vec<_> = captured.lines().into_iter().filter(|line| line.contains("step")).collect();
+    assert_eq!(steps.len(), 1);
+    assert!(steps[0].contains(r#""level":"DEBUG""#) && steps[0].contains(r#""failed":true"#));
+    assert!(steps[0].contains("correlation_id"));
+    assert_eq!(captured.lines().len(), 3);
+    assert_eq!(telemetry.output().ledger().sampled_out, 1);
+}
+
+#[cfg(feature = "debug-on-demand")]
+#[test]
+fn a_signed_header_raises_the_level_of_one_request_and_leaves_a_trail() {
+    use http::{HeaderMap, HeaderValue};
+    use tracing::level_filters::LevelFilter;
+
+    use crate::propagate::{TrustPolicy, field};
+    use crate::telemetry::DebugKey;
+
+    let clock = ManualClock::default().clock();
+    let key = || DebugKey::new([7; 32]).unwrap();
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .clock(clock.clone())
+        .output(output)
+        .debug_key(key())
+        .build()
+        .unwrap();
+    let expires = clock.wall().saturating_add(Duration::from_secs(60));
+    let token = key().sign(LevelFilter::DEBUG, expires, "orders");
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    tracing::dispatcher::with_default(&dispatch, || {
+        for (policy, value) in [
+            (TrustPolicy::internal(), token.clone()),
+            (TrustPolicy::edge(), token.clone()),
+            (TrustPolicy::internal(), token.replace("debug", "trace")),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(&field::X_OBS_DEBUG, HeaderValue::from_str(&value).unwrap());
+            let extracted = telemetry.propagators().extract(&headers, &policy, clock.wall());
+            let request =
+                RequestContext::builder(&telemetry).extracted(extracted, clock.now()).build();
+            let _entered = request.enter();
+            tracing::debug!("detail");
+        }
+    });
+    assert!(telemetry.flush(LONG));
+    let lines = captured.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("debug on demand granted") && lines[0].contains("correlation_id"));
+    assert!(lines[1].contains(r#""message":"detail""#));
 }
 
 trait EnterAnd {

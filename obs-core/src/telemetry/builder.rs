@@ -3,6 +3,11 @@ use std::sync::{Arc, Mutex};
 
 use super::control::TelemetryControl;
 use super::filter::LineFilter;
+use tracing::Level;
+
+use super::call_sites::{self, CallSites};
+#[cfg(feature = "debug-on-demand")]
+use super::debug_key::DebugKey;
 use super::{Inner, Telemetry, live_filters};
 use crate::clock::Clock;
 use crate::config::ConfigError;
@@ -29,6 +34,10 @@ pub struct TelemetryBuilder {
     level_filter: String,
     max_line_bytes: usize,
     redactor: Redactor,
+    call_sites: Option<(u32, u32)>,
+    flight_recorder: Option<(Level, usize)>,
+    #[cfg(feature = "debug-on-demand")]
+    debug_key: Option<DebugKey>,
     resource: Resource,
     sampler: Option<Sampler>,
     exporter: Option<Box<dyn SpanExporter>>,
@@ -49,6 +58,10 @@ impl TelemetryBuilder {
             level_filter: "info".to_owned(),
             max_line_bytes: LineFormat::DEFAULT_MAX_LINE_BYTES,
             redactor: Redactor::new(),
+            call_sites: None,
+            flight_recorder: None,
+            #[cfg(feature = "debug-on-demand")]
+            debug_key: None,
             resource: Resource::empty(),
             sampler: None,
             exporter: None,
@@ -116,6 +129,36 @@ impl TelemetryBuilder {
     #[must_use]
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
+        self
+    }
+
+    /// Limits the lines of each call site: `burst` at once, and `per_second` in the long run.
+    /// Default no limit.
+    ///
+    /// What is suppressed is counted as `rate_limited`, and the next line of the call site tells
+    /// how many there were, in the field `suppressed`. Request lines are no call site's.
+    #[must_use]
+    pub fn call_site_limit(mut self, burst: u32, per_second: u32) -> Self {
+        self.call_sites = Some((burst, per_second));
+        self
+    }
+
+    /// Keeps lines down to `level` that the filter does not let through, for each request, and
+    /// writes them only if it ends in an error, a panic, a cancellation, or late. Default off.
+    ///
+    /// At most `max_bytes` for each request, the newest; at least 1 KiB.
+    #[must_use]
+    pub fn flight_recorder(mut self, level: Level, max_bytes: usize) -> Self {
+        self.flight_recorder = Some((level, max_bytes));
+        self
+    }
+
+    /// Sets the key of signed requests for more lines. Default the secret in `OBS_DEBUG_KEY`;
+    /// without one, none is granted.
+    #[cfg(feature = "debug-on-demand")]
+    #[must_use]
+    pub fn debug_key(mut self, key: DebugKey) -> Self {
+        self.debug_key = Some(key);
         self
     }
 
@@ -197,7 +240,31 @@ impl TelemetryBuilder {
             .or_else(|| resource.get("deployment.environment"))
             .unwrap_or(DEFAULT_DEPLOYMENT_ENVIRONMENT)
             .into();
-        let filter = Arc::new(LineFilter::from_environment(&environment, &self.level_filter)?);
+        let mut filter = LineFilter::from_environment(&environment, &self.level_filter)?;
+        if let Some((level, max_bytes)) = self.flight_recorder {
+            if max_bytes < 1_024 {
+                let rule = "must keep at least 1024 bytes";
+                return Err(ConfigError::new("flight_recorder", max_bytes, rule));
+            }
+            filter.raise_to(level.into());
+        }
+        if let Some((burst, per_second)) = self.call_sites
+            && !call_sites::is_valid(burst, per_second)
+        {
+            let value = format!("{burst}, {per_second}");
+            let rule = "burst and rate must be at least 1, and the rate at most 1000000000";
+            return Err(ConfigError::new("call_site_limit", value, rule));
+        }
+        #[cfg(feature = "debug-on-demand")]
+        let debug_key = match (self.debug_key, environment.get("OBS_DEBUG_KEY")) {
+            (None, Some(secret)) => Some(DebugKey::new(secret)?),
+            (key, _) => key,
+        };
+        #[cfg(feature = "debug-on-demand")]
+        if debug_key.is_some() {
+            filter.raise_to(tracing::level_filters::LevelFilter::TRACE);
+        }
+        let filter = Arc::new(filter);
         let format = LineFormat::new(&service_name)
             .redactor(self.redactor)
             .max_line_bytes(self.max_line_bytes)?;
@@ -236,6 +303,10 @@ impl TelemetryBuilder {
             propagators,
             recorder: self.recorder.unwrap_or_else(|| Arc::new(NoMetrics)),
             controls: self.controls,
+            call_sites: self.call_sites.map(|(burst, rate)| CallSites::new(burst, rate)),
+            flight_recorder: self.flight_recorder,
+            #[cfg(feature = "debug-on-demand")]
+            debug_key,
             flush_hooks: Mutex::default(),
             shutdown: Mutex::default(),
         }));

@@ -52,6 +52,11 @@ impl LineFilter {
         self.max_level.max(self.raised)
     }
 
+    /// Lets single requests have lines down to `level`.
+    pub(crate) fn raise_to(&mut self, level: LevelFilter) {
+        self.raised = self.raised.max(level);
+    }
+
     /// The level that a line which must arrive has to carry.
     pub(crate) fn passing(&self, level: Level) -> Level {
         self.lambda_level.map_or(level, |least| level.min(least))

@@ -1,7 +1,11 @@
 //! One service's telemetry as a value: its identity, its outputs, its tracer, its ledgers.
 
 mod builder;
+mod call_sites;
 mod control;
+#[cfg(feature = "debug-on-demand")]
+mod debug_key;
+mod debug_level;
 mod filter;
 pub(crate) mod live_filters;
 mod report;
@@ -14,6 +18,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 pub use builder::TelemetryBuilder;
+use call_sites::CallSites;
+#[cfg(feature = "debug-on-demand")]
+pub use debug_key::{DebugKey, DebugRefusal};
 use filter::LineFilter;
 pub use report::{SelfReport, ShutdownReport};
 pub use request_line::RequestLine;
@@ -23,7 +30,7 @@ use crate::clock::Clock;
 use crate::control::Registry;
 use crate::environment::Environment;
 use crate::id::IdGenerator;
-use crate::log::{Ids, Line, LineFormat, with_buffer};
+use crate::log::{FlightRecorder, Ids, Line, LineFormat, with_buffer};
 use crate::metric::Recorder;
 use crate::output::{Class, Output};
 use crate::propagate::Propagators;
@@ -70,6 +77,11 @@ struct Inner {
     propagators: Propagators,
     recorder: Arc<dyn Recorder>,
     controls: Registry,
+    call_sites: Option<CallSites>,
+    /// The level down to which lines are recorded, and the bytes of each recorder.
+    flight_recorder: Option<(Level, usize)>,
+    #[cfg(feature = "debug-on-demand")]
+    debug_key: Option<DebugKey>,
     flush_hooks: Mutex<Vec<FlushHook>>,
     /// Set by the first shutdown, for those that follow.
     shutdown: Mutex<Option<ShutdownReport>>,
@@ -185,6 +197,23 @@ impl Telemetry {
     #[must_use]
     pub fn passing_level(&self, level: Level) -> Level {
         self.0.filter.passing(level)
+    }
+
+    /// The limit on lines of one call site, if there is one.
+    pub(crate) fn call_sites(&self) -> Option<&CallSites> {
+        self.0.call_sites.as_ref()
+    }
+
+    /// A recorder for the verbose lines of one request, if the service keeps them.
+    #[must_use]
+    pub fn flight_recorder(&self) -> Option<FlightRecorder> {
+        let (_, max_bytes) = self.0.flight_recorder?;
+        Some(FlightRecorder::new(self.0.output.clone(), max_bytes))
+    }
+
+    /// Whether the flight recorder keeps lines of `level`.
+    pub(crate) fn records(&self, level: Level) -> bool {
+        self.0.flight_recorder.is_some_and(|(least, _)| level <= least)
     }
 
     /// Writes one line, whatever its level, at the present time.

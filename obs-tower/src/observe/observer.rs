@@ -9,6 +9,7 @@ use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::context::{Recorded, RequestContext};
 use obs_core::log::{Ids, Line};
+use obs_core::outcome::Outcome;
 use obs_core::propagate::Extracted;
 use obs_core::telemetry::{RequestLine, Telemetry};
 use obs_core::trace::{Decision, SamplingInput, Text};
@@ -207,6 +208,10 @@ impl Observer {
         };
         let ending = Ending::of(&recording, end, recorded.error_kind.clone(), circumstances);
         self.metrics.gather(self.telemetry.recorder(), &recording, &recorded, &ending);
+        if let Some(recorder) = recording.context.flight_recorder() {
+            let went_well = matches!(ending.outcome, Outcome::Success | Outcome::ClientError);
+            recorder.settle(!went_well || self.config.is_slow(ending.at - recording.started));
+        }
         self.write_line(&recording, &recorded, &ending);
         self.end_span(&recording, recorded, &ending);
     }

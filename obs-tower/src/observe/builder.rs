@@ -95,7 +95,7 @@ impl ObserveLayerBuilder {
     /// that axum matched.
     pub fn route(
         mut self,
-        route: impl Fn(&RequestHead<'_>) -> Option<Route> + Send + Sync + 'static,
+        route: impl Fn(RequestHead<'_>) -> Option<Route> + Send + Sync + 'static,
     ) -> Self {
         self.config.route = Some(Arc::new(route));
         self
@@ -105,7 +105,7 @@ impl ObserveLayerBuilder {
     /// `{method} {route}`.
     pub fn operation_name(
         mut self,
-        name: impl Fn(&RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+        name: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     ) -> Self {
         self.config.operation_name = Some(Arc::new(name));
         self
@@ -114,7 +114,7 @@ impl ObserveLayerBuilder {
     /// Finds the tenant, before the header that the trust policy may allow.
     pub fn tenant_id(
         mut self,
-        tenant: impl Fn(&RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+        tenant: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     ) -> Self {
         self.config.tenant_id = Some(Arc::new(tenant));
         self
@@ -123,7 +123,7 @@ impl ObserveLayerBuilder {
     /// Finds the user, before the header that the trust policy may allow.
     pub fn user_id(
         mut self,
-        user: impl Fn(&RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+        user: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     ) -> Self {
         self.config.user_id = Some(Arc::new(user));
         self

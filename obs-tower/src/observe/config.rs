@@ -50,7 +50,7 @@ pub enum MetricsMode {
     },
 }
 
-type Extract<T> = Arc<dyn Fn(&RequestHead<'_>) -> Option<T> + Send + Sync>;
+type Extract<T> = Arc<dyn Fn(RequestHead<'_>) -> Option<T> + Send + Sync>;
 
 /// The settings of a layer, checked.
 #[derive(Clone)]

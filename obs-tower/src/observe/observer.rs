@@ -101,7 +101,7 @@ impl Observer {
         user.map(|user| context.set_user_id(user));
 
         let route = match &self.config.route {
-            Some(route) => self.contained(|| route(head)).flatten(),
+            Some(route) => self.contained(|| route(*head)).flatten(),
             None => Route::matched(head.extensions),
         };
         let skipped = self.config.skips(route.as_ref(), head);
@@ -119,7 +119,7 @@ impl Observer {
             is_grpc: grpc::is_grpc(head.headers),
             skipped,
             in_flight: self.in_flight.enter(),
-            operation: operation.and_then(|name| self.contained(|| name(head)).flatten()),
+            operation: operation.and_then(|name| self.contained(|| name(*head)).flatten()),
             client_address: self.hops.client_address(head.headers, peer::peer(head)),
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             promised_bytes: content_length(head.headers),
@@ -153,7 +153,7 @@ impl Observer {
         let Config { tenant_id, user_id, .. } = &self.config;
         let [tenant, user] = [tenant_id, user_id].map(|extract| {
             let extract = extract.as_ref()?;
-            self.contained(|| extract(head)).flatten().map(Arc::from)
+            self.contained(|| extract(*head)).flatten().map(Arc::from)
         });
         if tenant.is_some() {
             extracted.tenant_id = None;

@@ -1,8 +1,9 @@
 //! What the tests of the observing layers share: a telemetry that keeps everything, and bodies
 //! that end in every way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ use http_body::{Body, Frame};
 use obs_core::clock::ManualClock;
 use obs_core::environment::Environment;
 use obs_core::id::IdGenerator;
+use obs_core::metric::{
+    Counter, CounterCell, Descriptor, Gauge, GaugeCell, Histogram, HistogramCell, Label, Recorder,
+};
 use obs_core::output::{Capture, Output};
 use obs_core::telemetry::{Telemetry, TelemetryBuilder};
 use obs_core::trace::{MemoryExporter, SpanRecord};
@@ -31,9 +35,17 @@ impl Bench {
     }
 
     pub(crate) fn with(change: impl FnOnce(TelemetryBuilder) -> TelemetryBuilder) -> Self {
+        Self::build("orders", change)
+    }
+
+    pub(crate) fn named(service: &str) -> Self {
+        Self::build(service, |builder| builder)
+    }
+
+    fn build(service: &str, change: impl FnOnce(TelemetryBuilder) -> TelemetryBuilder) -> Self {
         let (output, lines) = Output::captured();
         let (clock, spans) = (ManualClock::default(), MemoryExporter::default());
-        let builder = Telemetry::builder("orders")
+        let builder = Telemetry::builder(service)
             .environment(Environment::empty())
             .clock(clock.clock())
             .ids(IdGenerator::seeded(7))
@@ -131,5 +143,70 @@ impl Body for Script {
                 return Poll::Pending;
             }
         })
+    }
+}
+
+/// A recorder that keeps every value by metric and labels.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(Arc<Mutex<BTreeMap<(String, String), Vec<f64>>>>);
+
+impl Tally {
+    /// The values of a metric with these labels, written `Name=value` with commas between.
+    pub(crate) fn of(&self, metric: &str, labels: &str) -> Vec<f64> {
+        let values = self.0.lock().unwrap();
+        values.get(&(metric.to_owned(), labels.to_owned())).cloned().unwrap_or_default()
+    }
+
+    fn series(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Series {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Series { tally: self.clone(), key: (metric.name.to_owned(), labels.join(",")) }
+    }
+}
+
+#[derive(Debug)]
+struct Series {
+    tally: Tally,
+    key: (String, String),
+}
+
+impl Series {
+    fn push(&self, value: f64) {
+        self.tally.0.lock().unwrap().entry(self.key.clone()).or_default().push(value);
+    }
+}
+
+impl CounterCell for Series {
+    fn add(&self, value: u64) {
+        self.push(value as f64);
+    }
+}
+
+impl GaugeCell for Series {
+    fn set(&self, value: f64) {
+        self.push(value);
+    }
+
+    fn add(&self, delta: f64) {
+        self.push(delta);
+    }
+}
+
+impl HistogramCell for Series {
+    fn record(&self, value: f64) {
+        self.push(value);
+    }
+}
+
+impl Recorder for Tally {
+    fn counter(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Counter {
+        Counter::new(Arc::new(self.series(metric, labels)))
+    }
+
+    fn gauge(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Gauge {
+        Gauge::new(Arc::new(self.series(metric, labels)))
+    }
+
+    fn histogram(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Histogram {
+        Histogram::new(Arc::new(self.series(metric, labels)))
     }
 }

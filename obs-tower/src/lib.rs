@@ -1,5 +1,7 @@
 //! One tower layer for logs, metrics and traces, and the service-mesh patterns beside it.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "bulkhead")]
 pub mod bulkhead;
 #[cfg(feature = "circuit-breaker")]

@@ -13,6 +13,7 @@ use obs_core::telemetry::Telemetry;
 use obs_core::trace::{Attributes, SamplingInput, SpanKind, SpanRecord, Status, Text};
 use tracing::Level;
 
+use super::logical::Attempts;
 use super::metrics::Metrics;
 use crate::deadline::inherited;
 use crate::exchange::{Attempt, End, OTHER_METHOD, Verdict, method_name, milliseconds, scheme};
@@ -59,7 +60,8 @@ impl Caller {
         let span_id = telemetry.ids().span_id();
         let parent_span_id = within.as_ref().map(RequestContext::current_span_id);
         let context = within.unwrap_or_else(|| caller.start_trace(span_id));
-        let attempt = parts.extensions.get::<Attempt>().map(|attempt| attempt.0);
+        let counted = || parts.extensions.get().map(Attempts::next);
+        let attempt = parts.extensions.get().map(|Attempt(number)| *number).or_else(counted);
         let host = parts.uri.host().unwrap_or_default();
         let policy = caller.trusted_hosts.policy(host);
         context.with_outgoing(|mut outgoing| {

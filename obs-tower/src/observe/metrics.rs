@@ -1,7 +1,6 @@
 //! The metrics of a request: in its line, or gathered.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use obs_core::config::ConfigError;
 use obs_core::context::Recorded;
@@ -12,15 +11,12 @@ use obs_emf::request::{
     RequestMetrics,
 };
 
+use super::by_route::ByRoute;
 use super::config::{Config, MetricsMode};
 use super::ending::Ending;
 use super::recording::Recording;
 use super::route::Route;
 use crate::exchange::milliseconds;
-
-/// Pairs of method and route that are told apart; the rest share the route [`OTHER_ROUTE`].
-const MAX_SERIES: usize = 1_000;
-const OTHER_ROUTE: &str = "__other__";
 
 /// Where the metrics of requests go.
 #[derive(Debug)]
@@ -94,19 +90,7 @@ pub(super) fn observation<'a>(recording: &'a Recording, ending: &Ending) -> Obse
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     service: OnceLock<Arc<Handles>>,
-    routes: RwLock<Routes>,
-}
-
-#[derive(Debug, Default)]
-struct Routes {
-    by_method: HashMap<&'static str, HashMap<Box<str>, Arc<Handles>>>,
-    count: usize,
-}
-
-impl Routes {
-    fn get(&self, method: &'static str, route: &str) -> Option<Arc<Handles>> {
-        self.by_method.get(method)?.get(route).cloned()
-    }
+    routes: ByRoute<Arc<Handles>>,
 }
 
 impl Gathered {
@@ -118,23 +102,8 @@ impl Gathered {
         observation: &Observation<'_>,
     ) {
         self.service.get_or_init(|| Handles::new(recorder, &[])).record(observation);
-        self.route(recorder, method, route).record(observation);
-    }
-
-    fn route(&self, recorder: &dyn Recorder, method: &'static str, route: &str) -> Arc<Handles> {
-        let known = self.routes.read().unwrap_or_else(PoisonError::into_inner).get(method, route);
-        if let Some(handles) = known {
-            return handles;
-        }
-        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
-        let route = if routes.count < MAX_SERIES { route } else { OTHER_ROUTE };
-        if let Some(handles) = routes.get(method, route) {
-            return handles;
-        }
-        let handles = Handles::new(recorder, &[(METHOD, method), (ROUTE, route)]);
-        routes.by_method.entry(method).or_default().insert(route.into(), Arc::clone(&handles));
-        routes.count += 1;
-        handles
+        let make = |route: &str| Handles::new(recorder, &[(METHOD, method), (ROUTE, route)]);
+        self.routes.get(method, route, make).record(observation);
     }
 }
 

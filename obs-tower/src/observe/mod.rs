@@ -2,6 +2,7 @@
 
 mod body;
 mod builder;
+mod by_route;
 mod capture;
 mod config;
 mod ending;

@@ -12,9 +12,10 @@ use obs_core::log::{Ids, Line};
 use obs_core::outcome::Outcome;
 use obs_core::propagate::Extracted;
 use obs_core::telemetry::{RequestLine, Telemetry};
-use obs_core::trace::{Decision, SamplingInput, Text};
+use obs_core::trace::{Decision, SamplingInput};
 use tracing::Level;
 
+use super::by_route::ByRoute;
 use super::config::{Config, MetricsMode};
 use super::ending::{Circumstances, Ending};
 use super::head::RequestHead;
@@ -23,15 +24,17 @@ use super::metrics::{self, Metrics};
 use super::recording::{Extra, Recording};
 use super::request_body::Intake;
 use super::route::Route;
+use super::span::Names;
 use super::ticket::Ticket;
 use super::{line, peer, span};
-use crate::exchange::{End, OTHER_METHOD, contained, content_length, grpc, method_name};
+use crate::exchange::{End, contained, content_length, grpc, method_name, scheme};
 
 pub(super) struct Observer {
     telemetry: Telemetry,
     config: Config,
     in_flight: InFlight,
     metrics: Metrics,
+    names: ByRoute<Names>,
     hops: TrustedHops,
     /// Extractors and redactions that panicked.
     trouble: AtomicU64,
@@ -65,7 +68,8 @@ impl Observer {
     fn assemble(telemetry: Telemetry, config: Config, metrics: Metrics, hops: TrustedHops) -> Self {
         let in_flight = InFlight::new(config.name.clone(), telemetry.clock().clone());
         telemetry.controls().register(Arc::new(in_flight.clone()));
-        Self { telemetry, config, in_flight, metrics, hops, trouble: AtomicU64::new(0) }
+        let names = ByRoute::default();
+        Self { telemetry, config, in_flight, metrics, names, hops, trouble: AtomicU64::new(0) }
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -114,7 +118,8 @@ impl Observer {
             wall,
             method: method_name(head.method),
             route,
-            uri: head.uri.clone(),
+            path: Recording::path_of(head.uri.path(), context.is_sampled()),
+            scheme: scheme(head.uri),
             version: head.version,
             is_grpc: grpc::is_grpc(head.headers),
             skipped,
@@ -292,7 +297,7 @@ impl Observer {
             tracer.sampled_out();
             return;
         }
-        let span = span::build(recording, recorded, ending, &self.config, span_name(recording));
+        let span = span::build(recording, recorded, ending, &self.config, &self.names);
         if sampled {
             tracer.export(span);
         } else {
@@ -309,17 +314,5 @@ impl Observer {
                 self.finish(recording, End::Shutdown);
             }
         }
-    }
-}
-
-/// `{method} {route}`, or the method alone where no route matched.
-fn span_name(recording: &Recording) -> Text {
-    if let Some(operation) = &recording.operation {
-        return operation.clone().into();
-    }
-    let method = if recording.method == OTHER_METHOD { "HTTP" } else { recording.method };
-    match &recording.route {
-        Some(route) => format!("{method} {}", route.as_str()).into(),
-        None => method.into(),
     }
 }

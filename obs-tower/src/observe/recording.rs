@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf;
-use http::{HeaderValue, StatusCode, Uri, Version};
+use http::{HeaderValue, StatusCode, Version};
 use obs_core::clock::{Instant, Timestamp};
 use obs_core::context::RequestContext;
 use obs_core::outcome::Outcome;
 use serde_json::json;
+use smallvec::SmallVec;
 use tracing::Level;
 
 use super::capture::Capture;
@@ -19,6 +20,10 @@ use super::request_body::Intake;
 use super::route::Route;
 use crate::exchange::UNMATCHED;
 
+/// Bytes of a path that are kept without an allocation. A request that is not sampled keeps no
+/// more; its path is only seen if its span is exported all the same.
+pub(super) const PATH_INLINE: usize = 64;
+
 /// What is known of a request while it is served.
 pub(super) struct Recording {
     pub(super) context: RequestContext,
@@ -26,7 +31,8 @@ pub(super) struct Recording {
     pub(super) wall: Timestamp,
     pub(super) method: &'static str,
     pub(super) route: Option<Route>,
-    pub(super) uri: Uri,
+    pub(super) path: SmallVec<[u8; PATH_INLINE]>,
+    pub(super) scheme: &'static str,
     pub(super) version: Version,
     pub(super) is_grpc: bool,
     pub(super) skipped: bool,
@@ -84,6 +90,12 @@ impl Recording {
     /// The bytes of the request's body: as they were counted, else as they were promised.
     pub(super) fn request_bytes(&self) -> Option<u64> {
         self.intake.as_ref().map(|intake| intake.bytes()).or(self.promised_bytes)
+    }
+
+    /// The path, or its beginning if the request is not sampled.
+    pub(super) fn path_of(path: &str, sampled: bool) -> SmallVec<[u8; PATH_INLINE]> {
+        let kept = if sampled { path.len() } else { path.len().min(PATH_INLINE) };
+        SmallVec::from_slice(&path.as_bytes()[..kept])
     }
 
     /// The route as a dimension.

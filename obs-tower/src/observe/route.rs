@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::Extensions;
-use obs_core::trace::Text;
 
 /// The template of a path, such as `/orders/{id}`; cheap to clone.
 ///
@@ -36,16 +35,6 @@ impl Route {
             Template::Shared(text) => text,
             #[cfg(feature = "axum")]
             Template::Matched(path) => path.as_str(),
-        }
-    }
-
-    /// The template as a span carries it; allocates only for a path that axum matched.
-    pub(crate) fn to_text(&self) -> Text {
-        match &self.0 {
-            Template::Static(text) => Text::from(*text),
-            Template::Shared(text) => Text::from(Arc::clone(text)),
-            #[cfg(feature = "axum")]
-            Template::Matched(path) => Text::from(path.as_str().to_owned()),
         }
     }
 

@@ -1,18 +1,53 @@
 //! The request span.
 
+use std::sync::Arc;
+
 use obs_core::context::{Recorded, RequestContext};
 use obs_core::log::Value;
 use obs_core::trace::{
     AttributeValue, Attributes, SpanEvent, SpanKind, SpanLink, SpanRecord, Status, Text,
 };
 
+use super::by_route::ByRoute;
 use super::config::Config;
 use super::ending::Ending;
 use super::recording::Recording;
-use crate::exchange::{PanicMessage, protocol, scheme};
+use super::route::Route;
+use crate::exchange::{OTHER_METHOD, PanicMessage, protocol};
 
 /// Room for the attributes that a request usually has.
 const USUAL_ATTRIBUTES: usize = 12;
+
+/// The texts that all spans of a method and route share.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    /// `{method} {route}`.
+    span: Arc<str>,
+    route: Arc<str>,
+}
+
+impl ByRoute<Names> {
+    fn of(&self, method: &'static str, route: &Route) -> Names {
+        self.get(method, route.as_str(), |route| Names {
+            span: format!("{} {route}", spoken(method)).into(),
+            route: route.into(),
+        })
+    }
+}
+
+/// The method as part of a span's name.
+fn spoken(method: &'static str) -> &'static str {
+    if method == OTHER_METHOD { "HTTP" } else { method }
+}
+
+/// The operation, else `{method} {route}`, or the method alone where no route matched.
+fn name(recording: &Recording, names: Option<&Names>) -> Text {
+    match (&recording.operation, names) {
+        (Some(operation), _) => operation.clone().into(),
+        (None, Some(names)) => Arc::clone(&names.span).into(),
+        (None, None) => spoken(recording.method).into(),
+    }
+}
 
 /// The span of a request, with the attributes of OpenTelemetry's
 /// [conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
@@ -21,9 +56,11 @@ pub(super) fn build(
     recorded: Recorded,
     ending: &Ending,
     config: &Config,
-    name: Text,
+    names: &ByRoute<Names>,
 ) -> SpanRecord {
     let context = &recording.context;
+    let names = recording.route.as_ref().map(|route| names.of(recording.method, route));
+    let name = name(recording, names.as_ref());
     let mut span = SpanRecord::new(name, SpanKind::Server, context.trace_id(), context.span_id());
     span.parent_span_id = context.parent_span_id();
     span.parent_is_remote = span.parent_span_id.is_some();
@@ -31,7 +68,7 @@ pub(super) fn build(
     span.end = recording.wall.saturating_add(ending.at - recording.started);
     span.trace_state = state(context);
     span.links = links(context);
-    span.attributes = attributes(recording, ending, config);
+    span.attributes = attributes(recording, ending, config, names);
     for (key, value) in recorded.annotations {
         span.annotate(key, value);
     }
@@ -44,14 +81,19 @@ pub(super) fn build(
     span
 }
 
-fn attributes(recording: &Recording, ending: &Ending, config: &Config) -> Attributes {
+fn attributes(
+    recording: &Recording,
+    ending: &Ending,
+    config: &Config,
+    names: Option<Names>,
+) -> Attributes {
     let mut attributes = Attributes::with_capacity(USUAL_ATTRIBUTES + config.tags.len());
     attributes.push("http.request.method", recording.method);
-    attributes.push("url.scheme", scheme(&recording.uri));
-    attributes.push("url.path", recording.uri.path().to_owned());
+    attributes.push("url.scheme", recording.scheme);
+    attributes.push("url.path", String::from_utf8_lossy(&recording.path).into_owned());
     attributes.push("network.protocol.version", protocol(recording.version));
-    if let Some(route) = &recording.route {
-        attributes.push("http.route", route.to_text());
+    if let Some(names) = names {
+        attributes.push("http.route", names.route);
     }
     if let Some(status) = ending.status {
         attributes.push("http.response.status_code", status);
@@ -59,9 +101,6 @@ fn attributes(recording: &Recording, ending: &Ending, config: &Config) -> Attrib
     if let Some(status) = ending.grpc_status {
         attributes.push("rpc.system.name", "grpc");
         attributes.push("rpc.response.status_code", status.name());
-    }
-    if let Some(host) = recording.uri.host() {
-        attributes.push("server.address", host.to_owned());
     }
     if let Some(address) = recording.client_address {
         attributes.push("client.address", address.to_string());
@@ -110,7 +149,7 @@ pub(crate) fn attribute(value: &Value) -> AttributeValue {
         Value::U64(value) => (*value).into(),
         Value::F64(value) => (*value).into(),
         Value::Static(text) => (*text).into(),
-        Value::Text(text) => std::sync::Arc::clone(text).into(),
+        Value::Text(text) => Arc::clone(text).into(),
         _ => "".into(),
     }
 }

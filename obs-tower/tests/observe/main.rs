@@ -3,7 +3,11 @@
 #![cfg(all(feature = "observe", feature = "client"))]
 #![allow(clippy::unwrap_used, reason = "they are tests")]
 
+mod client;
 mod exits;
+#[cfg(feature = "axum")]
+mod frameworks;
+mod hostile;
 mod storm;
 mod support;
 mod switches;

@@ -3,6 +3,7 @@
 
 mod child_span;
 mod event_line;
+mod init;
 mod install;
 mod layer;
 mod owner;
@@ -13,5 +14,6 @@ mod tests;
 mod visitor;
 
 pub use child_span::ChildSpanLayer;
+pub use init::InitError;
 pub use install::InstallError;
 pub use layer::ObsLayer;

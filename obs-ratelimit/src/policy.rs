@@ -44,6 +44,7 @@ pub struct Policy {
     pub(crate) skip: Option<Predicate>,
     pub(crate) shadow: bool,
     pub(crate) max_keys: usize,
+    pub(crate) mode: Mode,
 }
 
 impl Policy {
@@ -64,6 +65,7 @@ impl Policy {
             skip: None,
             shadow: false,
             max_keys: DEFAULT_MAX_KEYS,
+            mode: Mode::Local,
         })
     }
 
@@ -166,6 +168,35 @@ impl PolicyBuilder {
         self
     }
 
+    /// Shares the limit with a fleet by leases: this node takes tokens from `store` ahead of need
+    /// and decides by itself while they last. What the fleet is admitted is bounded:
+    /// [`Bound`](crate::Bound).
+    ///
+    /// Needs a rate for its quota, and tokio to run on. A node keeps about 170 bytes for a key.
+    #[cfg(feature = "shared")]
+    pub fn leased(
+        mut self,
+        store: Arc<dyn crate::store::Store>,
+        config: crate::LeaseConfig,
+    ) -> Self {
+        self.0.mode = Mode::Leased(store, config);
+        self
+    }
+
+    /// Shares the limit with a fleet exactly: every request waits for `store`.
+    ///
+    /// Needs a rate for its quota, and tokio to run on. Of `config` the time-out, the action on
+    /// failure and the number of nodes count.
+    #[cfg(feature = "shared")]
+    pub fn strict(
+        mut self,
+        store: Arc<dyn crate::store::Store>,
+        config: crate::LeaseConfig,
+    ) -> Self {
+        self.0.mode = Mode::Strict(store, config);
+        self
+    }
+
     /// Checks and builds.
     ///
     /// # Errors
@@ -193,6 +224,16 @@ fn check_name(name: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::new("name", name, "must be 1 to 64 of [A-Za-z0-9._:/-]"));
     }
     Ok(())
+}
+
+/// Where a policy's counts are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Mode {
+    Local,
+    #[cfg(feature = "shared")]
+    Leased(Arc<dyn crate::store::Store>, crate::LeaseConfig),
+    #[cfg(feature = "shared")]
+    Strict(Arc<dyn crate::store::Store>, crate::LeaseConfig),
 }
 
 /// Which requests count against a policy.

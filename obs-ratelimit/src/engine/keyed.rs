@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 
-use super::{Engine, Figures, Reason, Receipt, Refused, Report, Spent, Subject};
+use super::{Engine, Figures, Reason, Receipt, Refused, Report, SharedKey, Spent, Subject};
 use crate::local::{BucketCell, Cell, InFlightCell, Steady, Table, TimeBase, Wait, WindowCell};
 use crate::overrides::Limit;
 use crate::quota::{BucketPlan, Plan, Quota, WindowPlan, WindowSpan};
@@ -42,13 +42,13 @@ impl Timer {
 /// The plans of a policy, put in place together.
 #[derive(Debug)]
 pub(crate) struct Plans<P> {
-    base: TimeBase,
+    pub(super) base: TimeBase,
     default: P,
     overrides: HashMap<u64, Override<P>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Override<P> {
+pub(super) enum Override<P> {
     Plan(P),
     Unlimited,
     Blocked,
@@ -164,7 +164,7 @@ impl<P: PlanOf + Copy> Plans<P> {
     }
 
     #[inline]
-    fn of(&self, key: u64) -> Override<P> {
+    pub(super) fn of(&self, key: u64) -> Override<P> {
         if self.overrides.is_empty() {
             return Override::Plan(self.default);
         }
@@ -174,6 +174,7 @@ impl<P: PlanOf + Copy> Plans<P> {
 
 /// The engine for `quota`, with room for `max_keys`. With the feature `governor`, governor decides
 /// about `bounded` keys: those that a caller cannot make up.
+#[cfg_attr(not(feature = "governor"), allow(unused_variables))]
 pub(crate) fn keyed(
     quota: Quota,
     overrides: Vec<(u64, Limit)>,
@@ -215,11 +216,12 @@ where
     }
 }
 
-fn reason(wait: Wait) -> Reason {
+pub(super) fn reason(wait: Wait) -> Reason {
     if wait == Wait::Never { Reason::Cost } else { Reason::Limit }
 }
 
-const BLOCKED: Refused = Refused {
+pub(super) const BLOCKED: Refused = Refused {
+    fallback: None,
     wait: Wait::Never,
     reason: Reason::Blocked,
     report: Report {
@@ -235,7 +237,7 @@ where
     C::Plan: PlanOf,
 {
     #[inline]
-    fn spend(&self, subject: Subject, cost: u64, report: bool) -> Spent {
+    fn spend(&self, subject: Subject, _: SharedKey<'_>, cost: u64, report: bool) -> Spent {
         let plans = self.plans.load();
         let plan = match plans.of(subject.override_of) {
             Override::Plan(plan) => plan,
@@ -246,7 +248,7 @@ where
         if cost == 0 {
             let (cell, now) = self.table.read(subject.fingerprint, now);
             let report = report.then(|| self.report_of(&cell, &plan, now));
-            return Spent::Admitted { receipt: Receipt::default(), report };
+            return Spent::Admitted { receipt: Receipt::default(), report, fallback: None };
         }
         let (spent, place, cell, now) =
             self.table.with(subject.fingerprint, now, |cell, now, place| {
@@ -254,12 +256,13 @@ where
             });
         match spent {
             Ok(charged) => Spent::Admitted {
-                receipt: Receipt { charged, place },
+                receipt: Receipt { charged, place, key: None },
                 report: report.then(|| self.report_of(&cell, &plan, now)),
+                fallback: None,
             },
             Err(wait) => {
                 let report = self.report_of(&cell, &plan, now);
-                Spent::Refused(Refused { wait, reason: reason(wait), report })
+                Spent::Refused(Refused { wait, reason: reason(wait), report, fallback: None })
             }
         }
     }
@@ -276,7 +279,7 @@ where
             Ok(_) => Ok(()),
             Err(wait) => {
                 let report = self.report_of(&cell, &plan, now);
-                Err(Refused { wait, reason: reason(wait), report })
+                Err(Refused { wait, reason: reason(wait), report, fallback: None })
             }
         }
     }
@@ -328,6 +331,7 @@ where
             limited_keys: self.table.limited_keys(now),
             overflowed: self.table.overflowed(),
             memory: self.table.memory(),
+            store: None,
         }
     }
 }

@@ -1,21 +1,43 @@
 //! The deciding part of a policy: one implementation per place where the count is kept.
 
 mod keyed;
+#[cfg(feature = "shared")]
+mod leased;
+#[cfg(feature = "shared")]
+mod strict;
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 use obs_core::config::ConfigError;
 
 pub(crate) use keyed::{Timer, keyed};
+#[cfg(feature = "shared")]
+pub(crate) use leased::Leased;
+#[cfg(feature = "shared")]
+pub(crate) use strict::Strict;
 
+use crate::lease::Fallback;
 use crate::local::{Charged, Place, Standing, Wait};
 use crate::overrides::Limit;
 use crate::quota::Quota;
+use crate::store::StoreKey;
 
 /// Decides about keys.
 pub(crate) trait Engine: Send + Sync + fmt::Debug {
     /// Charges a key, or says why not. `report` asks for the standing after it.
-    fn spend(&self, subject: Subject, cost: u64, report: bool) -> Spent;
+    fn spend(&self, subject: Subject, key: SharedKey<'_>, cost: u64, report: bool) -> Spent;
+
+    /// Decides after [`Spent::Await`], within the store's time-out.
+    fn wait(&self, _subject: Subject, _key: StoreKey, _cost: u64) -> Waiting<Spent> {
+        Box::pin(std::future::ready(Spent::Unlimited))
+    }
+
+    /// Gives back to the store what is not used.
+    fn drain(&self) -> Waiting<()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// Whether a charge would pass; changes nothing.
     fn probe(&self, subject: Subject, cost: u64) -> Result<(), Refused>;
@@ -55,18 +77,28 @@ pub(crate) struct Subject {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Spent {
     /// The charge is made.
-    Admitted { receipt: Receipt, report: Option<Report> },
+    Admitted { receipt: Receipt, report: Option<Report>, fallback: Option<Fallback> },
     /// Nothing is counted for this key.
     Unlimited,
     /// The charge is not made.
     Refused(Refused),
+    /// The store has to answer first.
+    Await,
 }
+
+/// The name of a key in a shared store, made when it is needed.
+pub(crate) type SharedKey<'a> = &'a dyn Fn() -> StoreKey;
+
+/// What an engine's asynchronous part yields.
+pub(crate) type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A charge as it must be known to be taken back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receipt {
     pub(crate) charged: Charged,
     pub(crate) place: Place,
+    /// The key that a store was asked for.
+    pub(crate) key: Option<StoreKey>,
 }
 
 /// Why a charge is not made.
@@ -75,6 +107,7 @@ pub(crate) struct Refused {
     pub(crate) wait: Wait,
     pub(crate) reason: Reason,
     pub(crate) report: Report,
+    pub(crate) fallback: Option<Fallback>,
 }
 
 /// Why a request is refused; the label of the metric.
@@ -88,6 +121,8 @@ pub(crate) enum Reason {
     Cost,
     /// The request has no key.
     MissingKey,
+    /// There is no store, and the policy is closed without it.
+    Closed,
 }
 
 /// The standing of a key under its own quota.
@@ -99,10 +134,24 @@ pub(crate) struct Report {
     pub(crate) standing: Standing,
 }
 
+/// What an engine has had to do with its store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreFigures {
+    pub(crate) name: &'static str,
+    pub(crate) mode: &'static str,
+    pub(crate) circuit: &'static str,
+    pub(crate) calls: u64,
+    pub(crate) failures: u64,
+    pub(crate) leased: u64,
+    pub(crate) returned: u64,
+    pub(crate) fallback: u64,
+}
+
 /// Counters of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) limited_keys: usize,
     pub(crate) overflowed: u64,
     pub(crate) memory: usize,
+    pub(crate) store: Option<StoreFigures>,
 }

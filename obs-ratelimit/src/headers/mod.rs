@@ -6,6 +6,7 @@ mod write;
 use obs_core::clock::Clock;
 
 pub(crate) use date::imf_fixdate;
+pub(crate) use write::write_fallback;
 
 /// Which rate-limit headers a response carries.
 ///

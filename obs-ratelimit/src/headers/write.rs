@@ -3,13 +3,16 @@ use smallvec::SmallVec;
 
 use super::{Emit, ResetStyle, imf_fixdate, wall_seconds};
 use crate::engine::Report;
-use crate::limiter::{Limiter, PolicyReport};
+use crate::lease::Fallback;
+use crate::limiter::{Limiter, Passed, PolicyReport};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+const FALLBACK: HeaderName = HeaderName::from_static("x-ratelimit-fallback");
 
 /// The largest integer of a structured field (RFC 9651, section 3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
@@ -40,6 +43,14 @@ impl Limiter {
         if let Some(style) = self.0.headers.x_rate_limit {
             self.write_x_rate_limit(headers, reports, style);
         }
+    }
+
+    /// Writes the headers of a request that passed.
+    pub(crate) fn passed_headers(&self, headers: &mut HeaderMap, passed: &Passed) {
+        if self.emits(&passed.reports) {
+            self.write_headers(headers, &passed.reports);
+        }
+        write_fallback(headers, passed.fallback);
     }
 
     fn write_x_rate_limit(
@@ -98,6 +109,13 @@ impl Limiter {
             }
         }
         text
+    }
+}
+
+/// Says that a store is missing, and on which step of the ladder the decision was made.
+pub(crate) fn write_fallback(headers: &mut HeaderMap, fallback: Option<Fallback>) {
+    if let Some(fallback) = fallback {
+        headers.insert(FALLBACK, HeaderValue::from_static(fallback.as_str()));
     }
 }
 

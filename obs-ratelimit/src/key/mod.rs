@@ -4,13 +4,16 @@ mod buffer;
 mod siphash;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderName, request};
+use obs_core::client_address::TrustedHops;
 use obs_core::config::ConfigError;
 use obs_core::context::RequestContext;
 
 pub(crate) use buffer::{KeyBuffer, MAX_PARTS};
+pub(crate) use siphash::siphash128;
 
 /// What of a request names the bucket it counts against.
 ///
@@ -37,10 +40,13 @@ enum Part {
     Tenant(Option<HeaderName>),
     User(Option<HeaderName>),
     Method,
+    Address { hops: TrustedHops, prefix: u8, peer: Peer },
     Header(HeaderName),
     Route(Reader),
     Custom(&'static str, Reader),
 }
+
+type Peer = Arc<dyn Fn(&request::Parts) -> Option<IpAddr> + Send + Sync>;
 
 type Reader =
     Arc<dyn for<'a> Fn(&'a request::Parts) -> Option<std::borrow::Cow<'a, str>> + Send + Sync>;
@@ -91,6 +97,20 @@ impl Key {
     #[must_use]
     pub fn header(header: HeaderName) -> Self {
         Self::of(Part::Header(header))
+    }
+
+    /// The address of the client: the peer of the connection, or what `hops` trusted proxies in
+    /// front of the service say, and never what a client writes itself.
+    ///
+    /// IPv4 in IPv6 form is IPv4. IPv6 addresses count by their first `ipv6_prefix` bits, at most
+    /// 128, for one customer has a whole prefix: 64 as a rule, 56 for home connections. `peer`
+    /// reads the address of the connection, under axum from its `ConnectInfo`.
+    #[must_use]
+    pub fn client_address<F>(hops: TrustedHops, ipv6_prefix: u8, peer: F) -> Self
+    where
+        F: Fn(&request::Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    {
+        Self::of(Part::Address { hops, prefix: ipv6_prefix.min(128), peer: Arc::new(peer) })
     }
 
     /// The method of the request. Methods outside RFC 9110 and PATCH count as one.
@@ -165,7 +185,12 @@ impl Key {
         }
         let mut buffer = KeyBuffer::new();
         for (part, value) in self.parts.iter().zip(values) {
-            buffer.push(part.tag(), value.as_bytes(), secret);
+            match (part, value.parse()) {
+                (Part::Address { prefix, .. }, Ok(address)) => {
+                    buffer.push(part.tag(), &masked(address, *prefix), secret);
+                }
+                _ => buffer.push(part.tag(), value.as_bytes(), secret),
+            }
         }
         Some(buffer)
     }
@@ -181,6 +206,7 @@ impl Part {
             Self::Header(_) => 4,
             Self::Route(_) => 5,
             Self::Custom(..) => 6,
+            Self::Address { .. } => 7,
         }
     }
 
@@ -207,6 +233,12 @@ impl Part {
                     None => from_header(&HeaderName::from_static("x-user-id")),
                 }
             }
+            Self::Address { hops, prefix, peer } => {
+                return match hops.client_address(&request.headers, peer(request)) {
+                    Some(address) => into.push(tag, &masked(address, *prefix), secret),
+                    None => into.push_absent(tag),
+                };
+            }
             Self::Method => Some(method(&request.method).as_bytes()),
             Self::Route(read) | Self::Custom(_, read) => {
                 return match read(request) {
@@ -218,6 +250,17 @@ impl Part {
         match bytes.filter(|bytes| !bytes.is_empty()) {
             Some(bytes) => into.push(tag, bytes, secret),
             None => into.push_absent(tag),
+        }
+    }
+}
+
+/// The address as 16 bytes: IPv4 in IPv6 form, whole; IPv6 with only its first `prefix` bits.
+fn masked(address: IpAddr, prefix: u8) -> [u8; 16] {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            (address.to_bits() & mask).to_be_bytes()
         }
     }
 }
@@ -237,9 +280,41 @@ impl fmt::Debug for Part {
             Self::Tenant(_) => f.write_str("tenant"),
             Self::User(_) => f.write_str("user"),
             Self::Method => f.write_str("method"),
+            Self::Address { prefix, .. } => write!(f, "client address, IPv6 /{prefix}"),
             Self::Header(name) => write!(f, "header {name}"),
             Self::Route(_) => f.write_str("route"),
             Self::Custom(name, _) => write!(f, "custom {name}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_of(hops: u8, lines: &[&str]) -> Vec<u8> {
+        let peer: IpAddr = "10.0.0.1".parse().unwrap();
+        let key = Key::client_address(TrustedHops::new(hops), 64, move |_| Some(peer));
+        let request = lines.iter().fold(http::Request::get("/"), |request, line| {
+            request.header("x-forwarded-for", *line)
+        });
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        key.encode(&parts, [0; 2]).as_bytes().to_vec()
+    }
+
+    #[test]
+    fn rl_5_40_what_a_client_writes_gives_it_no_other_bucket() {
+        assert_eq!(key_of(0, &["203.0.113.9"]), key_of(0, &["198.51.100.1"]));
+        assert_eq!(key_of(1, &["spoofed, 203.0.113.9"]), key_of(1, &["1.2.3.4, 203.0.113.9"]));
+        assert_eq!(key_of(1, &["1.2.3.4", "203.0.113.9"]), key_of(1, &["203.0.113.9"]));
+        assert_ne!(key_of(1, &["203.0.113.9"]), key_of(1, &["203.0.113.8"]));
+    }
+
+    #[test]
+    fn rl_5_40_the_forms_of_one_address_are_one_key() {
+        assert_eq!(key_of(1, &["::ffff:203.0.113.9"]), key_of(1, &["203.0.113.9"]));
+        assert_eq!(key_of(1, &["203.0.113.9:4711"]), key_of(1, &["203.0.113.9"]));
+        assert_eq!(key_of(1, &["2001:db8::1"]), key_of(1, &["2001:db8::ffff:1"]));
+        assert_ne!(key_of(1, &["2001:db8::1"]), key_of(1, &["2001:db8:0:1::1"]));
     }
 }

@@ -4,60 +4,94 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use obs_core::outcome::{Outcome, Rejection};
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
 use super::ResponseBody;
-use crate::limiter::{Denied, Limiter, Passed};
+use crate::limiter::{Asked, Denied, Limiter, Passed};
 
 pin_project! {
     /// The future of a limited request.
     ///
-    /// Dropped before it is ready, it settles the request as abandoned.
-    pub struct ResponseFuture<F> {
+    /// Dropped before it is ready, it settles the request as abandoned; dropped while it waits for
+    /// a lease, it has charged nothing.
+    pub struct ResponseFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
         limiter: Limiter,
         #[pin]
-        state: State<F>,
+        state: State<S, B>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F> {
-        Passed { #[pin] future: F, passed: Passed },
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Passed { #[pin] future: S::Future, passed: Passed },
         Denied { denied: Option<Denied> },
+        Pending { decision: Waiting, inner: S, request: Option<Request<B>> },
     }
 }
 
-impl<F> ResponseFuture<F> {
-    pub(super) const fn passed(future: F, limiter: Limiter, passed: Passed) -> Self {
+type Waiting = Pin<Box<dyn Future<Output = Result<Passed, Denied>> + Send>>;
+
+impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
+    pub(super) const fn passed(future: S::Future, limiter: Limiter, passed: Passed) -> Self {
         Self { limiter, state: State::Passed { future, passed } }
     }
 
     pub(super) const fn denied(limiter: Limiter, denied: Denied) -> Self {
         Self { limiter, state: State::Denied { denied: Some(denied) } }
     }
+
+    pub(super) fn pending(
+        inner: S,
+        request: Request<B>,
+        limiter: Limiter,
+        asked: Vec<Asked>,
+    ) -> Self {
+        let report = limiter.0.headers.on_success();
+        let decision = Box::pin(limiter.clone().resolve(asked, report));
+        Self { limiter, state: State::Pending { decision, inner, request: Some(request) } }
+    }
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+impl<S, B, ResBody> Future for ResponseFuture<S, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: From<Bytes>,
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    ResBody: From<Bytes>,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        match this.state.project() {
-            StateProjection::Passed { future, passed } => {
-                let result = ready!(future.poll(context));
-                Poll::Ready(finish(this.limiter, passed, result))
-            }
-            StateProjection::Denied { denied } => {
-                let denied = denied.take().expect("a future is not polled after it is ready");
-                Poll::Ready(Ok(refuse(this.limiter, &denied)))
-            }
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Passed { future, passed } => {
+                    let result = ready!(future.poll(context));
+                    return Poll::Ready(finish(this.limiter, passed, result));
+                }
+                StateProjection::Denied { denied } => {
+                    let denied = denied.take().expect("a future is not polled after it is ready");
+                    return Poll::Ready(Ok(refuse(this.limiter, &denied)));
+                }
+                StateProjection::Pending { decision, inner, request } => {
+                    match ready!(decision.as_mut().poll(context)) {
+                        Err(denied) => State::Denied { denied: Some(denied) },
+                        Ok(passed) => {
+                            let request = request.take().expect("a request is sent on once");
+                            State::Passed { future: inner.call(request), passed }
+                        }
+                    }
+                }
+            };
+            this.state.set(next);
         }
     }
 }
@@ -77,9 +111,7 @@ fn finish<B, E>(
             return Err(error);
         }
     };
-    if limiter.emits(&passed.reports) {
-        limiter.write_headers(response.headers_mut(), &passed.reports);
-    }
+    limiter.passed_headers(response.headers_mut(), passed);
     let outcome = Outcome::from_status(response.status().as_u16());
     if let Some(reservation) = &mut reservation {
         reservation.decide(outcome);
@@ -96,7 +128,7 @@ fn refuse<B: From<Bytes>>(limiter: &Limiter, denied: &Denied) -> Response<Respon
     response.map(|body| ResponseBody::new(body, None, Outcome::ClientError))
 }
 
-impl<F> fmt::Debug for ResponseFuture<F> {
+impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").field("limiter", &self.limiter).finish_non_exhaustive()
     }

@@ -45,12 +45,12 @@ impl<S> RateLimit<S> {
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RateLimit<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: From<Bytes>,
 {
     type Response = Response<ResponseBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S, ReqBody>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -64,6 +64,13 @@ where
                 ResponseFuture::passed(future, self.limiter.clone(), passed)
             }
             Decision::Denied(denied) => ResponseFuture::denied(self.limiter.clone(), denied),
+            Decision::Pending(asked) => {
+                // The one that is ready goes with the request; its clone must become ready anew.
+                let clone = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, clone);
+                let request = Request::from_parts(parts, body);
+                ResponseFuture::pending(ready, request, self.limiter.clone(), asked)
+            }
         }
     }
 }

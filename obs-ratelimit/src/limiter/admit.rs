@@ -1,25 +1,40 @@
 use http::{HeaderMap, request};
-use obs_core::admit::{Admission, Admit, Permit};
+use obs_core::admit::{Admission, Admit, PendingAdmission, Permit};
 
-use super::{Decision, Limiter};
+use super::{Decision, Denied, Limiter, Passed};
 
 impl Admit for Limiter {
     fn admit(&self, request: &request::Parts) -> Admission {
         let report = self.0.headers.on_success();
         match self.decide(request, report) {
-            Decision::Denied(denied) => Admission::Refused(Box::new(self.refusal(&denied))),
-            Decision::Passed(passed) => {
-                let mut permit = Permit::new();
-                if let Some(reservation) = passed.reservation {
-                    permit = permit.settled_by(reservation);
-                }
-                if report {
-                    let mut headers = HeaderMap::new();
-                    self.write_headers(&mut headers, &passed.reports);
-                    permit = permit.with_headers(headers);
-                }
-                Admission::Admitted(permit)
+            Decision::Passed(passed) => self.admission(Ok(passed)),
+            Decision::Denied(denied) => self.admission(Err(denied)),
+            Decision::Pending(asked) => {
+                let this = self.clone();
+                Admission::Pending(PendingAdmission::new(async move {
+                    let decision = this.clone().resolve(asked, report).await;
+                    this.admission(decision)
+                }))
             }
         }
+    }
+}
+
+impl Limiter {
+    fn admission(&self, decision: Result<Passed, Denied>) -> Admission {
+        let passed = match decision {
+            Ok(passed) => passed,
+            Err(denied) => return Admission::Refused(Box::new(self.refusal(&denied))),
+        };
+        let mut permit = Permit::new();
+        let mut headers = HeaderMap::new();
+        self.passed_headers(&mut headers, &passed);
+        if let Some(reservation) = passed.reservation {
+            permit = permit.settled_by(reservation);
+        }
+        if !headers.is_empty() {
+            permit = permit.with_headers(headers);
+        }
+        Admission::Admitted(permit)
     }
 }

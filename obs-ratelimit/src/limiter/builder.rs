@@ -8,13 +8,17 @@ use obs_core::config::ConfigError;
 use obs_core::metric::{Descriptor, Recorder, Unit};
 
 use super::{Active, Counters, Inner, Limiter, Secret, Tally};
-use crate::engine::{Timer, keyed};
+use crate::engine::{Engine, Timer, keyed};
 use crate::headers::Headers;
-use crate::policy::{Charge, Policy, Predicate};
+use crate::overrides::Limit;
+use crate::policy::{Charge, Mode, Policy, Predicate};
 use crate::quota::{Plan, Quota};
 
 static DECISIONS: Descriptor =
     Descriptor::new("RateLimitDecisions", Unit::Count, "Decisions of a rate limit by outcome");
+
+static FALLBACKS: Descriptor =
+    Descriptor::new("RateLimitFallbacks", Unit::Count, "Decisions made without the store, by step");
 
 /// Room for the keys of a limit per route or method: routes are written, not sent.
 const BOUNDED_KEYS: usize = 4_096;
@@ -28,6 +32,7 @@ pub struct LimiterBuilder {
     clock: Clock,
     recorder: Option<Arc<dyn Recorder>>,
     seed: Option<u64>,
+    fleet_secret: Option<[u64; 2]>,
     headers: Headers,
     skip: Option<Predicate>,
 }
@@ -40,6 +45,7 @@ impl Default for LimiterBuilder {
             clock: Clock::system(),
             recorder: None,
             seed: None,
+            fleet_secret: None,
             headers: Headers::default(),
             skip: None,
         }
@@ -79,6 +85,17 @@ impl LimiterBuilder {
         self
     }
 
+    /// The secret that names keys in stores; needed by policies that use one.
+    ///
+    /// Every node of the fleet must have the same, and two fleets that share a table must not.
+    /// Without it the keys of a store cannot be turned back into tenants or addresses.
+    pub fn fleet_secret(mut self, secret: [u8; 16]) -> Self {
+        let (low, high) = secret.split_at(8);
+        let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("half of 16 bytes"));
+        self.fleet_secret = Some([word(low), word(high)]);
+        self
+    }
+
     /// The response headers. Default [`Headers::default`].
     pub const fn headers(mut self, headers: Headers) -> Self {
         self.headers = headers;
@@ -109,9 +126,10 @@ impl LimiterBuilder {
         let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
         let secret = Secret {
             table: foldhash::quality::FixedState::with_seed(self.seed.unwrap_or_else(random)),
-            fleet: [0; 2],
+            fleet: self.fleet_secret.unwrap_or_default(),
         };
         let timer = Arc::new(Timer::new(self.clock));
+        let has_secret = self.fleet_secret.is_some();
         let activate = |policy: Policy| {
             let key = policy.override_key.as_ref().unwrap_or(&policy.key);
             let overrides = secret.resolve(key, &policy.overrides);
@@ -120,8 +138,7 @@ impl LimiterBuilder {
                 false if policy.key.is_bounded() => policy.max_keys.min(BOUNDED_KEYS),
                 false => policy.max_keys,
             };
-            let bounded = policy.key.is_bounded();
-            let engine = keyed(policy.quota, overrides, keys, bounded, timer.clone())?;
+            let engine = engine(&policy, overrides, keys, timer.clone(), has_secret)?;
             let settles = policy.charge != Charge::Always
                 || policy.refund_on_cancel
                 || matches!(policy.quota.plan()?, Plan::Concurrency(_));
@@ -130,6 +147,11 @@ impl LimiterBuilder {
         };
         let policies =
             self.policies.into_iter().map(activate).collect::<Result<_, ConfigError>>()?;
+        let recorder = self.recorder.as_deref();
+        let fallbacks = ["share", "reuse", "open", "closed"].map(|step| match recorder {
+            None => Tally::default(),
+            Some(recorder) => Tally::new(recorder.counter(&FALLBACKS, &[("Step", step)])),
+        });
         let (name, headers, skip) = (self.name, self.headers, self.skip);
         Ok(Limiter(Arc::new(Inner {
             name,
@@ -139,7 +161,38 @@ impl LimiterBuilder {
             timer,
             skip,
             peeked: std::sync::Mutex::default(),
+            fallbacks,
         })))
+    }
+}
+
+/// The engine of a policy: in this process, or over its store.
+#[cfg_attr(not(feature = "shared"), allow(unused_variables))]
+fn engine(
+    policy: &Policy,
+    overrides: Vec<(u64, Limit)>,
+    keys: usize,
+    timer: Arc<Timer>,
+    has_secret: bool,
+) -> Result<Box<dyn Engine>, ConfigError> {
+    let quota = policy.quota;
+    match &policy.mode {
+        Mode::Local => keyed(quota, overrides, keys, policy.key.is_bounded(), timer),
+        #[cfg(feature = "shared")]
+        Mode::Leased(..) | Mode::Strict(..) if !has_secret => {
+            let rule = "must be set for policies that use a store";
+            Err(ConfigError::new("fleet_secret", "unset", rule))
+        }
+        #[cfg(feature = "shared")]
+        Mode::Leased(store, config) => {
+            let store = store.clone();
+            Ok(Box::new(crate::engine::Leased::new(store, *config, quota, overrides, keys, timer)?))
+        }
+        #[cfg(feature = "shared")]
+        Mode::Strict(store, config) => {
+            let store = store.clone();
+            Ok(Box::new(crate::engine::Strict::new(store, *config, quota, overrides, keys, timer)?))
+        }
     }
 }
 

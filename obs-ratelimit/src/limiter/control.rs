@@ -109,7 +109,20 @@ impl Limiter {
 
     fn snapshot_of(&self, active: &Active) -> Value {
         let figures = active.engine.figures();
+        let store = figures.store.map(|store| {
+            json!({
+                "name": store.name,
+                "mode": store.mode,
+                "circuit": store.circuit,
+                "calls": store.calls,
+                "failures": store.failures,
+                "leased_tokens": store.leased,
+                "returned_tokens": store.returned,
+                "fallback_decisions": store.fallback,
+            })
+        });
         json!({
+            "store": store,
             "name": active.policy.name(),
             "key": format!("{:?}", active.policy.key),
             "quota": format!("{:?}", active.policy.quota),
@@ -133,14 +146,21 @@ impl Control for Limiter {
         Kind::RateLimit
     }
 
-    /// `shadow` if no policy refuses anything, else `enforcing`.
+    /// `degraded` while the circuit of a store is not closed, `shadow` if no policy refuses
+    /// anything, else `enforcing`.
     fn state(&self) -> &'static str {
+        if self.health() != Health::Pass {
+            return "degraded";
+        }
         let shadow = self.0.policies.iter().all(|active| active.is_shadow(self.clock()));
         if shadow { "shadow" } else { "enforcing" }
     }
 
+    /// `Warn` while the circuit of a store is not closed: limits are then less exact.
     fn health(&self) -> Health {
-        Health::Pass
+        let mut stores = self.0.policies.iter().filter_map(|it| it.engine.figures().store);
+        let degraded = stores.any(|store| store.circuit != "closed");
+        if degraded { Health::Warn } else { Health::Pass }
     }
 
     fn snapshot(&self) -> Value {

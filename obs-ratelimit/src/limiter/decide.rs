@@ -5,9 +5,11 @@ use smallvec::SmallVec;
 
 use super::reservation::Held;
 use super::{Active, Inner, Limiter, Reservation};
-use crate::engine::{Reason, Refused, Report, Spent};
+use crate::engine::{Reason, Refused, Report, Spent, Subject};
+use crate::lease::Fallback;
 use crate::local::Wait;
 use crate::policy::OnMissingKey;
+use crate::store::StoreKey;
 
 /// Policies that are followed without allocation.
 pub(crate) const INLINE: usize = 4;
@@ -17,6 +19,8 @@ pub(crate) const INLINE: usize = 4;
 pub(crate) enum Decision {
     Passed(Passed),
     Denied(Denied),
+    /// A store must be asked about these.
+    Pending(Vec<Asked>),
 }
 
 /// A request that may pass.
@@ -25,6 +29,8 @@ pub(crate) struct Passed {
     /// What must be settled when the request ends.
     pub(crate) reservation: Option<Reservation>,
     pub(crate) reports: SmallVec<[PolicyReport; INLINE]>,
+    /// The step of the ladder, if a store is missing.
+    pub(crate) fallback: Option<Fallback>,
 }
 
 /// The standing of the request's key under the policy with this index.
@@ -35,11 +41,20 @@ pub(crate) struct PolicyReport {
 }
 
 /// A request that must not pass.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Denied {
     /// The policies that refused, at least one.
     pub(crate) violated: SmallVec<[(usize, Refused); INLINE]>,
     pub(crate) reports: SmallVec<[PolicyReport; INLINE]>,
+}
+
+/// What a policy is asked about a request, without the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(super) policy: usize,
+    pub(super) subject: Subject,
+    pub(super) key: StoreKey,
+    pub(super) cost: u64,
 }
 
 impl Denied {
@@ -55,7 +70,7 @@ impl Denied {
         self.violated.push((policy, refused));
     }
 
-    /// The longest of the waits; `None` if a wait is not known or has no end.
+    /// The longest of the waits; `None` if a wait has no end.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let mut longest = 0;
         for (_, refused) in &self.violated {
@@ -67,12 +82,30 @@ impl Denied {
         }
         Some(Duration::from_nanos(longest))
     }
+
+    pub(crate) fn fallback(&self) -> Option<Fallback> {
+        self.violated.iter().find_map(|(_, refused)| refused.fallback)
+    }
+
+    /// Whether it is a missing store that refuses, and no quota.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.violated.iter().any(|(_, refused)| refused.reason == Reason::Closed)
+    }
 }
 
 /// What a caller is told to wait for a place that a running request holds: 1 s.
 const UNKNOWN_WAIT: u64 = 1_000_000_000;
 
-type HeldCharges = SmallVec<[Held; INLINE]>;
+pub(super) type HeldCharges = SmallVec<[Held; INLINE]>;
+
+/// What one policy says.
+pub(super) enum Answer {
+    /// It does not see the request.
+    Absent,
+    Admitted(Held, Option<Report>, Option<Fallback>),
+    Refused(Refused),
+    Await,
+}
 
 impl Limiter {
     /// Asks every policy in turn; charges all of them or none.
@@ -84,97 +117,155 @@ impl Limiter {
         }
         let mut held = HeldCharges::new();
         for (index, active) in inner.policies.iter().enumerate() {
-            match self.ask(index, active, request, report, &mut held) {
-                Ok(Some(report)) => passed.reports.push(PolicyReport { policy: index, report }),
-                Ok(None) => {}
-                Err(refused) => return self.deny(request, index, refused, &held),
+            match self.ask(index, active, request, report) {
+                Answer::Absent => {}
+                Answer::Admitted(charge, report, fallback) => {
+                    held.push(charge);
+                    passed.note(index, report, fallback);
+                }
+                Answer::Refused(refused) => {
+                    let rest = self.asked(request, index + 1);
+                    return Decision::Denied(self.deny(index, refused, &held, rest));
+                }
+                Answer::Await => {
+                    self.take_back(&held);
+                    return Decision::Pending(self.asked(request, 0).collect());
+                }
             }
         }
-        for held in &held {
-            inner.policies[held.policy].counters.admitted.add();
-        }
-        if held.iter().any(|held| inner.policies[held.policy].settles) {
-            held.retain(|held| inner.policies[held.policy].settles);
-            passed.reservation = Some(Reservation::new(self.clone(), held));
-        }
+        self.pass(&mut passed, held);
         Decision::Passed(passed)
     }
 
-    /// Asks one policy; what it charges is added to `held`.
+    /// Every policy has admitted the request.
+    pub(super) fn pass(&self, passed: &mut Passed, mut held: HeldCharges) {
+        let policies = &self.0.policies;
+        for held in &held {
+            policies[held.policy].counters.admitted.add();
+        }
+        if let Some(fallback) = passed.fallback {
+            self.0.fallbacks[fallback as usize].add();
+        }
+        if held.iter().any(|held| policies[held.policy].settles) {
+            held.retain(|held| policies[held.policy].settles);
+            passed.reservation = Some(Reservation::new(self.clone(), held));
+        }
+    }
+
     #[inline]
-    fn ask(
-        &self,
-        index: usize,
-        active: &Active,
-        request: &request::Parts,
-        report: bool,
-        held: &mut HeldCharges,
-    ) -> Result<Option<Report>, Refused> {
+    fn ask(&self, index: usize, active: &Active, request: &request::Parts, report: bool) -> Answer {
         let policy = &active.policy;
         if policy.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
-            return Ok(None);
+            return Answer::Absent;
         }
-        let Some(subject) = active.subject(request, &self.0.secret) else {
+        let Some((subject, key)) = active.subject(request, &self.0.secret) else {
             return match policy.on_missing_key {
-                OnMissingKey::Refuse => Err(MISSING_KEY),
-                OnMissingKey::Share | OnMissingKey::Skip => Ok(None),
+                OnMissingKey::Refuse => Answer::Refused(MISSING_KEY),
+                OnMissingKey::Share | OnMissingKey::Skip => Answer::Absent,
             };
         };
         let cost = policy.cost.of(request);
-        match active.engine.spend(subject, cost, report) {
-            Spent::Unlimited => Ok(None),
-            Spent::Admitted { receipt, report } => {
-                held.push(Held { policy: index, subject, receipt });
-                Ok(report)
+        let shared = || self.0.secret.shared(policy.name(), key.as_bytes());
+        let spent = active.engine.spend(subject, &shared, cost, report);
+        self.answer(index, subject, cost, spent)
+    }
+
+    /// Reads what an engine says as what its policy says.
+    #[inline]
+    pub(super) fn answer(&self, index: usize, subject: Subject, cost: u64, spent: Spent) -> Answer {
+        match spent {
+            Spent::Unlimited => Answer::Absent,
+            Spent::Await => Answer::Await,
+            Spent::Admitted { receipt, report, fallback } => {
+                Answer::Admitted(Held { policy: index, subject, receipt }, report, fallback)
             }
             Spent::Refused(refused) => {
-                if policy.charge_refused {
+                let active = &self.0.policies[index];
+                if active.policy.charge_refused {
                     active.engine.debit(subject, cost);
                 }
                 if active.is_shadow(self.clock()) {
                     active.counters.refused(refused.reason, true);
-                    return Ok(None);
+                    return Answer::Absent;
                 }
-                Err(refused)
+                Answer::Refused(refused)
             }
+        }
+    }
+
+    /// What the policies from `first` on are asked about a request.
+    fn asked<'a>(
+        &'a self,
+        request: &'a request::Parts,
+        first: usize,
+    ) -> impl Iterator<Item = Asked> + 'a {
+        let inner = &*self.0;
+        inner.policies.iter().enumerate().skip(first).filter_map(move |(index, active)| {
+            let policy = &active.policy;
+            if policy.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
+                return None;
+            }
+            let (subject, key) = active.subject(request, &inner.secret)?;
+            let key = inner.secret.shared(policy.name(), key.as_bytes());
+            Some(Asked { policy: index, subject, key, cost: policy.cost.of(request) })
+        })
+    }
+
+    pub(super) fn take_back(&self, held: &[Held]) {
+        for held in held {
+            self.0.policies[held.policy].engine.refund(held.subject, held.receipt);
         }
     }
 
     /// Takes back what the policies before `first` charged, and asks those after it how long the
     /// request would have to wait for them.
     #[cold]
-    fn deny(
+    pub(super) fn deny(
         &self,
-        request: &request::Parts,
         first: usize,
         refused: Refused,
-        held: &HeldCharges,
-    ) -> Decision {
+        held: &[Held],
+        rest: impl Iterator<Item = Asked>,
+    ) -> Denied {
         let inner = &*self.0;
-        let mut denied = Denied { violated: SmallVec::new(), reports: SmallVec::new() };
+        let mut denied = Denied::default();
+        self.take_back(held);
         for held in held {
-            let engine = &inner.policies[held.policy].engine;
-            engine.refund(held.subject, held.receipt);
-            let report = engine.report(held.subject);
+            let report = inner.policies[held.policy].engine.report(held.subject);
             denied.reports.push(PolicyReport { policy: held.policy, report });
         }
         denied.add(inner, first, refused);
-        for (index, active) in inner.policies.iter().enumerate().skip(first + 1) {
-            let policy = &active.policy;
-            let skipped = policy.skip.as_ref().is_some_and(|skip| (skip.0)(request));
-            if active.is_shadow(self.clock()) || skipped {
+        for asked in rest {
+            let active = &inner.policies[asked.policy];
+            if active.is_shadow(self.clock()) {
                 continue;
             }
-            let Some(subject) = active.subject(request, &inner.secret) else { continue };
-            match active.engine.probe(subject, policy.cost.of(request)) {
-                Err(refused) => denied.add(inner, index, refused),
+            match active.engine.probe(asked.subject, asked.cost) {
+                Err(refused) => denied.add(inner, asked.policy, refused),
                 Ok(()) => {
-                    let report = active.engine.report(subject);
-                    denied.reports.push(PolicyReport { policy: index, report });
+                    let report = active.engine.report(asked.subject);
+                    denied.reports.push(PolicyReport { policy: asked.policy, report });
                 }
             }
         }
-        Decision::Denied(denied)
+        if let Some(fallback) = denied.fallback() {
+            inner.fallbacks[fallback as usize].add();
+        }
+        denied
+    }
+}
+
+impl Passed {
+    pub(super) fn note(
+        &mut self,
+        policy: usize,
+        report: Option<Report>,
+        fallback: Option<Fallback>,
+    ) {
+        if let Some(report) = report {
+            self.reports.push(PolicyReport { policy, report });
+        }
+        self.fallback = self.fallback.or(fallback);
     }
 }
 
@@ -186,4 +277,5 @@ const MISSING_KEY: Refused = Refused {
         window: 0,
         standing: crate::local::Standing { remaining: 0, more_in: 0 },
     },
+    fallback: None,
 };

@@ -4,6 +4,7 @@ mod admit;
 mod builder;
 mod control;
 mod decide;
+mod pending;
 mod refusal;
 mod reservation;
 #[cfg(test)]
@@ -17,18 +18,20 @@ use http::request;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::metric::Counter;
+use smallvec::SmallVec;
 
 pub use builder::LimiterBuilder;
 pub use control::Peek;
-pub(crate) use decide::{Decision, Denied, Passed, PolicyReport};
+pub(crate) use decide::{Asked, Decision, Denied, Passed, PolicyReport};
 pub(crate) use reservation::Reservation;
 
 use crate::engine::{Engine, Reason, Subject, Timer};
 use crate::headers::Headers;
-use crate::key::Key;
+use crate::key::{Key, KeyBuffer, siphash128};
 use crate::overrides::{Limit, Overrides};
 use crate::policy::Policy;
 use crate::quota::Quota;
+use crate::store::StoreKey;
 
 /// Policies that decide together: a request passes if all of them admit it, and only then counts
 /// against any of them.
@@ -59,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) headers: Headers,
     pub(crate) timer: Arc<Timer>,
     pub(crate) skip: Option<crate::policy::Predicate>,
+    /// Decisions without a store, by the step of the ladder.
+    pub(crate) fallbacks: [Tally; 4],
     /// What an operator looked at last.
     pub(crate) peeked: std::sync::Mutex<Option<(String, Peek)>>,
 }
@@ -147,10 +152,13 @@ impl Limiter {
 
     /// Decides about one request, and keeps what it charged.
     ///
-    /// It is for callers without the layer. Policies that need to know how a request ended must
-    /// be asked through the layer or through [`Admit`](obs_core::admit::Admit).
+    /// It is for callers without the layer and for local policies. Policies that need to know how
+    /// a request ended, or that wait for a store, must be asked through the layer or through
+    /// [`Admit`](obs_core::admit::Admit): here a request that would wait for a store passes.
     pub fn check(&self, request: &request::Parts) -> Check {
         match self.decide(request, false) {
+            // It cannot wait for a store; the layer and `Admit` do.
+            Decision::Pending(_) => Check { refused_by: None, retry_after: None },
             Decision::Passed(passed) => {
                 if let Some(reservation) = passed.reservation {
                     reservation.keep();
@@ -183,6 +191,16 @@ impl Limiter {
         active.engine.replace(quota, self.0.secret.resolve(key, overrides))
     }
 
+    /// Gives back to the stores what this node has leased and not used; call it when the service
+    /// stops. What is not given back expires.
+    ///
+    /// Cancel-safe: what was not sent yet expires.
+    pub async fn return_leases(&self) {
+        for active in &self.0.policies {
+            active.engine.drain().await;
+        }
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.timer.clock
     }
@@ -200,6 +218,17 @@ impl Secret {
         let mut hasher = self.table.build_hasher();
         hasher.write(bytes);
         hasher.finish()
+    }
+
+    /// The name of a key's bucket in a store: the same on every node that has this secret, and in
+    /// every version.
+    pub(crate) fn shared(&self, policy: &str, key: &[u8]) -> StoreKey {
+        let mut bytes = SmallVec::<[u8; 512]>::new();
+        bytes.push(1);
+        bytes.push(policy.len() as u8);
+        bytes.extend_from_slice(policy.as_bytes());
+        bytes.extend_from_slice(key);
+        StoreKey::new(siphash128(self.fleet, &bytes))
     }
 
     /// The overrides by the fingerprints of their keys.
@@ -229,7 +258,11 @@ impl Active {
 
     /// The key of a request under this policy; `None` if it lacks a part and that matters.
     #[inline]
-    pub(crate) fn subject(&self, request: &request::Parts, secret: &Secret) -> Option<Subject> {
+    pub(crate) fn subject(
+        &self,
+        request: &request::Parts,
+        secret: &Secret,
+    ) -> Option<(Subject, KeyBuffer)> {
         let policy = &self.policy;
         let key = policy.key.encode(request, secret.fleet);
         if key.is_missing_a_part() && policy.on_missing_key != crate::policy::OnMissingKey::Share {
@@ -240,7 +273,7 @@ impl Active {
             None => fingerprint,
             Some(key) => secret.fingerprint(key.encode(request, secret.fleet).as_bytes()),
         };
-        Some(Subject { fingerprint, override_of })
+        Some((Subject { fingerprint, override_of }, key))
     }
 }
 

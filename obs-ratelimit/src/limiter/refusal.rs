@@ -6,10 +6,15 @@ use obs_core::context::RequestContext;
 use obs_core::problem::Problem;
 
 use super::{Denied, Limiter};
+use crate::headers::write_fallback;
 
 /// The problem type of a used-up quota
 /// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>, section 6).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+/// The problem type of a missing store; from the same place.
+const REDUCED_CAPACITY: &str =
+    "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
 
 impl Limiter {
     pub(crate) fn refusal(&self, denied: &Denied) -> Refusal {
@@ -20,10 +25,15 @@ impl Limiter {
             .map(|(policy, _)| policies[*policy].policy.name().into())
             .collect();
         let retry_after = denied.retry_after();
-        let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS)
-            .kind(QUOTA_EXCEEDED)
-            .title("Request cannot be satisfied as assigned quota has been exceeded")
-            .with("violated-policies", violated);
+        let problem = match denied.is_closed() {
+            false => Problem::new(StatusCode::TOO_MANY_REQUESTS)
+                .kind(QUOTA_EXCEEDED)
+                .title("Request cannot be satisfied as assigned quota has been exceeded"),
+            true => Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+                .kind(REDUCED_CAPACITY)
+                .title("Request cannot be satisfied due to temporary server capacity constraints"),
+        };
+        let mut problem = problem.with("violated-policies", violated);
         if let Some(context) = RequestContext::current() {
             problem = problem.with("correlation_id", context.correlation_id().as_str());
         }
@@ -39,6 +49,7 @@ impl Limiter {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         self.write_headers(&mut headers, &denied.reports);
+        write_fallback(&mut headers, denied.fallback());
         headers
     }
 }

@@ -180,7 +180,9 @@ fn rl_5_44_two_processes_place_the_same_key_differently() {
 }
 
 /// An independent reader of the structured field lists of RFC 9651 that the headers use.
-fn parse_list(text: &str) -> Option<Vec<(String, Vec<(String, String)>)>> {
+type Member = (String, Vec<(String, String)>);
+
+fn parse_list(text: &str) -> Option<Vec<Member>> {
     text.split(", ")
         .map(|member| {
             let rest = member.strip_prefix('"')?;

@@ -1,4 +1,4 @@
-use super::{Cell, Charged, Standing, Wait};
+use super::{Cell, Charged, Slot, Standing, Wait};
 use crate::quota::BucketPlan;
 
 /// GCRA: the theoretical arrival time, exact to a fraction of a nanosecond.
@@ -58,6 +58,13 @@ impl BucketCell {
             at = at.checked_add(1)?;
         }
         Some(Self { at, part })
+    }
+}
+
+impl Slot for BucketCell {
+    #[inline]
+    fn is_fresh(&self, now: u64) -> bool {
+        self.at < now || (self.at == now && self.part == 0)
     }
 }
 
@@ -123,10 +130,5 @@ impl Cell for BucketCell {
             debt.saturating_sub(full.nanos) + u64::from(debt >= full.nanos && next.part > full.part)
         });
         Standing { remaining, more_in }
-    }
-
-    #[inline]
-    fn is_fresh(&self, now: u64) -> bool {
-        self.at < now || (self.at == now && self.part == 0)
     }
 }

@@ -8,7 +8,7 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-use super::{BucketCell, Cell, Charged, Standing, Wait};
+use super::{BucketCell, Cell, Charged, Slot, Standing, Wait};
 use crate::quota::BucketPlan;
 
 /// A bucket that governor decides about, for limits without open-ended keys.
@@ -20,6 +20,12 @@ use crate::quota::BucketPlan;
 /// any other bucket does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GovernedCell(BucketCell);
+
+impl Slot for GovernedCell {
+    fn is_fresh(&self, now: u64) -> bool {
+        self.0.is_fresh(now)
+    }
+}
 
 impl Cell for GovernedCell {
     type Plan = BucketPlan;
@@ -61,10 +67,6 @@ impl Cell for GovernedCell {
 
     fn standing(&self, plan: &BucketPlan, now: u64) -> Standing {
         self.0.standing(plan, now)
-    }
-
-    fn is_fresh(&self, now: u64) -> bool {
-        self.0.is_fresh(now)
     }
 }
 

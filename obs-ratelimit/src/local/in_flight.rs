@@ -1,9 +1,15 @@
-use super::{Cell, Charged, Standing, Wait};
+use super::{Cell, Charged, Slot, Standing, Wait};
 
 /// How many requests of a key are running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct InFlightCell {
     running: u64,
+}
+
+impl Slot for InFlightCell {
+    fn is_fresh(&self, _now: u64) -> bool {
+        self.running == 0
+    }
 }
 
 impl Cell for InFlightCell {
@@ -33,9 +39,5 @@ impl Cell for InFlightCell {
 
     fn standing(&self, limit: &u64, _now: u64) -> Standing {
         Standing { remaining: limit.saturating_sub(self.running), more_in: 0 }
-    }
-
-    fn is_fresh(&self, _now: u64) -> bool {
-        self.running == 0
     }
 }

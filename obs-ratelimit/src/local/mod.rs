@@ -20,12 +20,20 @@ pub(crate) use table::{Place, Table};
 pub(crate) use time::{Steady, TimeBase};
 pub(crate) use window::WindowCell;
 
+/// What a [`Table`] holds for a key.
+///
+/// Its default is the state of a key that was never seen, and one that
+/// [is fresh](Self::is_fresh) behaves like the default: that is what makes it safe to reuse its
+/// place for another key.
+pub(crate) trait Slot: Copy + Default + Send + fmt::Debug + 'static {
+    /// Whether it cannot be told from one that was never used.
+    fn is_fresh(&self, now: u64) -> bool;
+}
+
 /// The state of one key under one algorithm.
 ///
-/// A cell is plain data behind a lock. Its default is the state of a key that was never seen, and
-/// a cell that [is fresh](Self::is_fresh) behaves like the default: that is what makes it safe to
-/// reuse its place for another key. `now` never decreases for one cell.
-pub(crate) trait Cell: Copy + Default + Send + fmt::Debug + 'static {
+/// A cell is plain data behind a lock. `now` never decreases for one cell.
+pub(crate) trait Cell: Slot {
     type Plan: Copy + Send + Sync + fmt::Debug + 'static;
 
     /// Charges `cost`, or charges nothing and says how long to wait.
@@ -42,9 +50,6 @@ pub(crate) trait Cell: Copy + Default + Send + fmt::Debug + 'static {
 
     /// What one caller could use now.
     fn standing(&self, plan: &Self::Plan, now: u64) -> Standing;
-
-    /// Whether the cell cannot be told from one that was never used.
-    fn is_fresh(&self, now: u64) -> bool;
 }
 
 /// What a charge did, so that it can be taken back: how much, and when it stops to count.

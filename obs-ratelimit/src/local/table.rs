@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::Cell;
+use super::Slot;
 
 /// Cells for a bounded number of keys, which never forgets a key in debt.
 ///
@@ -51,7 +51,7 @@ pub(crate) enum Place {
     Shared,
 }
 
-impl<C: Cell> Table<C> {
+impl<C: Slot> Table<C> {
     /// A table for at least `keys` keys; the memory is taken now and never grows.
     pub(crate) fn new(keys: usize) -> Self {
         let set = || {
@@ -198,7 +198,7 @@ impl<C: Cell> Table<C> {
     }
 }
 
-impl<C: Cell> Set<C> {
+impl<C: Slot> Set<C> {
     #[inline]
     fn advance(&mut self, now: u64) -> u64 {
         self.latest = self.latest.max(now);
@@ -222,7 +222,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<C: Cell> fmt::Debug for Table<C> {
+impl<C: Slot> fmt::Debug for Table<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.sets.len() * WAYS;
         f.debug_struct("Table").field("max_keys", &keys).finish_non_exhaustive()

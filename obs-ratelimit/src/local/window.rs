@@ -1,4 +1,4 @@
-use super::{Cell, Charged, Standing, Wait};
+use super::{Cell, Charged, Slot, Standing, Wait};
 use crate::quota::{WindowPlan, WindowSpan};
 
 /// A count in the window `start..end`, and the count of the window just before it.
@@ -77,6 +77,12 @@ impl WindowCell {
     }
 }
 
+impl Slot for WindowCell {
+    fn is_fresh(&self, now: u64) -> bool {
+        now >= self.fresh_at
+    }
+}
+
 impl Cell for WindowCell {
     type Plan = WindowPlan;
 
@@ -124,9 +130,5 @@ impl Cell for WindowCell {
             _ => cell.end - now,
         };
         Standing { remaining, more_in }
-    }
-
-    fn is_fresh(&self, now: u64) -> bool {
-        now >= self.fresh_at
     }
 }

@@ -1,0 +1,47 @@
+//! Where a fleet keeps its counts.
+//!
+//! A [`Store`] holds one bucket for each key and takes tokens out of it, atomically. What is built
+//! on it, leases and strict limits, is the same for all stores.
+
+mod error;
+mod memory;
+mod types;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
+pub use types::{GiveBack, Grant, SharedBucket, StoreKey, Take};
+
+/// The future of a store's answer.
+pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// Buckets that a fleet shares.
+///
+/// # Contract
+///
+/// - **Atomic.** Takes of the same key by any number of callers are as if made one after another;
+///   no two of them get the same token. Over any span `W` a bucket gives at most
+///   `burst + rate * W`, where the store's own error of time, if it has one, adds to `W`.
+/// - **Partial.** A take gets as many whole tokens as there are, at most `want`; with fewer than
+///   `least` it gets none and charges none.
+/// - **An unknown key is a full bucket.** An error never is: it leaves the bucket as it was, or
+///   charged if the answer was lost, and never refilled.
+/// - **Returned once.** `give_back` is applied at most once for each call, and never retried.
+///   Losing it is safe.
+/// - **Forgetting.** A bucket may be forgotten when it is full again, not before.
+///
+/// Implementations neither retry nor wait: time-outs, the circuit and the fallback are the
+/// caller's. A future that is dropped may or may not have been applied.
+pub trait Store: Send + Sync + fmt::Debug + 'static {
+    /// A short name for metrics and snapshots: `memory`, `redis`, `dynamodb`.
+    fn name(&self) -> &'static str;
+
+    /// Takes tokens out of a bucket.
+    fn take(&self, take: Take) -> StoreFuture<Grant>;
+
+    /// Puts tokens back that were taken and not used.
+    fn give_back(&self, back: GiveBack) -> StoreFuture<()>;
+}

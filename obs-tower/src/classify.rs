@@ -1,7 +1,11 @@
 //! How a response or an error is read as an [`Outcome`], once, for everybody who learns from it.
 
+use std::any::Any;
+
 use http::Response;
 use obs_core::outcome::Outcome;
+
+use crate::reject::Rejected;
 
 /// Reads the result of a call.
 ///
@@ -21,14 +25,15 @@ where
     }
 }
 
-/// Reads HTTP responses by their status, errors as [`Outcome::ServiceError`].
+/// Reads HTTP responses by their status, errors as [`Outcome::ServiceError`], and a [`Rejected`],
+/// also a boxed one, as what it is.
 ///
 /// A response that carries an [`Outcome`] among its extensions, as the refusals of this crate do,
 /// is read as that.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpStatus;
 
-impl<B, Err> Classify<Response<B>, Err> for HttpStatus {
+impl<B, Err: 'static> Classify<Response<B>, Err> for HttpStatus {
     #[inline]
     fn classify(&self, result: Result<&Response<B>, &Err>) -> Outcome {
         match result {
@@ -37,7 +42,7 @@ impl<B, Err> Classify<Response<B>, Err> for HttpStatus {
                 .get::<Outcome>()
                 .copied()
                 .unwrap_or_else(|| Outcome::from_status(response.status().as_u16())),
-            Err(_) => Outcome::ServiceError,
+            Err(error) => outcome_of_error(error),
         }
     }
 }
@@ -49,7 +54,7 @@ impl<B, Err> Classify<Response<B>, Err> for HttpStatus {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrpcStatus;
 
-impl<B, Err> Classify<Response<B>, Err> for GrpcStatus {
+impl<B, Err: 'static> Classify<Response<B>, Err> for GrpcStatus {
     fn classify(&self, result: Result<&Response<B>, &Err>) -> Outcome {
         let code = result.ok().and_then(|response| response.headers().get("grpc-status"));
         match code.map(http::HeaderValue::as_bytes) {
@@ -68,10 +73,22 @@ impl<B, Err> Classify<Response<B>, Err> for GrpcStatus {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnyResponse;
 
-impl<Res, Err> Classify<Res, Err> for AnyResponse {
+impl<Res, Err: 'static> Classify<Res, Err> for AnyResponse {
     fn classify(&self, result: Result<&Res, &Err>) -> Outcome {
-        if result.is_ok() { Outcome::Success } else { Outcome::ServiceError }
+        result.map_or_else(outcome_of_error, |_| Outcome::Success)
     }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A refusal of our own, plain or boxed, says itself what it is.
+fn outcome_of_error<Err: 'static>(error: &Err) -> Outcome {
+    let error: &dyn Any = error;
+    let boxed = error.downcast_ref::<BoxError>();
+    error
+        .downcast_ref::<Rejected>()
+        .or_else(|| boxed?.downcast_ref::<Rejected>())
+        .map_or(Outcome::ServiceError, Rejected::outcome)
 }
 
 #[cfg(test)]

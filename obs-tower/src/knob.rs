@@ -14,11 +14,16 @@ pub(crate) fn millis(name: &str, value: &Value) -> Result<Duration, ActionError>
     number(name, value).map(Duration::from_millis)
 }
 
-#[cfg(feature = "bulkhead")]
+#[cfg(any(feature = "bulkhead", feature = "load-shed", feature = "retry"))]
 pub(crate) fn count(name: &str, value: &Value) -> Result<u32, ActionError> {
     number(name, value).and_then(|number| {
         u32::try_from(number).map_err(|_| ActionError::invalid(name, value, "is too large"))
     })
+}
+
+#[cfg(any(feature = "load-shed", feature = "retry"))]
+pub(crate) fn decimal(name: &str, value: &Value) -> Result<f64, ActionError> {
+    value.as_f64().ok_or_else(|| ActionError::invalid(name, value, "must be a number"))
 }
 
 pub(crate) fn flag(name: &str, value: &Value) -> Result<bool, ActionError> {

@@ -12,16 +12,24 @@ pub mod client;
 pub mod deadline;
 #[cfg(any(feature = "observe", feature = "client"))]
 mod exchange;
-#[cfg(any(feature = "bulkhead", feature = "timeout"))]
+#[cfg(feature = "fallback")]
+pub mod fallback;
+#[cfg(feature = "guard")]
+pub mod guard;
+#[cfg(any(feature = "bulkhead", feature = "load-shed", feature = "retry", feature = "timeout"))]
 mod knob;
+#[cfg(feature = "load-shed")]
+pub mod load_shed;
 #[cfg(feature = "observe")]
 pub mod observe;
 pub mod priority;
 pub mod reject;
+#[cfg(feature = "retry")]
+pub mod retry;
 #[cfg(feature = "timeout")]
 pub mod timeout;
 #[cfg(feature = "circuit-breaker")]
 mod unwind;
 #[cfg(test)]
-#[cfg(any(feature = "bulkhead", feature = "timeout"))]
+#[cfg(any(feature = "bulkhead", feature = "retry", feature = "timeout"))]
 mod virtual_time;

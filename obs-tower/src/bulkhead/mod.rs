@@ -71,6 +71,8 @@ mod tests;
 
 pub use config::{BulkheadConfig, Order};
 pub use future::ResponseFuture;
+#[cfg(feature = "guard")]
+pub(crate) use handle::{Admission, Waiting};
 pub use handle::{Bulkhead, BulkheadBuilder, Place, Share};
 pub use handle::{BulkheadFull, BulkheadPermit};
 pub use hold::{Hold, PermitBody, UntilEndOfBody, UntilHeaders};

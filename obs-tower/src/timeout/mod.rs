@@ -53,5 +53,9 @@ mod tests;
 
 pub use body::{BodyTimeoutError, BodyTimeoutLayer, BodyTimeoutService, TimeoutBody};
 pub use future::ResponseFuture;
+#[cfg(feature = "guard")]
+pub(crate) use future::Timer;
 pub use layer::{TimeoutLayer, TimeoutService};
+#[cfg(feature = "guard")]
+pub(crate) use limiter::Limit;
 pub use limiter::{TimeLimiter, TimeLimiterBuilder};

@@ -1,0 +1,196 @@
+use std::task::{Context, Poll};
+
+use obs_core::outcome::Outcome;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Oneshot, ResponseFuture};
+use crate::classify::{Classify, HttpStatus};
+
+/// Puts a fallback behind a service.
+///
+/// `F` is what to fall back to, [`ToValue`] or [`ToService`]; `C` reads results, [`HttpStatus`]
+/// unless set.
+#[derive(Clone, Debug)]
+pub struct FallbackLayer<F, C = HttpStatus> {
+    fallback: F,
+    classify: C,
+    when: fn(Outcome) -> bool,
+}
+
+/// Falls back to what a function makes of the outcome.
+#[derive(Clone, Copy, Debug)]
+pub struct ToValue<V>(V);
+
+/// Falls back to a service, which gets a copy of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct ToService<S, K> {
+    service: S,
+    copy: K,
+}
+
+/// Copies a request for the service to fall back to; `None` if it cannot be copied.
+pub type CopyRequest<Req> = fn(&Req) -> Option<Req>;
+
+impl<V> FallbackLayer<ToValue<V>> {
+    /// Answers with what `value` makes of the outcome, an answer or an error.
+    #[must_use]
+    pub const fn value<Res, Err>(value: V) -> Self
+    where
+        V: Fn(Outcome) -> Result<Res, Err>,
+    {
+        Self { fallback: ToValue(value), classify: HttpStatus, when: falls_back }
+    }
+}
+
+impl<S, Req> FallbackLayer<ToService<S, CopyRequest<Req>>> {
+    /// Answers with what `service` makes of the copy of the request that `copy` made.
+    #[must_use]
+    pub const fn service(service: S, copy: CopyRequest<Req>) -> Self {
+        Self { fallback: ToService { service, copy }, classify: HttpStatus, when: falls_back }
+    }
+}
+
+impl<F, C> FallbackLayer<F, C> {
+    /// Reads results with `classify`; see [`Classify`].
+    #[must_use]
+    pub fn classify_with<C2>(self, classify: C2) -> FallbackLayer<F, C2> {
+        FallbackLayer { fallback: self.fallback, classify, when: self.when }
+    }
+
+    /// Falls back for these outcomes. Default: faults and refusals.
+    #[must_use]
+    pub fn when(mut self, when: fn(Outcome) -> bool) -> Self {
+        self.when = when;
+        self
+    }
+}
+
+const fn falls_back(outcome: Outcome) -> bool {
+    outcome.is_fault() || matches!(outcome, Outcome::Rejected(_))
+}
+
+impl<S, F: Clone, C: Clone> Layer<S> for FallbackLayer<F, C> {
+    type Service = FallbackService<S, F, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        FallbackService { inner, layer: self.clone() }
+    }
+}
+
+/// What can be fallen back to.
+pub trait Fall<Req, Res, Err> {
+    /// What is ready to answer one request.
+    type Prepared: Prepared<Res, Err>;
+
+    /// Keeps what it needs of the request.
+    fn prepare(&self, request: &Req) -> Self::Prepared;
+}
+
+/// What is ready to answer one request.
+pub trait Prepared<Res, Err> {
+    /// The answer to come.
+    type Future: Future<Output = Result<Res, Err>>;
+
+    /// Answers; `None` if it cannot.
+    fn fall(self, outcome: Outcome) -> Option<Self::Future>;
+}
+
+impl<Req, Res, Err, V> Fall<Req, Res, Err> for ToValue<V>
+where
+    V: Fn(Outcome) -> Result<Res, Err> + Clone,
+{
+    type Prepared = Self;
+
+    fn prepare(&self, _: &Req) -> Self {
+        self.clone()
+    }
+}
+
+impl<Res, Err, V> Prepared<Res, Err> for ToValue<V>
+where
+    V: Fn(Outcome) -> Result<Res, Err>,
+{
+    type Future = std::future::Ready<Result<Res, Err>>;
+
+    fn fall(self, outcome: Outcome) -> Option<Self::Future> {
+        Some(std::future::ready((self.0)(outcome)))
+    }
+}
+
+impl<Req, S> Fall<Req, S::Response, S::Error> for ToService<S, CopyRequest<Req>>
+where
+    S: Service<Req> + Clone,
+{
+    type Prepared = Copied<S, Req>;
+
+    fn prepare(&self, request: &Req) -> Copied<S, Req> {
+        Copied { service: self.service.clone(), request: (self.copy)(request) }
+    }
+}
+
+/// A service and the copy of a request for it.
+#[derive(Clone, Debug)]
+pub struct Copied<S, Req> {
+    service: S,
+    request: Option<Req>,
+}
+
+impl<Req, S: Service<Req>> Prepared<S::Response, S::Error> for Copied<S, Req> {
+    type Future = Oneshot<S, Req>;
+
+    fn fall(self, _: Outcome) -> Option<Self::Future> {
+        Some(Oneshot::new(self.service, self.request?))
+    }
+}
+
+/// A service with a fallback; made by [`FallbackLayer`].
+#[derive(Clone, Debug)]
+pub struct FallbackService<S, F, C = HttpStatus> {
+    inner: S,
+    layer: FallbackLayer<F, C>,
+}
+
+impl<S, F, C> FallbackService<S, F, C> {
+    /// The service in front of the fallback.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service in front of the fallback.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service without the fallback.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+type Fallen<F, Req, S> = <<F as Fall<
+    Req,
+    <S as Service<Req>>::Response,
+    <S as Service<Req>>::Error,
+>>::Prepared as Prepared<<S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Future;
+
+impl<S, F, C, Req> Service<Req> for FallbackService<S, F, C>
+where
+    S: Service<Req>,
+    F: Fall<Req, S::Response, S::Error>,
+    C: Classify<S::Response, S::Error> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, F::Prepared, Fallen<F, Req, S>, C>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let FallbackLayer { fallback, classify, when } = &self.layer;
+        let prepared = fallback.prepare(&request);
+        ResponseFuture::new(self.inner.call(request), prepared, classify.clone(), *when)
+    }
+}

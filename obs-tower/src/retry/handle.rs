@@ -1,0 +1,327 @@
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use obs_core::clock::Clock;
+use obs_core::config::ConfigError;
+use obs_core::context::RequestContext;
+use obs_core::control::{Registry, check_name};
+use obs_core::metric::{Counter, Descriptor, Recorder, Unit};
+use obs_core::random::Random;
+
+use super::{RetryBudget, RetryConfig};
+use crate::deadline::inherited;
+
+static RETRIES: Descriptor =
+    Descriptor::new("Retries", Unit::Count, "Retries by what became of them");
+
+/// A handle to a retry policy and its budget; clones are the same.
+#[derive(Clone, Debug)]
+pub struct Retry(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    name: Arc<str>,
+    clock: Clock,
+    random: Random,
+    rules: RwLock<Arc<Rules>>,
+    counts: [AtomicU64; 4],
+    series: [Counter; 4],
+}
+
+/// A configuration and the budget that was made from it.
+#[derive(Debug)]
+struct Rules {
+    config: RetryConfig,
+    budget: Arc<RetryBudget>,
+}
+
+/// What became of a wish to retry.
+#[derive(Clone, Copy)]
+enum Fate {
+    Made,
+    OverBudget,
+    TooLate,
+    LastAttempt,
+}
+
+/// What happened since the policy was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryCounters {
+    /// Retries made, or that would have been in shadow mode.
+    pub made: u64,
+    /// Retries that the budget forbade.
+    pub over_budget: u64,
+    /// Retries for which the deadline left no time.
+    pub too_late: u64,
+    /// Calls that failed at their last attempt.
+    pub exhausted: u64,
+}
+
+/// What the caller of [`Retry::run`] makes of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Advice {
+    retry: bool,
+    cost: u32,
+    not_before: Option<Duration>,
+}
+
+impl Advice {
+    /// It stays as it is.
+    pub const fn done() -> Self {
+        Self { retry: false, cost: 1, not_before: None }
+    }
+
+    /// A further attempt may help.
+    pub const fn retry() -> Self {
+        Self { retry: true, cost: 1, not_before: None }
+    }
+
+    /// The other side is overloaded or did not answer in time: a retry costs double.
+    pub const fn overloaded() -> Self {
+        Self { retry: true, cost: 2, not_before: None }
+    }
+
+    /// The other side asked to wait this long.
+    pub const fn not_before(mut self, wait: Option<Duration>) -> Self {
+        self.not_before = wait;
+        self
+    }
+
+    pub(super) const fn wants_retry(self) -> bool {
+        self.retry
+    }
+}
+
+impl Retry {
+    /// Builds a policy; `name` is what operators, lines and metrics call it.
+    pub fn builder(name: impl Into<Arc<str>>) -> RetryBuilder {
+        RetryBuilder {
+            name: name.into(),
+            config: RetryConfig::default(),
+            clock: Clock::system(),
+            seed: None,
+            series: Default::default(),
+            controls: None,
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> RetryConfig {
+        self.rules().config.clone()
+    }
+
+    /// The budget in force.
+    #[must_use]
+    pub fn budget(&self) -> Arc<RetryBudget> {
+        Arc::clone(&self.rules().budget)
+    }
+
+    /// Changes the configuration from the next attempt on. The budget starts full if its rules
+    /// have changed, and goes on otherwise.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a value breaks a rule; nothing has changed then.
+    pub fn reconfigure(&self, config: RetryConfig) -> Result<(), ConfigError> {
+        config.validate()?;
+        let fresh = RetryBudget::new(config.budget_ratio, config.budget_reserve)?;
+        let mut rules = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let same_budget = rules.config.budget_reserve == config.budget_reserve
+            && rules.config.budget_ratio.to_bits() == config.budget_ratio.to_bits();
+        let budget = if same_budget { Arc::clone(&rules.budget) } else { Arc::new(fresh) };
+        *rules = Arc::new(Rules { config, budget });
+        Ok(())
+    }
+
+    /// What happened since the policy was built.
+    #[must_use]
+    pub fn counters(&self) -> RetryCounters {
+        let count = |fate: Fate| self.0.counts[fate as usize].load(Ordering::Relaxed);
+        RetryCounters {
+            made: count(Fate::Made),
+            over_budget: count(Fate::OverBudget),
+            too_late: count(Fate::TooLate),
+            exhausted: count(Fate::LastAttempt),
+        }
+    }
+
+    fn count(&self, fate: Fate) {
+        self.0.counts[fate as usize].fetch_add(1, Ordering::Relaxed);
+        self.0.series[fate as usize].add(1);
+    }
+
+    /// Counts a call; whether it may be followed by retries.
+    pub(super) fn begin(&self) -> (bool, usize) {
+        let rules = self.rules();
+        rules.budget.deposit();
+        (rules.config.max_attempts > 1, rules.config.max_replay_bytes)
+    }
+
+    pub(super) fn may_follow(&self, attempt: u32) -> bool {
+        attempt < self.rules().config.max_attempts
+    }
+
+    /// The wait before the attempt after `attempt`, 1 for the first; `None` if there is to be none.
+    pub(super) fn wait_after(&self, attempt: u32, advice: Advice) -> Option<Duration> {
+        if !advice.retry {
+            return None;
+        }
+        let rules = self.rules();
+        let config = &rules.config;
+        if attempt >= config.max_attempts {
+            self.count(Fate::LastAttempt);
+            return None;
+        }
+        let wait = config.backoff.wait(attempt, config.jitter, self.0.random.next_f64());
+        let asked = advice.not_before.map_or(wait, |asked| asked.min(config.backoff.longest()));
+        let wait = wait.max(asked);
+        let rest = inherited().map(|deadline| deadline.remaining(self.0.clock.now()));
+        if rest.is_some_and(|rest| rest < wait + config.minimum_useful_time) {
+            self.count(Fate::TooLate);
+            return None;
+        }
+        if !rules.budget.withdraw(advice.cost) {
+            self.count(Fate::OverBudget);
+            return None;
+        }
+        self.count(Fate::Made);
+        (!config.shadow).then_some(wait)
+    }
+
+    /// Calls `call`, with the number of the attempt, until `advice` is content with the result or
+    /// no further attempt is allowed, and returns the last result.
+    ///
+    /// The operation must be idempotent. Dropping the future makes no further attempt. While it
+    /// runs on behalf of a request that a tier further out repeats, it makes one attempt.
+    ///
+    /// ```
+    /// use obs_tower::retry::{Advice, Retry};
+    ///
+    /// # async fn example(retry: Retry) -> Result<u32, std::io::Error> {
+    /// let stock = retry
+    ///     .run(
+    ///         |_attempt| async { Ok::<_, std::io::Error>(7) },
+    ///         |result| match result {
+    ///             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => Advice::overloaded(),
+    ///             Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => Advice::retry(),
+    ///             _ => Advice::done(),
+    ///         },
+    ///     )
+    ///     .await?;
+    /// # Ok(stock) }
+    /// ```
+    ///
+    /// # Errors
+    /// That of the last attempt.
+    pub async fn run<T, E, F>(
+        &self,
+        mut call: impl FnMut(u32) -> F,
+        mut advice: impl FnMut(&Result<T, E>) -> Advice,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.begin();
+        let mut attempt = 1;
+        loop {
+            let result = call(attempt).await;
+            let advice = advice(&result);
+            if !advice.retry || is_repeated_further_out() {
+                return result;
+            }
+            match self.wait_after(attempt, advice) {
+                None => return result,
+                Some(wait) => tokio::time::sleep(wait).await,
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// Whether the current request came with a number of its attempt: then its caller repeats it.
+pub(super) fn is_repeated_further_out() -> bool {
+    RequestContext::with_current(RequestContext::attempt).flatten().is_some()
+}
+
+/// Builds a [`Retry`].
+#[derive(Debug)]
+#[must_use]
+pub struct RetryBuilder {
+    name: Arc<str>,
+    config: RetryConfig,
+    clock: Clock,
+    seed: Option<u64>,
+    series: [Counter; 4],
+    controls: Option<Registry>,
+}
+
+impl RetryBuilder {
+    /// How often, how fast and how much in all.
+    pub fn config(mut self, config: RetryConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The clock by which deadlines are read. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes the jitter repeatable. Default: at random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Records `Retries` by `Retry` and `Result`.
+    pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
+        let results = ["made", "over_budget", "too_late", "exhausted"];
+        self.series = results
+            .map(|result| recorder.counter(&RETRIES, &[("Retry", &self.name), ("Result", result)]));
+        self
+    }
+
+    /// Registers it, so that operators can see and control it.
+    pub fn controls(mut self, registry: &Registry) -> Self {
+        self.controls = Some(registry.clone());
+        self
+    }
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a name that [cannot be used](check_name) or a configuration that
+    /// [breaks a rule](RetryConfig::validate).
+    pub fn build(self) -> Result<Retry, ConfigError> {
+        check_name(&self.name)?;
+        self.config.validate()?;
+        let budget = RetryBudget::new(self.config.budget_ratio, self.config.budget_reserve)?;
+        let rules = Rules { config: self.config, budget: Arc::new(budget) };
+        let retry = Retry(Arc::new(Shared {
+            name: self.name,
+            clock: self.clock,
+            random: self.seed.map_or_else(Random::system, Random::seeded),
+            rules: RwLock::new(Arc::new(rules)),
+            counts: Default::default(),
+            series: self.series,
+        }));
+        if let Some(registry) = self.controls {
+            registry.register(Arc::new(retry.clone()));
+        }
+        Ok(retry)
+    }
+}

@@ -2,9 +2,15 @@
 //!
 //! `#[instrument]` and the other macros of `tracing` make such spans through
 //! [`ChildSpanLayer`](crate::subscriber::ChildSpanLayer); a [`CallSpan`] needs no subscriber.
+//! Code that speaks OpenTelemetry's API takes the same road through a `BridgeProvider` (feature
+//! `otel`).
 
 mod call;
+#[cfg(feature = "otel")]
+mod otel;
 mod parent;
 
 pub use call::{CallSpan, ObservedCall};
+#[cfg(feature = "otel")]
+pub use otel::{BridgeProvider, BridgeTracer, BridgedSpan};
 pub(crate) use parent::Parent;

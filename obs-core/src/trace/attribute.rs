@@ -237,6 +237,12 @@ impl Attributes {
         self.list.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
+    #[cfg(feature = "otel")]
+    pub(super) fn take(&mut self, key: &str) -> Option<AttributeValue> {
+        let at = self.list.iter().position(|(known, _)| known == key)?;
+        Some(self.list.remove(at).1)
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, (Text, AttributeValue)> {
         self.list.iter()

@@ -118,6 +118,20 @@ impl SpanRecord {
         }
     }
 
+    /// Makes annotations of the attributes that the attribute `aws.xray.annotations` lists, which is
+    /// how users of OpenTelemetry mark them for X-Ray.
+    #[cfg(feature = "otel")]
+    pub(crate) fn adopt_annotations(&mut self) {
+        let Some(AttributeValue::Texts(keys)) = self.attributes.take("aws.xray.annotations") else {
+            return;
+        };
+        for key in keys {
+            if let Some(value) = self.attributes.take(&key) {
+                self.annotate(key, value);
+            }
+        }
+    }
+
     /// Adds an event, or counts it if there are [`SpanRecord::MAX_EVENTS`] already.
     pub fn add_event(&mut self, event: SpanEvent) {
         if self.events.len() < Self::MAX_EVENTS {

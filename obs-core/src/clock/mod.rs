@@ -16,6 +16,7 @@
 
 mod instant;
 mod manual;
+mod rfc3339;
 mod timestamp;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use tracing::Level;
 
 use super::key::{self, Keys, Signature};
 use super::redact::REDACTED;
-use super::{Fields, Ids, LineFormat, ValueRef, encode, escape, timestamp};
+use super::{Fields, Ids, LineFormat, ValueRef, encode, escape};
 use crate::clock::Timestamp;
 use crate::id::{SpanId, TraceId};
 
@@ -79,7 +79,7 @@ impl<'b> Line<'b> {
     ) -> Self {
         let start = out.len();
         out.extend_from_slice(b"{\"timestamp\":\"");
-        timestamp::write(out, timestamp);
+        timestamp.write_rfc3339(out);
         out.extend_from_slice(level_member(level));
         // Half for the message leaves room for the ids and at least one field.
         let message_start = out.len();

@@ -21,7 +21,6 @@ mod redact;
 mod scan;
 #[cfg(test)]
 mod tests;
-mod timestamp;
 mod value;
 
 pub use buffer::with_buffer;

@@ -37,6 +37,7 @@ mod class;
 mod file;
 mod lane;
 mod ledger;
+mod pretty;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ pub use class::{Class, DropReason};
 pub use file::RotatingFile;
 use lane::Lane;
 pub use ledger::Ledger;
+pub use pretty::Pretty;
 
 use crate::clock::Clock;
 

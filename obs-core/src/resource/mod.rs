@@ -1,5 +1,6 @@
 //! Who is speaking: the attributes that describe this service and the place where it runs.
 
+mod entity;
 mod environment;
 #[cfg(test)]
 mod tests;

@@ -45,3 +45,13 @@ fn an_attribute_list_that_cannot_be_read_is_refused_by_name() {
         assert_eq!(error.value(), list);
     }
 }
+
+#[test]
+fn what_is_known_of_the_platform_becomes_entity_members() {
+    let resource = Resource::empty()
+        .with("aws.ecs.cluster.arn", "arn:aws:ecs:eu-west-1:123456789012:cluster/shop")
+        .with("k8s.pod.name", "orders-1")
+        .with("service.name", "orders");
+    let members: Vec<_> = resource.entity_members().collect();
+    assert_eq!(members, [("K8s.Pod", "orders-1"), ("ECS.Cluster", "shop")]);
+}

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io::IsTerminal;
 use std::sync::{Arc, Mutex};
 
 use super::control::TelemetryControl;
@@ -16,7 +17,7 @@ use crate::environment::Environment;
 use crate::id::IdGenerator;
 use crate::log::{LineFormat, Redactor};
 use crate::metric::{self, Counter, Descriptor, Gauge, Histogram, Label, Recorder};
-use crate::output::Output;
+use crate::output::{Output, Pretty};
 use crate::propagate::Propagators;
 use crate::resource::Resource;
 use crate::trace::{Sampler, SpanExporter, Tracer, exporter_from_environment};
@@ -100,7 +101,8 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets where lines go. Default [`Output::stdout`].
+    /// Sets where lines go. Default [`Output::stdout`], made readable for people when
+    /// `OBS_LOG_FORMAT` is `pretty`, in colours at a terminal unless `NO_COLOR` is set.
     #[must_use]
     pub fn output(mut self, output: Output) -> Self {
         self.output = Some(output);
@@ -282,6 +284,10 @@ impl TelemetryBuilder {
             tracer = tracer.boxed_exporter(exporter);
         }
 
+        let output = match self.output {
+            Some(output) => output,
+            None => default_output(&environment)?,
+        };
         let tracer = tracer.build()?;
         let propagators = match self.propagators {
             Some(propagators) => propagators,
@@ -296,7 +302,7 @@ impl TelemetryBuilder {
             deployment_environment,
             clock: self.clock,
             ids: self.ids,
-            output: self.output.unwrap_or_else(Output::stdout),
+            output,
             format,
             filter,
             tracer,
@@ -307,11 +313,24 @@ impl TelemetryBuilder {
             flight_recorder: self.flight_recorder,
             #[cfg(feature = "debug-on-demand")]
             debug_key,
+            self_metrics: Mutex::default(),
             flush_hooks: Mutex::default(),
             shutdown: Mutex::default(),
         }));
         telemetry.controls().register(Arc::new(TelemetryControl::new(&telemetry)));
         Ok(telemetry)
+    }
+}
+
+fn default_output(environment: &Environment) -> Result<Output, ConfigError> {
+    match environment.get("OBS_LOG_FORMAT") {
+        None | Some("json") => Ok(Output::stdout()),
+        Some("pretty") => {
+            let stdout = std::io::stdout();
+            let colours = stdout.is_terminal() && environment.get("NO_COLOR").is_none();
+            Ok(Output::writer(Pretty::new(stdout, colours)))
+        }
+        Some(other) => Err(ConfigError::new("OBS_LOG_FORMAT", other, "must be json or pretty")),
     }
 }
 

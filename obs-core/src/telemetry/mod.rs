@@ -10,6 +10,9 @@ mod filter;
 pub(crate) mod live_filters;
 mod report;
 mod request_line;
+mod self_metrics;
+#[cfg(feature = "tokio")]
+mod signal;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +27,9 @@ pub use debug_key::{DebugKey, DebugRefusal};
 use filter::LineFilter;
 pub use report::{SelfReport, ShutdownReport};
 pub use request_line::RequestLine;
+use self_metrics::Recorded;
+#[cfg(feature = "tokio")]
+pub use signal::shutdown_signal;
 use tracing::Level;
 
 use crate::clock::Clock;
@@ -82,6 +88,7 @@ struct Inner {
     flight_recorder: Option<(Level, usize)>,
     #[cfg(feature = "debug-on-demand")]
     debug_key: Option<DebugKey>,
+    self_metrics: Mutex<Recorded>,
     flush_hooks: Mutex<Vec<FlushHook>>,
     /// Set by the first shutdown, for those that follow.
     shutdown: Mutex<Option<ShutdownReport>>,
@@ -265,12 +272,30 @@ impl Telemetry {
         }
     }
 
+    /// Writes one last line if anything was lost, once it is known what has arrived.
+    fn tell_of_losses(&self, limit: Duration) {
+        // Whatever still waits after that is counted in the report, which comes after the line.
+        let _ = self.0.output.flush(limit);
+        let SelfReport { lines, spans, .. } = self.report();
+        if lines.dropped() + spans.dropped.total() > 0 {
+            let message = format_args!("telemetry was lost");
+            self.line(Level::WARN, "obs_core::telemetry", message, &Ids::default(), |line| {
+                line.u64("lines_created", lines.created).u64("lines_written", lines.written);
+                line.u64("lines_sampled_out", lines.sampled_out);
+                line.u64("lines_dropped", lines.dropped());
+                line.u64("spans_created", spans.created).u64("spans_exported", spans.exported);
+                line.u64("spans_sampled_out", spans.sampled_out);
+                line.u64("spans_dropped", spans.dropped.total());
+            });
+        }
+    }
+
     /// Carries out what waits and stops, within `limit`.
     ///
     /// Blocks the calling thread, also on a current-thread runtime. First metrics are handed over,
     /// then spans are exported, then lines are written; a part that hangs takes no time from the
     /// lines' last share. What is not done when time is up is counted as lost. Lines may still be
-    /// written afterwards. A second call does nothing and returns the first one's report.
+    /// written afterwards. When anything was lost, the last line tells how much. A second call does nothing and returns the first one's report.
     pub fn shutdown(&self, limit: Duration) -> ShutdownReport {
         let mut first = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(report) = &*first {
@@ -281,6 +306,7 @@ impl Telemetry {
         let before_lines = end - limit / 5;
         let hooks = self.0.run_flush_hooks(before_lines);
         let spans = self.0.tracer.shutdown(self.0.until(before_lines));
+        self.tell_of_losses(self.0.until(end) / 2);
         let lines = self.0.output.shutdown(self.0.until(end));
         let report = ShutdownReport { complete: hooks && spans && lines, report: self.report() };
         *first = Some(report.clone());

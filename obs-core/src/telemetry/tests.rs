@@ -109,3 +109,73 @@ fn the_telemetry_is_registered_as_a_control() {
     assert!(telemetry.flush(LONG));
     assert_eq!(control.snapshot()["lines"][0]["written"], 1);
 }
+
+#[test]
+fn the_self_report_goes_out_as_metrics_that_grow_by_what_is_new() {
+    use std::collections::BTreeMap;
+
+    use crate::metric::{
+        Counter, CounterCell, Descriptor, Gauge, GaugeCell, Histogram, Label, Recorder,
+    };
+
+    type Totals = Arc<Mutex<BTreeMap<String, f64>>>;
+
+    #[derive(Clone, Debug, Default)]
+    struct Sums(Totals);
+
+    #[derive(Debug)]
+    struct Cell(Totals, String);
+
+    impl CounterCell for Cell {
+        fn add(&self, value: u64) {
+            *self.0.lock().unwrap().entry(self.1.clone()).or_default() += value as f64;
+        }
+    }
+
+    impl GaugeCell for Cell {
+        fn set(&self, value: f64) {
+            self.0.lock().unwrap().insert(self.1.clone(), value);
+        }
+        fn add(&self, delta: f64) {
+            *self.0.lock().unwrap().entry(self.1.clone()).or_default() += delta;
+        }
+    }
+
+    impl Sums {
+        fn cell(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Arc<Cell> {
+            let labels: Vec<_> = labels.iter().map(|(_, value)| *value).collect();
+            Arc::new(Cell(Arc::clone(&self.0), format!("{}{labels:?}", metric.name)))
+        }
+    }
+
+    impl Recorder for Sums {
+        fn counter(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Counter {
+            Counter::new(self.cell(metric, labels))
+        }
+        fn gauge(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Gauge {
+            Gauge::new(self.cell(metric, labels))
+        }
+        fn histogram(&self, _: &Descriptor, _: &[Label<'_>]) -> Histogram {
+            Histogram::disabled()
+        }
+    }
+
+    let sums = Sums::default();
+    let (output, _captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .output(output)
+        .metrics(Arc::new(sums.clone()))
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        request(&telemetry, Level::INFO, false);
+        telemetry.output().dropped(Class::Info, crate::output::DropReason::RateLimited, 2);
+        assert!(telemetry.flush(LONG));
+        telemetry.record_self_metrics();
+    }
+    let sums = sums.0.lock().unwrap();
+    assert_eq!(sums["LinesWritten[]"], 2.0);
+    assert_eq!(sums[r#"LinesDropped["rate_limited"]"#], 4.0);
+    assert_eq!(sums["LineQueueBytes[]"], 0.0);
+}

@@ -203,5 +203,5 @@ fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(place, &digit)| u32::from(if place % 2 == 1 { doubled(digit) } else { digit }))
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }

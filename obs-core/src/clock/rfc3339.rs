@@ -1,6 +1,7 @@
 use std::cell::Cell;
+use std::fmt;
 
-use crate::clock::Timestamp;
+use super::Timestamp;
 
 const SECOND_TEXT: usize = "2026-01-01T00:00:00".len();
 
@@ -10,8 +11,27 @@ thread_local! {
         const { Cell::new((u64::MAX, [b'0'; SECOND_TEXT])) };
 }
 
-/// Appends `timestamp` as RFC 3339 in UTC with milliseconds, 24 bytes.
-pub(super) fn write(out: &mut Vec<u8>, timestamp: Timestamp) {
+/// How long a time is when it is written.
+const TEXT: usize = "2026-01-01T00:00:00.000Z".len();
+
+impl Timestamp {
+    /// Appends the time as RFC 3339 in UTC with milliseconds, such as `2026-01-01T00:00:00.250Z`.
+    ///
+    /// What is left below the millisecond is cut. Does not allocate beyond what `out` needs.
+    pub fn write_rfc3339(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&render(self));
+    }
+}
+
+/// As RFC 3339 in UTC with milliseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes are ASCII, so this never falls back.
+        f.pad(std::str::from_utf8(&render(*self)).unwrap_or_default())
+    }
+}
+
+fn render(timestamp: Timestamp) -> [u8; TEXT] {
     let seconds = timestamp.unix_seconds();
     let text = LAST.with(|last| {
         let (cached, text) = last.get();
@@ -23,14 +43,13 @@ pub(super) fn write(out: &mut Vec<u8>, timestamp: Timestamp) {
         text
     });
     let millis = (timestamp.unix_millis() % 1_000) as u16;
-    out.extend_from_slice(&text);
-    out.extend_from_slice(&[
-        b'.',
-        b'0' + (millis / 100) as u8,
-        b'0' + (millis / 10 % 10) as u8,
-        b'0' + (millis % 10) as u8,
-        b'Z',
-    ]);
+    let mut whole = [b'Z'; TEXT];
+    whole[..SECOND_TEXT].copy_from_slice(&text);
+    whole[SECOND_TEXT] = b'.';
+    whole[SECOND_TEXT + 1] = b'0' + (millis / 100) as u8;
+    whole[SECOND_TEXT + 2] = b'0' + (millis / 10 % 10) as u8;
+    whole[SECOND_TEXT + 3] = b'0' + (millis % 10) as u8;
+    whole
 }
 
 fn render_second(seconds: u64) -> [u8; SECOND_TEXT] {
@@ -72,9 +91,12 @@ mod tests {
     use super::*;
 
     fn text(millis: u64) -> String {
+        let timestamp = Timestamp::from_unix_millis(millis);
         let mut out = Vec::new();
-        write(&mut out, Timestamp::from_unix_millis(millis));
-        String::from_utf8(out).unwrap()
+        timestamp.write_rfc3339(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(timestamp.to_string(), text);
+        text
     }
 
     #[test]

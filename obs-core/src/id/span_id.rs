@@ -33,8 +33,7 @@ impl SpanId {
 
     #[inline]
     pub(crate) fn from_hex_bytes(text: &[u8]) -> Option<Self> {
-        let text: &[u8; 16] = text.try_into().ok()?;
-        Self::new(hex::parse_lower(text)?)
+        Self::new(hex::parse_lower_16(text.try_into().ok()?)?)
     }
 
     /// 16 lower-case hexadecimal digits.

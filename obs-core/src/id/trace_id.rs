@@ -38,8 +38,8 @@ impl TraceId {
     #[inline]
     pub(crate) fn from_hex_bytes(text: &[u8]) -> Option<Self> {
         let text: &[u8; 32] = text.try_into().ok()?;
-        let high = hex::parse_lower(&text[..16])?;
-        let low = hex::parse_lower(&text[16..])?;
+        let (high, low) = text.split_first_chunk()?;
+        let (high, low) = (hex::parse_lower_16(high)?, hex::parse_lower_16(low.first_chunk()?)?);
         Self::new(u128::from(high) << 64 | u128::from(low))
     }
 
@@ -55,9 +55,9 @@ impl TraceId {
         if text[0] != b'1' || text[1] != b'-' || text[10] != b'-' {
             return None;
         }
-        let epoch = hex::parse(&text[2..10])?;
-        let middle = hex::parse(&text[11..19])?;
-        let low = hex::parse(&text[19..])?;
+        let epoch = hex::parse_8(text[2..].first_chunk()?)?;
+        let middle = hex::parse_8(text[11..].first_chunk()?)?;
+        let low = hex::parse_16(text[19..].first_chunk()?)?;
         Self::new(u128::from(epoch << 32 | middle) << 64 | u128::from(low))
     }
 

@@ -227,7 +227,7 @@ fn decode(value: &[u8]) -> Option<Cow<'_, str>> {
     while let Some((&first, tail)) = rest.split_first() {
         if first == b'%' {
             let (digits, tail) = tail.split_first_chunk::<2>()?;
-            decoded.push(crate::id::hex::parse(digits)? as u8);
+            decoded.push(crate::id::hex::parse_2(*digits)?);
             rest = tail;
         } else {
             decoded.push(first);

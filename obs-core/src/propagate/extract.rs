@@ -106,28 +106,17 @@ impl Propagators {
         if policy.trace_trust() == TraceTrust::Ignore {
             return;
         }
-        let mut parents = self.traces.iter().filter_map(|format| {
-            let parent = match format {
+        let mut parent = None;
+        for format in &self.traces {
+            let found = match format {
                 TraceFormat::W3c => w3c(carrier, policy),
-                TraceFormat::Xray => xray(carrier),
-            }?;
-            if *format == TraceFormat::Xray && !is_current(parent.trace_id, now) {
-                extracted.links.push(parent);
-                return None;
-            }
-            Some(parent)
-        });
-        let parent = match (parents.next(), parents.next()) {
-            // The first is preferred unless only the second tells the caller's span.
-            (Some(first), Some(second)) => {
-                let (chosen, other) = match (first.parent_span, second.parent_span) {
-                    (None, Some(_)) => (second, first),
-                    _ => (first, second),
-                };
-                Some(merge(chosen, other, &mut extracted.links))
-            }
-            (only, _) => only,
-        };
+                TraceFormat::Xray => xray(carrier, now, &mut extracted.links),
+            };
+            parent = match (parent, found) {
+                (Some(first), Some(second)) => Some(merge(first, second, &mut extracted.links)),
+                (first, second) => first.or(second),
+            };
+        }
         match policy.trace_trust() {
             TraceTrust::Link => extracted.links.extend(parent),
             TraceTrust::Resample => {
@@ -176,8 +165,17 @@ fn trace_state<'a>(first: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> Tra
     TraceState::parse(values.iter().copied()).unwrap_or_default()
 }
 
-fn xray(carrier: &impl Carrier) -> Option<TraceParent> {
-    Some(XrayHeader::parse(single(carrier, &field::X_AMZN_TRACE_ID)?)?.into())
+fn xray(
+    carrier: &impl Carrier,
+    now: Timestamp,
+    links: &mut Vec<TraceParent>,
+) -> Option<TraceParent> {
+    let parent: TraceParent = XrayHeader::parse(single(carrier, &field::X_AMZN_TRACE_ID)?)?.into();
+    if is_current(parent.trace_id, now) {
+        return Some(parent);
+    }
+    links.push(parent);
+    None
 }
 
 fn is_current(id: TraceId, now: Timestamp) -> bool {
@@ -186,33 +184,42 @@ fn is_current(id: TraceId, now: Timestamp) -> bool {
 }
 
 /// Two headers that name the same trace complete each other; of two traces, one becomes a link.
-fn merge(chosen: TraceParent, other: TraceParent, links: &mut Vec<TraceParent>) -> TraceParent {
+///
+/// The first is preferred unless only the second tells the caller's span.
+fn merge(first: TraceParent, second: TraceParent, links: &mut Vec<TraceParent>) -> TraceParent {
+    let (mut chosen, other) = match (first.parent_span, second.parent_span) {
+        (None, Some(_)) => (second, first),
+        _ => (first, second),
+    };
     if chosen.trace_id != other.trace_id {
         links.push(other);
         return chosen;
     }
-    TraceParent {
-        trace_id: chosen.trace_id,
-        parent_span: chosen.parent_span,
-        sampled: chosen.sampled.or(other.sampled),
-        random: chosen.random || other.random,
-        tracestate: if chosen.tracestate.is_empty() { other.tracestate } else { chosen.tracestate },
-        xray: if chosen.xray == super::XrayExtras::none() { other.xray } else { chosen.xray },
+    chosen.sampled = chosen.sampled.or(other.sampled);
+    chosen.random |= other.random;
+    if chosen.tracestate.is_empty() {
+        chosen.tracestate = other.tracestate;
     }
+    if chosen.xray == super::XrayExtras::none() {
+        chosen.xray = other.xray;
+    }
+    chosen
 }
 
 fn correlation(
     carrier: &impl Carrier,
     name: &HeaderName,
 ) -> Result<Option<CorrelationId>, RejectedId> {
-    if let Some(id) = single(carrier, name).map(scan::trim).and_then(CorrelationId::parse) {
-        return Ok(Some(id));
+    let mut values = carrier.get_all(name);
+    let Some(first) = values.next() else { return Ok(None) };
+    let second = values.next();
+    if second.is_none() {
+        if let Some(id) = CorrelationId::parse(scan::trim(first)) {
+            return Ok(Some(id));
+        }
     }
-    let mut values = carrier.get_all(name).peekable();
-    if values.peek().is_none() {
-        return Ok(None);
-    }
-    Err(values.fold(RejectedId { length: 0, hash: FNV_OFFSET }, |rejected, value| RejectedId {
+    let all = std::iter::once(first).chain(second).chain(values);
+    Err(all.fold(RejectedId { length: 0, hash: FNV_OFFSET }, |rejected, value| RejectedId {
         length: rejected.length + value.len(),
         hash: value
             .iter()

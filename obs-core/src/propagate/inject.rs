@@ -152,17 +152,18 @@ fn inject_trace(
             carrier.remove(&field::TRACESTATE);
         }
         TraceFormat::Xray if tells => {
+            let usual = xray::usual(outgoing.trace_id, outgoing.span_id, outgoing.sampled);
             // Extras are other systems' data, as tracestate is.
-            let extras = outgoing.xray.filter(|_| policy.allows_trace_state());
-            let mut value = Scratch::new();
-            xray::write(
-                outgoing.trace_id,
-                Some(outgoing.span_id),
-                Some(outgoing.sampled),
-                extras.unwrap_or(&XrayExtras::none()),
-                &mut value,
-            );
-            carrier.set(&field::X_AMZN_TRACE_ID, &value);
+            let extras = outgoing.xray.map(XrayExtras::forwarded).filter(|text| !text.is_empty());
+            match extras.filter(|_| policy.allows_trace_state()) {
+                None => carrier.set(&field::X_AMZN_TRACE_ID, &usual),
+                Some(extras) => {
+                    let mut value = Scratch::from_slice(&usual);
+                    value.push(b';');
+                    value.extend_from_slice(extras.as_bytes());
+                    carrier.set(&field::X_AMZN_TRACE_ID, &value);
+                }
+            }
         }
         TraceFormat::Xray => carrier.remove(&field::X_AMZN_TRACE_ID),
     }

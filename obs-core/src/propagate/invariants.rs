@@ -37,6 +37,7 @@ pub fn tracestate(bytes: &[u8]) {
 /// What is accepted is written so that it is read as the same again, with `Root` first and no
 /// pair twice among `Root`, `Parent` and `Sampled`.
 pub fn x_amzn_trace_id(bytes: &[u8]) {
+    assert_eq!(XrayHeader::parse(bytes), XrayHeader::parse_any(bytes), "the short way is the same");
     let Some(header) = XrayHeader::parse(bytes) else { return };
     let mut written = Scratch::new();
     xray::write(header.trace_id, header.parent, header.sampled, &header.extras, &mut written);

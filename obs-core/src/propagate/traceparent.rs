@@ -40,13 +40,13 @@ impl Traceparent {
         if head[2] != b'-' || head[35] != b'-' || head[52] != b'-' {
             return None;
         }
-        match hex::parse_lower(&head[..2])? {
+        match hex::parse_lower_2([head[0], head[1]])? {
             0xff => return None,
             0 if !rest.is_empty() => return None,
             _ if !matches!(rest.first(), None | Some(b'-')) => return None,
             _ => {}
         }
-        let flags = hex::parse_lower(&head[53..])? as u8;
+        let flags = hex::parse_lower_2([head[53], head[54]])?;
         Some(Self {
             trace_id: TraceId::from_hex_bytes(&head[3..35])?,
             span_id: SpanId::from_hex_bytes(&head[36..52])?,

@@ -130,6 +130,30 @@ impl XrayHeader {
     /// ```
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
+        Self::parse_usual(value).or_else(|| Self::parse_any(value))
+    }
+
+    /// Reads the spelling that load balancers, SDKs and this crate use, without extras.
+    fn parse_usual(value: &[u8]) -> Option<Self> {
+        let (root, rest) = value.strip_prefix(b"Root=")?.split_first_chunk::<35>()?;
+        let (parent, rest) = match rest.strip_prefix(b";Parent=") {
+            Some(rest) => {
+                let (parent, rest) = rest.split_first_chunk::<16>()?;
+                (Some(parse_parent(parent)?), rest)
+            }
+            None => (None, rest),
+        };
+        let sampled = match rest {
+            b";Sampled=1" => Some(true),
+            b";Sampled=0" => Some(false),
+            b"" => None,
+            _ => return None,
+        };
+        let (trace_id, extras) = (TraceId::from_xray_bytes(root)?, XrayExtras::none());
+        Some(Self { trace_id, parent, sampled, extras })
+    }
+
+    pub(super) fn parse_any(value: &[u8]) -> Option<Self> {
         let (mut root, mut parent, mut sampled) = (None, None, None);
         let (mut own, mut lineage, mut unknown) = (None, None, Unknown::default());
         for pair in within(value, MAX_LENGTH).split(|&byte| byte == b';') {
@@ -168,19 +192,34 @@ pub(super) fn write(
     extras: &XrayExtras,
     out: &mut Scratch,
 ) {
-    out.extend_from_slice(b"Root=");
-    out.extend_from_slice(trace_id.to_xray().as_bytes());
-    if let Some(parent) = parent {
-        out.extend_from_slice(b";Parent=");
-        out.extend_from_slice(parent.to_hex().as_bytes());
-    }
-    if let Some(sampled) = sampled {
-        out.extend_from_slice(if sampled { b";Sampled=1" } else { b";Sampled=0" });
+    if let (Some(parent), Some(sampled)) = (parent, sampled) {
+        out.extend_from_slice(&usual(trace_id, parent, sampled));
+    } else {
+        out.extend_from_slice(b"Root=");
+        out.extend_from_slice(trace_id.to_xray().as_bytes());
+        if let Some(parent) = parent {
+            out.extend_from_slice(b";Parent=");
+            out.extend_from_slice(parent.to_hex().as_bytes());
+        }
+        if let Some(sampled) = sampled {
+            out.extend_from_slice(if sampled { b";Sampled=1" } else { b";Sampled=0" });
+        }
     }
     if let Some(forwarded) = &extras.forwarded {
         out.push(b';');
         out.extend_from_slice(forwarded.as_bytes());
     }
+}
+
+/// The field value when everything is known, in one piece.
+pub(super) fn usual(trace_id: TraceId, parent: SpanId, sampled: bool) -> [u8; 74] {
+    let mut value = *b"Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0";
+    value[5..40].copy_from_slice(trace_id.to_xray().as_bytes());
+    value[48..64].copy_from_slice(parent.to_hex().as_bytes());
+    if sampled {
+        value[73] = b'1';
+    }
+    value
 }
 
 /// The first `length` bytes, without a pair that is cut.
@@ -198,8 +237,7 @@ fn set_once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 }
 
 fn parse_parent(value: &[u8]) -> Option<SpanId> {
-    let value: &[u8; 16] = value.try_into().ok()?;
-    SpanId::new(hex::parse(value)?)
+    SpanId::new(hex::parse_16(value.try_into().ok()?)?)
 }
 
 const fn parse_sampled(value: &[u8]) -> Option<bool> {

@@ -213,10 +213,10 @@ fn correlation(
     let mut values = carrier.get_all(name);
     let Some(first) = values.next() else { return Ok(None) };
     let second = values.next();
-    if second.is_none() {
-        if let Some(id) = CorrelationId::parse(scan::trim(first)) {
-            return Ok(Some(id));
-        }
+    if second.is_none()
+        && let Some(id) = CorrelationId::parse(scan::trim(first))
+    {
+        return Ok(Some(id));
     }
     let all = std::iter::once(first).chain(second).chain(values);
     Err(all.fold(RejectedId { length: 0, hash: FNV_OFFSET }, |rejected, value| RejectedId {

@@ -111,3 +111,28 @@ pub fn refuse_the_rest<S: Clone + Send + Sync + 'static>(router: Router<S>) -> R
             Failure::status(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_that_suffice() {
+        for (wait, seconds) in [(0, "0"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            let failure = Failure::unavailable("later").retry_after(Duration::from_millis(wait));
+            let response = failure.into_response();
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds, "{wait} ms");
+        }
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_is_not_worth_another_try() {
+        let failed = |kind| Failure::from(StoreError::new(kind, "test")).into_response();
+        let corrupt = failed(StoreErrorKind::Corrupt);
+        assert_eq!(corrupt.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!corrupt.headers().contains_key(header::RETRY_AFTER));
+        let throttled = failed(StoreErrorKind::Throttled);
+        assert_eq!(throttled.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(throttled.headers()[header::RETRY_AFTER], "1");
+    }
+}

@@ -68,3 +68,17 @@ impl<T: Serialize> IntoResponse for Json<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_sent_is_quoted_in_part_only() {
+        let long = format!("\"{}\"", "ü".repeat(10_000));
+        let failure = Json::<u32>::parse(long.as_bytes()).unwrap_err();
+        let quoted = format!("{failure:?}").matches('ü').count();
+        assert!((1..=300).contains(&quoted), "{quoted}");
+        assert_eq!(failure.into_response().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}

@@ -25,7 +25,7 @@ struct Shard {
 }
 
 const TICKS: usize = 32;
-const SHARDS: usize = if cfg!(loom) { 1 } else { 4 };
+const SHARDS: usize = if cfg!(obs_loom) { 1 } else { 4 };
 /// A tick is the largest power of two of nanoseconds that is at most this part of the threshold.
 const TICKS_PER_THRESHOLD: u64 = 8;
 const COUNT: u64 = u32::MAX as u64;
@@ -151,7 +151,7 @@ fn next_shard() -> usize {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests {
     use proptest::prelude::*;
 

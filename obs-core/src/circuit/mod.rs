@@ -107,9 +107,9 @@ impl State {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests;
 
 #[cfg(test)]
-#[cfg(loom)]
+#[cfg(obs_loom)]
 mod model;

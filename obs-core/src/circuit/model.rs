@@ -1,6 +1,6 @@
 //! Every interleaving of two threads at the breaker's word, by the model checker.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p obs-aws-core --release --lib circuit::model`
+//! `RUSTFLAGS="--cfg obs_loom" cargo test -p obs-aws-core --release --lib circuit::model`
 
 use std::sync::Arc;
 use std::time::Duration;

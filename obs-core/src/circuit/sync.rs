@@ -1,11 +1,11 @@
 //! The atomics and locks of the breaker, so that the model checker can watch them.
 
-#[cfg(loom)]
+#[cfg(obs_loom)]
 pub(crate) use loom::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering},

@@ -95,7 +95,7 @@ impl Word {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests {
     use super::*;
 

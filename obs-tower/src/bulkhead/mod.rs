@@ -61,12 +61,12 @@ mod handle;
 mod hold;
 mod layer;
 #[cfg(test)]
-#[cfg(loom)]
+#[cfg(obs_loom)]
 mod model;
 mod queue;
 mod sync;
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests;
 
 pub use config::{BulkheadConfig, Order};

@@ -1,6 +1,6 @@
 //! Every interleaving at the hand-over of room, by the model checker.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p obs-aws-tower --release --lib --features bulkhead model`
+//! `RUSTFLAGS="--cfg obs_loom" cargo test -p obs-aws-tower --release --lib --features bulkhead model`
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -1,11 +1,11 @@
 //! The atomics and locks of the gate, so that the model checker can watch them.
 
-#[cfg(loom)]
+#[cfg(obs_loom)]
 pub(super) use loom::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 pub(super) use std::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicU32, AtomicU64, Ordering},

@@ -57,7 +57,7 @@ mod future;
 mod layer;
 mod permits;
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests;
 
 pub use future::ResponseFuture;

@@ -59,7 +59,7 @@ mod gradient;
 mod handle;
 mod layer;
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests;
 
 pub use config::LoadShedConfig;

@@ -50,12 +50,12 @@ mod control;
 mod handle;
 mod layer;
 #[cfg(test)]
-#[cfg(loom)]
+#[cfg(obs_loom)]
 mod model;
 mod policy;
 mod sync;
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests;
 
 pub use body::ReplayBody;

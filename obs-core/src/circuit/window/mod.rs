@@ -79,5 +79,5 @@ impl Window {
 }
 
 #[cfg(test)]
-#[cfg(not(loom))]
+#[cfg(not(obs_loom))]
 mod tests;

@@ -1,5 +1,65 @@
-//! Rate limits for tower services: local to a process, with the response headers of the IETF
-//! draft.
+//! Rate limits for tower services: decided in this process in nanoseconds, alone or as leases
+//! from a limit that a fleet shares.
+//!
+//! ```
+//! use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
+//!
+//! // 100 requests a second for each tenant, 200 at once after a pause.
+//! let policy = Policy::builder("tenant", Quota::per_second(100).burst(200)).key(Key::tenant());
+//! let limiter = Limiter::new(policy.build()?)?;
+//! let layer = RateLimitLayer::new(limiter.clone());
+//! # let _ = layer;
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`Quota`] | how much in which time: rate, strict, window, calendar, concurrency |
+//! | [`Key`] | whose limit: tenant, user, credential, address, route, method, anything |
+//! | [`Policy`] | a named quota and key: cost, what counts, overrides, shadow, where it is kept |
+//! | [`Limiter`] | several policies, all or nothing; a [`Control`], an [`Admit`] |
+//! | [`RateLimitLayer`] | the limiter as a tower layer: 429 or 503, `Retry-After`, headers |
+//! | [`Headers`] | which headers, on which responses |
+//! | [`Store`] | where a fleet keeps its counts; [`MemoryStore`], and by feature Redis, DynamoDB |
+//! | [`LeaseConfig`], [`Bound`] | how a node leases, and what the fleet is admitted at most |
+//!
+//! # Who decides
+//!
+//! Keys that a caller can make up (tenant, user, address, header) live in a table of our own: it
+//! is bounded from the start, shares cells when it is full, and never forgets a key in debt. A
+//! limit without such keys (global, per route, per method) is decided by governor, where one
+//! request is a whole number of nanoseconds. Both decide the same.
+//!
+//! # A fleet
+//!
+//! With the feature `shared` a policy can be [leased](PolicyBuilder::leased) from a store: the node
+//! takes tokens ahead of need and spends them at the price of a local limit. In any span `W` the
+//! fleet is admitted at most what one bucket would admit in `W` and the age of a lease; [`Bound`]
+//! says so in numbers. Keys far from their limit never reach the store. Without the store,
+//! leases run out first, then comes the node's share, then what [`OnStoreFailure`] says; each step
+//! is counted and named in `x-ratelimit-fallback`. No request waits longer than the store's
+//! time-out, and none fails because of it. [Strict](PolicyBuilder::strict) policies ask the store
+//! about every request.
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `governor` (default) | governor for limits without open-ended keys |
+//! | `layer` (default) | the tower layer |
+//! | `shared` | leased and strict policies, on tokio |
+//! | `redis` | a store in Redis, single or cluster |
+//! | `dynamodb` | a store in a DynamoDB table |
+//! | `sim` | the fleet simulator |
+//!
+//! # Cost
+//!
+//! A local decision takes one lock of its own set of cells, for the time of the decision, and
+//! allocates nothing; headers allocate. A table of 262,144 keys is 7 MiB for rates, 16 MiB for
+//! windows, and about 45 MiB for leases, all of it taken when the limiter is built.
+//!
+//! [`Admit`]: obs_core::admit::Admit
+//! [`Control`]: obs_core::control::Control
 
 // What only some features use is written once, and compiled always.
 #[cfg_attr(not(all(feature = "shared", feature = "layer")), allow(dead_code, unused_imports))]
@@ -32,6 +92,10 @@ pub use limiter::{Check, Limiter, LimiterBuilder, Peek};
 pub use overrides::{Limit, Overrides};
 pub use policy::{Charge, DEFAULT_MAX_KEYS, OnMissingKey, Policy, PolicyBuilder};
 pub use quota::{CalendarUnit, MAX_PERIOD, Quota};
+#[cfg(feature = "dynamodb")]
+pub use store::DynamoDbStore;
+#[cfg(feature = "redis")]
+pub use store::RedisStore;
 pub use store::{
     GiveBack, Grant, MemoryStore, SharedBucket, Store, StoreError, StoreErrorKind, StoreFuture,
     StoreKey, Take,

@@ -264,6 +264,7 @@ impl LeaseCell {
         Standing { remaining, more_in }
     }
 
+    #[cfg(feature = "sim")]
     /// Whether a call is under way.
     pub(crate) const fn is_asking(&self) -> bool {
         self.asked_at > 0

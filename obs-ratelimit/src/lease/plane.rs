@@ -244,6 +244,7 @@ impl Plane {
         cell.standing(plan, now)
     }
 
+    #[cfg(feature = "sim")]
     /// Whether the key waits for a call that is under way.
     pub(crate) fn is_asking(&self, fingerprint: u64, now: u64) -> bool {
         self.table.read(fingerprint, now).0.is_asking()

@@ -3,14 +3,22 @@
 //! A [`Store`] holds one bucket for each key and takes tokens out of it, atomically. What is built
 //! on it, leases and strict limits, is the same for all stores.
 
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 mod types;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+#[cfg(feature = "dynamodb")]
+pub use self::dynamodb::DynamoDbStore;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use types::{GiveBack, Grant, SharedBucket, StoreKey, Take};

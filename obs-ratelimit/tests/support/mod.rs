@@ -8,6 +8,10 @@
 )]
 
 use std::sync::Mutex;
+pub mod conformance;
+#[cfg(feature = "real-parts")]
+pub mod proxy;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

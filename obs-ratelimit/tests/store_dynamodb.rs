@@ -1,0 +1,98 @@
+//! The DynamoDB store on the endpoint that `OBS_TEST_MINISTACK` names.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+#[allow(dead_code, reason = "each test target uses its part")]
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use obs_core::clock::{Clock, ManualClock};
+use obs_core::environment::Environment;
+use obs_ratelimit::{DynamoDbStore, Store, StoreErrorKind, Take};
+use support::conformance::{HOUR, Subject, bucket, new_key, take};
+
+const TABLE: &str = "obs-ratelimit-test";
+
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .retry_config(RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}
+
+/// A client of the running part, with the table in place.
+async fn ready() -> Client {
+    let environment = Environment::process();
+    let endpoint = environment.get("OBS_TEST_MINISTACK");
+    let client = client(endpoint.expect("OBS_TEST_MINISTACK names no running endpoint"));
+    let attribute = AttributeDefinition::builder().attribute_name("pk");
+    let attribute = attribute.attribute_type(ScalarAttributeType::B).build().unwrap();
+    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
+    // Another test may have made it; the calls that follow tell whether it is there.
+    let _ = client
+        .create_table()
+        .table_name(TABLE)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute)
+        .key_schema(key.build().unwrap())
+        .send()
+        .await;
+    client
+}
+
+async fn store() -> Subject {
+    Arc::new(DynamoDbStore::new(ready().await, TABLE, Clock::system()))
+}
+
+store_conformance!(store());
+
+#[tokio::test]
+async fn rl_5_34_a_stale_item_means_the_same_as_none() {
+    let manual = ManualClock::default();
+    let store: Subject = Arc::new(DynamoDbStore::new(ready().await, TABLE, manual.clock()));
+    let (key, bucket) = (new_key(), bucket(10, HOUR, 10));
+    assert_eq!(take(&store, Take::new(key, bucket, 10)).await.tokens, 10);
+    manual.advance(30 * 24 * HOUR);
+    assert_eq!(take(&store, Take::new(key, bucket, 20)).await.tokens, 10);
+    assert_eq!(take(&store, Take::new(key, bucket, 1)).await.tokens, 0);
+}
+
+#[tokio::test]
+async fn rl_5_25_a_node_whose_clock_is_ahead_moves_time_once() {
+    let (ahead, behind) = (ManualClock::default(), ManualClock::default());
+    ahead.advance(Duration::from_secs(2));
+    let node = |clock: &ManualClock, client| -> Subject {
+        Arc::new(DynamoDbStore::new(client, TABLE, clock.clock()))
+    };
+    let ahead = node(&ahead, ready().await);
+    let behind = node(&behind, ready().await);
+    let (key, bucket) = (new_key(), bucket(1, Duration::from_secs(1), 10));
+    let mut tokens = 0;
+    for _ in 0..10 {
+        tokens += take(&ahead, Take::new(key, bucket, 2)).await.tokens;
+        tokens += take(&behind, Take::new(key, bucket, 2)).await.tokens;
+    }
+    assert!((10..=12).contains(&tokens), "{tokens}: the burst and at most the two seconds");
+}
+
+#[tokio::test]
+async fn a_missing_table_is_rejected_and_a_missing_endpoint_unavailable() {
+    let wanted = Take::new(new_key(), bucket(10, HOUR, 3), 1);
+    let no_table = DynamoDbStore::new(ready().await, "no-such-table", Clock::system());
+    assert_eq!(no_table.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Rejected);
+    let nowhere = DynamoDbStore::new(client("http://127.0.0.1:1"), TABLE, Clock::system());
+    assert_eq!(nowhere.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}

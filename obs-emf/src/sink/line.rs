@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use obs_core::clock::{Clock, Timestamp};
@@ -41,7 +42,6 @@ const TARGET: &str = "obs_emf";
 /// assert!(captured.text().ends_with("\"Service\":\"orders\",\"OrderValue\":99.5}\n"));
 /// # Ok::<(), obs_core::config::ConfigError>(())
 /// ```
-#[derive(Debug)]
 pub struct LineSink {
     output: Output,
     format: LineFormat,
@@ -50,6 +50,7 @@ pub struct LineSink {
     clock: Clock,
     ledger: SharedLedger,
     ends_output: bool,
+    is_agent: bool,
 }
 
 impl LineSink {
@@ -67,6 +68,7 @@ impl LineSink {
             clock: telemetry.clock().clone(),
             ledger: SharedLedger::default(),
             ends_output: false,
+            is_agent: false,
         }
     }
 
@@ -84,7 +86,30 @@ impl LineSink {
             clock,
             ledger: SharedLedger::default(),
             ends_output: true,
+            is_agent: false,
         }
+    }
+
+    /// Writes to the CloudWatch agent, with `fallback` for the lines it cannot take.
+    ///
+    /// # Errors
+    /// [`ConfigError`](obs_core::config::ConfigError) never, as long as an output with default
+    /// settings can be built.
+    #[cfg(feature = "agent")]
+    pub fn to_agent(
+        endpoint: super::AgentEndpoint,
+        fallback: impl std::io::Write + Send + 'static,
+        service_name: &str,
+        clock: Clock,
+        ids: obs_core::id::IdGenerator,
+    ) -> Result<Self, obs_core::config::ConfigError> {
+        let transport = match endpoint {
+            super::AgentEndpoint::Tcp(_) => Transport::Agent,
+            super::AgentEndpoint::Udp(_) => Transport::Udp,
+        };
+        let agent = super::AgentWriter::new(endpoint, fallback, clock.clone(), ids);
+        let output = Output::builder().destination(agent).build()?;
+        Ok(Self { is_agent: true, ..Self::to(output, service_name, transport, clock) })
     }
 
     /// The output.
@@ -146,4 +171,13 @@ fn repair_time(record: &mut Record<'_>, now: Timestamp, ledger: &mut Ledger) -> 
         ledger.repair(Repair::Timestamp);
     }
     late || early
+}
+
+impl fmt::Debug for LineSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineSink")
+            .field("agent", &self.is_agent)
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
 }

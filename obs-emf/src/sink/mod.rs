@@ -3,15 +3,21 @@
 //! | sink | for |
 //! |---|---|
 //! | [`LineSink`] | the service's own lines on standard output, which CloudWatch Logs reads |
-//! | `AgentSink` (feature `agent`) | the CloudWatch agent, over TCP or UDP |
+//! | `LineSink::to_agent` (feature `agent`) | the CloudWatch agent, over TCP or UDP |
 //! | `CloudWatchSink` (feature `cloudwatch`) | `PutMetricData` |
 
+#[cfg(feature = "agent")]
+mod agent;
+mod environment;
 mod line;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "agent")]
+pub use agent::{AgentEndpoint, AgentWriter};
+pub use environment::from_environment;
 pub use line::LineSink;
 
 use crate::encode::Record;

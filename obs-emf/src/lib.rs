@@ -2,6 +2,8 @@
 
 pub mod aggregate;
 pub mod cardinality;
+#[cfg(feature = "cloudwatch")]
+pub mod cloudwatch;
 pub mod declare;
 pub mod encode;
 pub mod ledger;

@@ -1,1 +1,78 @@
-//! Placeholder
+//! Against running parts: MiniStack for `PutMetricData` and alarms, cfn-lint for templates.
+//!
+//! `cargo xtask test` starts them and says where they are; without that the tests fail.
+
+#![allow(clippy::unwrap_used, reason = "test helpers: what cannot be set up fails the test")]
+
+use std::time::Duration;
+
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Dimension, Statistic};
+use obs_core::clock::Clock;
+use obs_core::environment::Environment;
+use obs_core::id::IdGenerator;
+use obs_core::metric::Unit;
+use obs_emf::cloudwatch::CloudWatchSink;
+use obs_emf::sink::Sink;
+use obs_emf::{Record, Series, Shape};
+
+fn part(variable: &str) -> String {
+    let environment = Environment::process();
+    let part = environment.get(variable).map(str::to_owned);
+    part.unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`"))
+}
+
+fn client() -> Client {
+    let config = aws_sdk_cloudwatch::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(part("OBS_TEST_MINISTACK"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    Client::from_conf(config)
+}
+
+#[test]
+fn what_is_sent_can_be_read_back() {
+    let client = client();
+    // Its own namespace, since the part is shared.
+    let namespace = format!("ObsEmfTest{}", IdGenerator::system().span_id().to_hex().as_str());
+    let shape = Shape::builder(&namespace)
+        .dimension_set(["Service"])
+        .metric(("Latency", Unit::Milliseconds))
+        .build()
+        .unwrap();
+    let sink = CloudWatchSink::new(client.clone(), Clock::system(), IdGenerator::system()).unwrap();
+    let now = Clock::system().wall();
+    let points = [(10.0, 3), (20.0, 1)];
+    let series = [Series::new("Wait", Unit::Milliseconds, &points)];
+    let record = Record::new(&shape, now).dimensions(&["orders"]);
+    sink.emit(&record.values(&[12.5]).series(&series));
+    assert!(sink.shutdown(Duration::from_secs(30)));
+    let ledger = sink.ledger();
+    assert_eq!((ledger.appended, ledger.emitted, ledger.dropped()), (5, 5, 0));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seconds = i64::try_from(now.unix_seconds()).unwrap();
+    let sum = |metric: &str| {
+        let call = client
+            .get_metric_statistics()
+            .namespace(&namespace)
+            .metric_name(metric)
+            .dimensions(Dimension::builder().name("Service").value("orders").build())
+            .start_time(DateTime::from_secs(seconds - 3_600))
+            .end_time(DateTime::from_secs(seconds + 3_600))
+            .period(60)
+            .statistics(Statistic::Sum)
+            .statistics(Statistic::SampleCount);
+        let answer = runtime.block_on(call.send()).unwrap();
+        answer.datapoints().iter().fold((0.0, 0.0), |(sum, count), point| {
+            (sum + point.sum().unwrap_or(0.0), count + point.sample_count().unwrap_or(0.0))
+        })
+    };
+    assert_eq!(sum("Latency"), (12.5, 1.0));
+    assert_eq!(sum("Wait"), (50.0, 4.0));
+}

@@ -9,6 +9,8 @@ use obs_core::clock::{Clock, Instant};
 use obs_core::config::ConfigError;
 use obs_core::id::IdGenerator;
 
+use super::Backoff;
+
 /// Where the agent listens.
 ///
 /// ```
@@ -81,8 +83,7 @@ pub struct AgentWriter {
     link: Link,
     fallback: Box<dyn Write + Send>,
     clock: Clock,
-    ids: IdGenerator,
-    pause: Duration,
+    backoff: Backoff,
     /// No connection is tried before.
     not_before: Instant,
 }
@@ -106,7 +107,8 @@ impl AgentWriter {
             AgentEndpoint::Udp(address) => Link::Udp { address, socket: None },
         };
         let fallback = Box::new(fallback);
-        Self { link, fallback, clock, ids, pause: FIRST_PAUSE, not_before: Instant::default() }
+        let backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE, ids);
+        Self { link, fallback, clock, backoff, not_before: Instant::default() }
     }
 
     fn may_connect(&self) -> bool {
@@ -114,23 +116,12 @@ impl AgentWriter {
     }
 
     fn connected(&mut self) {
-        self.pause = FIRST_PAUSE;
+        self.backoff.reset();
         self.not_before = Instant::default();
     }
 
     fn failed(&mut self) {
-        // Half of the pause at least, so that a fleet does not come back all at once.
-        let part = self
-            .ids
-            .span_id()
-            .to_hex()
-            .as_str()
-            .bytes()
-            .fold(0_u32, |sum, byte| (sum.wrapping_mul(31)).wrapping_add(u32::from(byte)))
-            % 1_000;
-        let pause = self.pause / 2 + self.pause / 2 * part / 1_000;
-        self.not_before = self.clock.now() + pause;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.not_before = self.clock.now() + self.backoff.next_pause();
     }
 
     /// Sends whole lines over TCP; says how many of the bytes were delivered, in whole lines.

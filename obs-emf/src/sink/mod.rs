@@ -8,6 +8,8 @@
 
 #[cfg(feature = "agent")]
 mod agent;
+#[cfg(any(feature = "agent", feature = "cloudwatch"))]
+mod backoff;
 mod environment;
 mod line;
 
@@ -17,6 +19,8 @@ use std::time::Duration;
 
 #[cfg(feature = "agent")]
 pub use agent::{AgentEndpoint, AgentWriter};
+#[cfg(any(feature = "agent", feature = "cloudwatch"))]
+pub(crate) use backoff::Backoff;
 pub use environment::from_environment;
 pub use line::LineSink;
 

@@ -4,6 +4,9 @@ pub mod aggregate;
 pub mod cardinality;
 #[cfg(feature = "cloudwatch")]
 pub mod cloudwatch;
+pub mod cold_start;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 pub mod declare;
 pub mod encode;
 pub mod ledger;

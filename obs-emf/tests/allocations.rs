@@ -1,5 +1,7 @@
 //! What an event costs, in allocations.
 
+#![allow(clippy::unwrap_used, reason = "test helpers: what cannot be set up fails the test")]
+
 use obs_core::clock::Clock;
 use obs_core::clock::Timestamp;
 use obs_core::log::ValueRef;

@@ -1,5 +1,7 @@
 //! The command, as a shell runs it.
 
+#![allow(clippy::unwrap_used, reason = "test helpers: what cannot be set up fails the test")]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, Statistic};
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
 use obs_core::clock::Clock;
 use obs_core::environment::Environment;
 use obs_core::id::IdGenerator;
 use obs_core::metric::Unit;
 use obs_emf::cloudwatch::CloudWatchSink;
+use obs_emf::dashboard::Watch;
+use obs_emf::request::RequestMetrics;
 use obs_emf::sink::Sink;
 use obs_emf::{Record, Series, Shape};
 
@@ -75,4 +77,63 @@ fn what_is_sent_can_be_read_back() {
     };
     assert_eq!(sum("Latency"), (12.5, 1.0));
     assert_eq!(sum("Wait"), (50.0, 4.0));
+}
+
+fn template(service: &str) -> serde_json::Value {
+    let metrics = RequestMetrics::builder(service, "prod").build().unwrap();
+    Watch::new(&metrics, service, "prod")
+        .log_group("/shop/orders")
+        .resource("AWS/ECS", "CPUUtilization", [("ServiceName", "orders")])
+        .template()
+}
+
+#[test]
+fn the_template_passes_cfn_lint() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let file = directory.join("watch.template.json");
+    std::fs::write(&file, template("orders").to_string()).unwrap();
+    let lint = std::process::Command::new(part("OBS_TEST_CFN_LINT"));
+    let output = { lint }.arg("--regions").arg("us-east-1").arg("--").arg(&file).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+}
+
+#[test]
+fn composite_rules_are_good_grammar() {
+    let client = client();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let put = |name: &str, rule: &str| {
+        let call = client.put_composite_alarm().alarm_name(name).alarm_rule(rule);
+        runtime.block_on(call.send()).map_err(Box::new)
+    };
+    // Its own names, since the part is shared.
+    let service = IdGenerator::system().span_id().to_hex().as_str().to_owned();
+    assert!(put(&format!("{service}-bad"), "ALARM(((x").is_err(), "the part checks rules");
+    let template = template(&service);
+    let resources = template["Resources"].as_object().unwrap();
+    let named = |kind: &str| {
+        let of_kind = resources.values().filter(move |resource| resource["Type"] == kind);
+        of_kind.map(|resource| &resource["Properties"]).collect::<Vec<_>>()
+    };
+    for alarm in named("AWS::CloudWatch::Alarm") {
+        // Rules name alarms that there are; what these watch does not matter here.
+        let call = client
+            .put_metric_alarm()
+            .alarm_name(alarm["AlarmName"].as_str().unwrap())
+            .namespace("ObsEmfTest")
+            .metric_name("Latency")
+            .statistic(Statistic::Sum)
+            .period(60)
+            .evaluation_periods(1)
+            .threshold(1.0)
+            .comparison_operator(ComparisonOperator::GreaterThanThreshold);
+        runtime.block_on(call.send()).unwrap();
+    }
+    let composites = named("AWS::CloudWatch::CompositeAlarm");
+    assert_eq!(composites.len(), 3);
+    for alarm in composites {
+        let rule = alarm["AlarmRule"].as_str().unwrap();
+        let answer = put(alarm["AlarmName"].as_str().unwrap(), rule);
+        assert!(answer.is_ok(), "{rule}: {answer:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! What every sink must do, and what the agent may do to one.
 
+#![allow(clippy::unwrap_used, reason = "test helpers: what cannot be set up fails the test")]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex};

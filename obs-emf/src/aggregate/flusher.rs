@@ -3,9 +3,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
+use obs_core::metric::Recorder;
 use obs_core::telemetry::Telemetry;
 
+use super::self_metrics::SelfMetrics;
 use crate::ledger::Ledger;
 use crate::sink::Sink;
 
@@ -64,6 +67,7 @@ pub struct FlusherBuilder {
     drains: Vec<Arc<dyn Drain>>,
     interval: Duration,
     max_size: usize,
+    self_metrics: Option<SelfMetrics>,
 }
 
 #[derive(Debug)]
@@ -72,6 +76,7 @@ struct Shared {
     drains: Vec<Arc<dyn Drain>>,
     interval: Duration,
     max_size: usize,
+    self_metrics: Option<SelfMetrics>,
     /// Held while draining, so that two flushes do not cut a window in two.
     draining: Mutex<()>,
     stopped: Mutex<bool>,
@@ -92,6 +97,7 @@ impl Flusher {
             drains: Vec::new(),
             interval: Duration::from_secs(10),
             max_size: 10_000,
+            self_metrics: None,
         }
     }
 
@@ -122,13 +128,7 @@ impl Flusher {
     /// What became of every data point, gathered or handed over.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        let mut ledger = self.0.shared.sink.ledger();
-        for drain in &self.0.shared.drains {
-            let gathered = drain.ledger();
-            ledger.pending += gathered.pending;
-            ledger.add(&gathered);
-        }
-        ledger
+        self.0.shared.ledger()
     }
 }
 
@@ -153,6 +153,14 @@ impl FlusherBuilder {
         self
     }
 
+    /// Has the pipeline's own losses, series and bytes recorded with each flush, as
+    /// [`DROPPED`](super::DROPPED), [`ACTIVE_SERIES`](super::ACTIVE_SERIES) and
+    /// [`BYTES_PER_SECOND`](super::BYTES_PER_SECOND).
+    pub fn self_metrics(mut self, recorder: Arc<dyn Recorder>, clock: Clock) -> Self {
+        self.self_metrics = Some(SelfMetrics::new(recorder, clock));
+        self
+    }
+
     /// Starts the thread that flushes.
     ///
     /// # Errors
@@ -168,6 +176,7 @@ impl FlusherBuilder {
             drains: self.drains,
             interval: self.interval,
             max_size: self.max_size,
+            self_metrics: self.self_metrics,
             draining: Mutex::default(),
             stopped: Mutex::default(),
             wake: Condvar::new(),
@@ -210,9 +219,23 @@ impl Shared {
 
     fn drain(&self) {
         let _alone = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = &self.self_metrics {
+            let series = self.drains.iter().map(|drain| drain.size()).sum();
+            own.record(self.ledger(), series, self.sink.bytes());
+        }
         for drain in &self.drains {
             drain.drain(&*self.sink);
         }
+    }
+
+    fn ledger(&self) -> Ledger {
+        let mut ledger = self.sink.ledger();
+        for drain in &self.drains {
+            let gathered = drain.ledger();
+            ledger.pending += gathered.pending;
+            ledger.add(&gathered);
+        }
+        ledger
     }
 }
 

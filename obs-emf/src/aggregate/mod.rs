@@ -4,6 +4,7 @@ mod events;
 mod flusher;
 mod histogram;
 mod key;
+mod self_metrics;
 #[cfg(test)]
 mod tests;
 
@@ -11,3 +12,4 @@ pub(crate) use events::number;
 pub use events::{Emission, EventAggregator, Exemplar, Mode};
 pub use flusher::{Drain, Flusher, FlusherBuilder};
 pub(crate) use histogram::{Histogram, shard};
+pub use self_metrics::{ACTIVE_SERIES, BYTES_PER_SECOND, DROPPED};

@@ -224,15 +224,15 @@ impl<'a> SeriesWriter<'a> {
         let values = written.clone().filter_map(|point| writable(point.0));
         if !all_once {
             out.extend_from_slice(br#"{"Values":["#);
-            join(out, values, |out, value| write_f64(out, value));
+            join(out, values, write_f64);
             out.extend_from_slice(br#"],"Counts":["#);
             join(out, written.map(|point| point.1), write_u64);
             out.extend_from_slice(b"]}");
         } else if number == 1 {
-            join(out, values, |out, value| write_f64(out, value));
+            join(out, values, write_f64);
         } else {
             out.push(b'[');
-            join(out, values, |out, value| write_f64(out, value));
+            join(out, values, write_f64);
             out.push(b']');
         }
         let last = rest.iter().enumerate().filter(|(_, point)| is_written(point)).nth(number);

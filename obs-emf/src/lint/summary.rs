@@ -61,7 +61,7 @@ impl Summary {
                 (name.to_owned(), dimension.to_owned(), values.len())
             })
             .collect();
-        counts.sort_by(|one, other| other.2.cmp(&one.2));
+        counts.sort_by_key(|count| std::cmp::Reverse(count.2));
         counts
     }
 }

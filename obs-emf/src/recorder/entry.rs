@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use obs_core::metric::{CounterCell, GaugeCell, HistogramCell, Unit};
 
@@ -21,12 +21,18 @@ pub(crate) struct Entry {
     cell: Cell,
     touched: AtomicBool,
     idle: AtomicU32,
+    /// The highest total that a counter was set to.
+    #[cfg_attr(
+        not(feature = "metrics-facade"),
+        allow(dead_code, reason = "only that crate sets totals")
+    )]
+    total: AtomicU64,
     ledger: SharedLedger,
 }
 
 #[derive(Debug)]
 pub(crate) enum Cell {
-    Counter(Sum),
+    Counter(Box<Sum>),
     Gauge(State),
     Histogram(Box<Histogram>),
 }
@@ -42,7 +48,7 @@ pub(crate) enum Kind {
 impl Cell {
     pub(super) fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Counter => Self::Counter(Sum::default()),
+            Kind::Counter => Self::Counter(Box::default()),
             Kind::Gauge => Self::Gauge(State::default()),
             Kind::Histogram => Self::Histogram(Box::default()),
         }
@@ -66,7 +72,8 @@ impl Entry {
         ledger: SharedLedger,
     ) -> Self {
         let (touched, idle) = (AtomicBool::new(false), AtomicU32::new(0));
-        Self { name: name.to_owned(), unit, labels, cell, touched, idle, ledger }
+        let total = AtomicU64::new(0);
+        Self { name: name.to_owned(), unit, labels, cell, touched, idle, total, ledger }
     }
 
     pub(super) fn is(&self, name: &str, labels: &Labels, kind: Kind) -> bool {
@@ -105,6 +112,12 @@ impl Entry {
             Cell::Gauge(_) => 0,
             Cell::Histogram(histogram) => histogram.count(),
         }
+    }
+
+    /// By how much a counter has to grow so that its total is `total`.
+    #[cfg(feature = "metrics-facade")]
+    pub(super) fn grow_to(&self, total: u64) -> u64 {
+        total.saturating_sub(self.total.fetch_max(total, Ordering::Relaxed))
     }
 
     fn touch(&self) {

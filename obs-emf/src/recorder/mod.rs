@@ -3,6 +3,8 @@
 
 mod cell;
 mod entry;
+#[cfg(feature = "metrics-facade")]
+mod facade;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +14,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use cell::Refused;
 use entry::{Cell, Entry, Kind, Labels};
+#[cfg(feature = "metrics-facade")]
+pub use facade::Facade;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::metric::{

@@ -146,6 +146,32 @@ fn sixty_four_threads_and_a_shutdown_right_after_lose_nothing() {
     assert_eq!(ledger.emitted as f64, metrics.observations());
 }
 
+#[test]
+fn the_pipeline_reports_its_losses_series_and_bytes() {
+    let recorder = recorder();
+    let (output, captured) = Output::captured();
+    let manual = ManualClock::default();
+    let sink = LineSink::to(output, "orders", Transport::Api, manual.clock());
+    let flusher = Flusher::builder(Arc::new(sink))
+        .drain(recorder.clone())
+        .self_metrics(recorder.clone(), manual.clock())
+        .interval(Duration::from_secs(300))
+        .start()
+        .unwrap();
+    recorder.histogram(&WAIT, &[]).record(f64::NAN);
+    recorder.histogram(&WAIT, &[]).record(1.0);
+    manual.advance(Duration::from_secs(10));
+    assert!(flusher.flush(LIMIT));
+    manual.advance(Duration::from_secs(10));
+    assert!(flusher.flush(LIMIT));
+    let metrics = Metrics::read(&captured.text());
+    assert_eq!(assert_metric(&metrics, "EmfDropped", &OF_SERVICE).sum(), 1.0);
+    let by_reason = [&OF_SERVICE[..], &[("Reason", "not_finite")]].concat();
+    assert_eq!(assert_metric(&metrics, "EmfDropped", &by_reason).sum(), 1.0);
+    assert!(assert_metric(&metrics, "EmfActiveSeries", &OF_SERVICE).max() >= 3.0);
+    assert!(assert_metric(&metrics, "EmfBytesPerSecond", &OF_SERVICE).max() > 10.0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

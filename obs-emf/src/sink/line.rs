@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use obs_core::clock::{Clock, Timestamp};
@@ -49,6 +50,7 @@ pub struct LineSink {
     class: Class,
     clock: Clock,
     ledger: SharedLedger,
+    bytes: AtomicU64,
     ends_output: bool,
     is_agent: bool,
 }
@@ -67,6 +69,7 @@ impl LineSink {
             class: Class::Metric,
             clock: telemetry.clock().clone(),
             ledger: SharedLedger::default(),
+            bytes: AtomicU64::new(0),
             ends_output: false,
             is_agent: false,
         }
@@ -85,6 +88,7 @@ impl LineSink {
             class: Class::Metric,
             clock,
             ledger: SharedLedger::default(),
+            bytes: AtomicU64::new(0),
             ends_output: true,
             is_agent: false,
         }
@@ -142,6 +146,7 @@ impl Sink for LineSink {
                 line.u64("event_timestamp", given.unix_millis());
             }
             let lines = record.finish(line, &mut ledger);
+            self.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
             self.output.write(self.class, lines);
         });
         self.ledger.add(&ledger);
@@ -157,6 +162,10 @@ impl Sink for LineSink {
 
     fn ledger(&self) -> Ledger {
         self.ledger.read()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -49,6 +49,11 @@ pub trait Sink: Send + Sync + fmt::Debug + 'static {
 
     /// What became of the data points.
     fn ledger(&self) -> Ledger;
+
+    /// The bytes of the lines handed over; 0 for sinks that write none.
+    fn bytes(&self) -> u64 {
+        0
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Arc<S> {
@@ -66,5 +71,9 @@ impl<S: Sink + ?Sized> Sink for Arc<S> {
 
     fn ledger(&self) -> Ledger {
         (**self).ledger()
+    }
+
+    fn bytes(&self) -> u64 {
+        (**self).bytes()
     }
 }

@@ -1,0 +1,141 @@
+//! Dashboards, alarms and queries from declarations.
+//!
+//! What a service declares is enough to watch it: [`Watch`] makes a dashboard with the service's
+//! objectives as target lines, alarms in two tiers with burn rates, and saved Logs Insights
+//! queries, as one CloudFormation template. [`check`] holds a dashboard against the declarations.
+//!
+//! ```
+//! use obs_emf::dashboard::{Watch, check};
+//! use obs_emf::request::RequestMetrics;
+//!
+//! let metrics = RequestMetrics::builder("orders", "prod").build()?;
+//! let watch = Watch::new(&metrics, "orders", "prod").availability(99.9).latency(250.0, 99.0);
+//! let body = watch.dashboard();
+//! assert_eq!(check(&body, &[metrics.shape()]), []);
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
+
+mod alarm;
+mod body;
+mod check;
+mod query;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+pub use check::{Problem, check};
+
+use crate::request::RequestMetrics;
+
+/// Where the metrics about metrics are: data points lost, by this crate's own account.
+pub use crate::aggregate::DROPPED;
+
+/// A service with its objectives.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Watch {
+    namespace: String,
+    service: String,
+    environment: String,
+    /// Percent of requests without a fault.
+    availability: f64,
+    /// Milliseconds, and the percentile that must stay below.
+    latency: (f64, f64),
+    log_group: Option<String>,
+    resources: Vec<Resource>,
+}
+
+/// A metric of AWS's about what the service runs on.
+#[derive(Clone, Debug)]
+struct Resource {
+    namespace: String,
+    metric: String,
+    dimensions: Vec<(String, String)>,
+}
+
+impl Watch {
+    /// Watches the request metrics of a service; 99.9 % available, p99 below 1 s.
+    pub fn new(
+        metrics: &RequestMetrics,
+        service: impl Into<String>,
+        environment: impl Into<String>,
+    ) -> Self {
+        Self {
+            namespace: metrics.shape().namespace().to_owned(),
+            service: service.into(),
+            environment: environment.into(),
+            availability: 99.9,
+            latency: (1_000.0, 99.0),
+            log_group: None,
+            resources: Vec::new(),
+        }
+    }
+
+    /// The objective for availability, in percent of requests without a fault. Default 99.9.
+    pub const fn availability(mut self, percent: f64) -> Self {
+        self.availability = percent;
+        self
+    }
+
+    /// The objective for latency: so many milliseconds at this percentile. Default 1,000 at 99.
+    pub const fn latency(mut self, milliseconds: f64, percentile: f64) -> Self {
+        self.latency = (milliseconds, percentile);
+        self
+    }
+
+    /// The log group of the service: for queries, and alarms on lines that CloudWatch rejects.
+    pub fn log_group(mut self, name: impl Into<String>) -> Self {
+        self.log_group = Some(name.into());
+        self
+    }
+
+    /// Adds a metric of AWS's about what the service runs on, such as `CPUUtilization` of
+    /// `AWS/ECS`.
+    pub fn resource<N: Into<String>, V: Into<String>>(
+        mut self,
+        namespace: impl Into<String>,
+        metric: impl Into<String>,
+        dimensions: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let dimensions = dimensions.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.resources.push(Resource {
+            namespace: namespace.into(),
+            metric: metric.into(),
+            dimensions: dimensions.collect(),
+        });
+        self
+    }
+
+    /// Everything as one CloudFormation template.
+    #[must_use]
+    pub fn template(&self) -> Value {
+        let mut resources = self.alarms();
+        resources.insert(
+            "Dashboard".to_owned(),
+            json!({
+                "Type": "AWS::CloudWatch::Dashboard",
+                "Properties": {
+                    "DashboardName": self.name("overview"),
+                    "DashboardBody": self.dashboard().to_string(),
+                },
+            }),
+        );
+        resources.extend(self.query_definitions());
+        json!({
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": format!("What watches {} in {}", self.service, self.environment),
+            "Resources": resources,
+        })
+    }
+
+    /// A name for something of this service, of letters, digits, `-` and `_`.
+    fn name(&self, what: &str) -> String {
+        let name = format!("{}-{}-{what}", self.service, self.environment);
+        name.chars()
+            .map(
+                |char| if char.is_ascii_alphanumeric() || "-_".contains(char) { char } else { '-' },
+            )
+            .collect()
+    }
+}

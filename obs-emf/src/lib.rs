@@ -1,4 +1,55 @@
 //! CloudWatch Embedded Metric Format that is never invalid and never silently lost.
+//!
+//! A [`Shape`] declares once what events of a kind have in common; its `_aws` member is compiled
+//! and copied. A [`Record`] is one event; a [`sink::Sink`] takes it. What CloudWatch would refuse
+//! is an error when a shape is built, and repaired, split or dropped when a record is written,
+//! counted by reason in a [`Ledger`].
+//!
+//! ```
+//! use obs_core::clock::Timestamp;
+//! use obs_core::metric::Unit;
+//! use obs_emf::Shape;
+//!
+//! let shape = Shape::builder("Shop")
+//!     .dimension_set(["Service"])
+//!     .constant("Service", "orders")
+//!     .metric(("Latency", Unit::Milliseconds))
+//!     .build()?;
+//! let mut line = br#"{"message":"order placed""#.to_vec();
+//! let ledger =
+//!     shape.encode_tail(&mut line, Timestamp::from_unix_millis(1_767_225_600_000), &[], &[12.5]);
+//! line.push(b'}');
+//! assert_eq!((ledger.emitted, ledger.dropped()), (1, 0));
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`declare`] | metrics, dimensions and shapes |
+//! | [`request`] | the metrics of requests |
+//! | [`encode`] | records, and how they become lines |
+//! | [`limits`] | the limits of CloudWatch and of the ways a line can travel |
+//! | [`ledger`] | what became of every data point |
+//! | [`aggregate`] | windows: events in three modes, and the flusher |
+//! | [`recorder`] | counters, gauges and histograms; the `metrics` facade |
+//! | [`cardinality`] | the budget of series, and their report |
+//! | [`sink`] | lines and the CloudWatch agent |
+//! | `cloudwatch` | `PutMetricData` |
+//! | `dashboard` | dashboards, alarms and queries from declarations |
+//! | `lint` | judges lines, also in tests |
+//! | [`cold_start`] | the cold start of a Lambda function |
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `agent` | the CloudWatch agent over TCP and UDP |
+//! | `cloudwatch` | `PutMetricData` through `aws-sdk-cloudwatch`, whose client the caller makes |
+//! | `dashboard` | `dashboard` |
+//! | `lint` | `lint` and the command `emf-lint` |
+//! | `metrics-facade` | `recorder::Facade` for the `metrics` crate |
+//!
+//! # Cost
+//! Writing an event, gathering one, and using a handle do not allocate once buffers have grown to
+//! their working size. No call blocks on a destination.
 
 pub mod aggregate;
 pub mod cardinality;

@@ -10,7 +10,11 @@ pub mod classify;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod deadline;
-#[cfg(any(feature = "observe", feature = "client"))]
+#[cfg(any(feature = "observe", feature = "client", feature = "message", feature = "lambda"))]
+#[cfg_attr(
+    not(all(feature = "observe", feature = "client", feature = "message")),
+    allow(dead_code, unused_imports, reason = "each feature uses a part of it")
+)]
 mod exchange;
 #[cfg(feature = "fallback")]
 pub mod fallback;
@@ -18,8 +22,12 @@ pub mod fallback;
 pub mod guard;
 #[cfg(any(feature = "bulkhead", feature = "load-shed", feature = "retry", feature = "timeout"))]
 mod knob;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 #[cfg(feature = "load-shed")]
 pub mod load_shed;
+#[cfg(feature = "message")]
+pub mod message;
 #[cfg(feature = "observe")]
 pub mod observe;
 pub mod priority;
@@ -33,3 +41,5 @@ mod unwind;
 #[cfg(test)]
 #[cfg(any(feature = "bulkhead", feature = "retry", feature = "timeout"))]
 mod virtual_time;
+#[cfg(any(feature = "message", feature = "lambda"))]
+mod work;

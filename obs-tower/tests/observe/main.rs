@@ -11,3 +11,5 @@ mod hostile;
 mod storm;
 mod support;
 mod switches;
+#[cfg(feature = "message")]
+mod work;

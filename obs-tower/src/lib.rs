@@ -1,4 +1,19 @@
 //! One tower layer for logs, metrics and traces, and the service-mesh patterns beside it.
+//!
+//! Every request leaves exactly one truthful record; [`observe`] has the smallest example.
+//!
+//! | module | feature | what it does |
+//! |---|---|---|
+//! | `observe` | `observe`, default | one record of every request |
+//! | `client` | `client`, default | the same for outgoing calls, and propagation |
+//! | `axum` | `axum` | extractors, rejections as problem details |
+//! | `message` | `message` | one record of every message |
+//! | `lambda` | `lambda` | one record of every invocation, flushed before the freeze |
+//! | `circuit_breaker`, `bulkhead`, `retry`, `timeout`, `load_shed`, `fallback` | of the same name, with `-` | the patterns, each alone |
+//! | `guard` | `guard` | the patterns as one layer |
+//!
+//! The layers keep the error type of what they wrap, box nothing, and never fail a request for
+//! trouble of their own.
 
 #[cfg(feature = "axum")]
 pub mod axum;

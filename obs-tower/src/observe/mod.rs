@@ -1,4 +1,79 @@
-//! One truthful record of every request.
+//! One truthful record of every request: a line, metrics and a span that agree.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use obs_core::environment::Environment;
+//! use obs_core::output::Output;
+//! use obs_core::telemetry::Telemetry;
+//! use obs_tower::observe::ObserveLayer;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! let (output, captured) = Output::captured();
+//! let telemetry =
+//!     Telemetry::builder("orders").environment(Environment::empty()).output(output).build()?;
+//! let service = ServiceBuilder::new()
+//!     // Outermost, so that it sees what every other layer answers.
+//!     .layer(ObserveLayer::new(telemetry.clone()))
+//!     .service(service_fn(async |_: Request<()>| {
+//!         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hello"))))
+//!     }));
+//! let response = service.oneshot(Request::get("/").body(())?).await?;
+//! assert!(response.headers().contains_key("x-correlation-id"));
+//! response.into_body().collect().await?;
+//!
+//! telemetry.flush(std::time::Duration::from_secs(5));
+//! assert!(captured.text().contains(r#""status":200,"outcome":"success""#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With axum it is one more `.layer(…)` of the router; see [`crate::axum`].
+//!
+//! # What is left
+//! One line, at INFO, WARN for 4xx and requests nobody waited for, ERROR for 5xx and panics:
+//!
+//! ```json
+//! {"timestamp":"2026-01-01T00:00:00.025Z","level":"INFO","message":"request completed",
+//!  "target":"obs_tower::observe","service":"orders","correlation_id":"019b…","trace_id":"6955…",
+//!  "span_id":"f6b2…","xray_trace_id":"1-6955…","method":"GET","route":"/orders/{id}","status":200,
+//!  "outcome":"success","duration_ms":25.0,"ttfb_ms":25.0,"response_bytes":5,"_aws":{…},
+//!  "Service":"orders","Environment":"local","Method":"GET","Route":"/orders/{id}","Requests":1,
+//!  "Errors":0,"Faults":0,"Latency":25,"ResponseSize":5,"InFlight":1}
+//! ```
+//!
+//! one span of kind server, if the trace is sampled or the request failed or was slow; and the
+//! correlation id in the response. Handlers add to it through
+//! [`RequestContext::current`](obs_core::context::RequestContext::current), and see the whole under
+//! way in the control of kind `in_flight`.
+//!
+//! # When it ends
+//! | exit | outcome | status |
+//! |---|---|---|
+//! | last byte, or headers without a body | by the status, the gRPC status, or what a layer within said | as sent |
+//! | the service answers with an error | `service_error` | none |
+//! | the handler panics | `panic` | 500, or none with [`PanicPolicy::Resume`] |
+//! | the body fails | `body_error` | as sent |
+//! | the body ends before the promised length, or gRPC without a status | `truncated_body` | as sent |
+//! | dropped before the headers | `cancelled_before_headers` | none |
+//! | dropped in the body | `cancelled_in_body` | as sent |
+//! | dropped after its deadline | `deadline_exceeded` | as far as sent |
+//! | still running at [`ObserveLayer::shutdown`], or dropped after it | `shutdown` | as far as sent |
+//! | still streaming after [`max_hold`](ObserveLayerBuilder::max_hold) | by the status; `held` is true | as sent |
+//!
+//! A layer within says who refused a request by leaving an
+//! [`Outcome`](obs_core::outcome::Outcome) among the extensions of its response; those of this
+//! suite do. Upgrades end with their headers.
+//!
+//! # Cost
+//! Two allocations for a request that is not sampled and four for one that is, beyond those of a
+//! layer that passes through; both are named in the test that counts them. Nothing is boxed by the
+//! layer. What goes wrong in it, or in code given to its builder, never reaches the client.
 
 mod body;
 mod builder;

@@ -55,8 +55,7 @@ async fn called(
     let response =
         context.scope(service.oneshot(Request::get(uri).body(()).unwrap())).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "stock");
-    let seen = seen.lock().unwrap().clone();
-    seen
+    seen.lock().unwrap().clone()
 }
 
 fn text<'a>(span: &'a SpanRecord, key: &str) -> Option<&'a str> {

@@ -148,7 +148,10 @@ impl Body for Script {
 
 /// A recorder that keeps every value by metric and labels.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally(Arc<Mutex<BTreeMap<(String, String), Vec<f64>>>>);
+pub(crate) struct Tally(Arc<Mutex<Values>>);
+
+/// By metric and labels.
+type Values = BTreeMap<(String, String), Vec<f64>>;
 
 impl Tally {
     /// The values of a metric with these labels, written `Name=value` with commas between.

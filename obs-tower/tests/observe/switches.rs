@@ -195,7 +195,7 @@ async fn the_sample_rate_decides_about_spans_and_not_about_lines() {
 #[tokio::test]
 async fn a_fault_exports_its_span_though_it_was_sampled_out() {
     let bench = observed(Bench::new(), Request::get("/"), 500, |b| b.sample_rate(0.0)).await;
-    assert_eq!(bench.span().status.is_error(), true);
+    assert!(bench.span().status.is_error());
     assert_eq!(bench.telemetry.report().spans.upgraded, 1);
 }
 

@@ -1,0 +1,33 @@
+//! A process that has a `tracing` subscriber already: the suite's layer joins it.
+//! `cargo run --example existing_subscriber` prints the event twice, once by each.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use obs_core::subscriber::ObsLayer;
+use obs_core::telemetry::Telemetry;
+use obs_tower::observe::ObserveLayer;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tracing_subscriber::prelude::*;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(ObsLayer::new())
+        .try_init()?;
+    let telemetry = Telemetry::builder("orders").build()?;
+    let service = ServiceBuilder::new().layer(ObserveLayer::new(telemetry.clone())).service(
+        service_fn(async |_: Request<()>| {
+            tracing::info!(items = 3, "placed");
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
+        }),
+    );
+    let response = service.oneshot(Request::post("/orders").body(())?).await?;
+    response.into_body().collect().await?;
+    telemetry.shutdown(Duration::from_secs(1));
+    Ok(())
+}

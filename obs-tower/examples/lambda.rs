@@ -1,0 +1,21 @@
+//! A Lambda function. `cargo lambda watch --features lambda`, then
+//! `cargo lambda invoke lambda --data-ascii '{"width":100}'`.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use obs_core::context::RequestContext;
+use obs_core::telemetry::Telemetry;
+use obs_tower::lambda::LambdaLayer;
+use serde_json::{Value, json};
+use tower::Layer;
+
+async fn resize(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let width = event.payload["width"].as_u64().ok_or("width is missing")?;
+    RequestContext::with_current(|context| context.record("width", width));
+    Ok(json!({ "resized_to": width }))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let telemetry = Telemetry::init("resize")?;
+    lambda_runtime::run(LambdaLayer::new(&telemetry)?.layer(service_fn(resize))).await
+}

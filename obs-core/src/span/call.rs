@@ -99,6 +99,18 @@ impl CallSpan {
         }
     }
 
+    /// Sets a piece of metadata; see [`SpanRecord::metadata`].
+    pub fn metadata(
+        &mut self,
+        namespace: impl Into<Text>,
+        key: impl Into<Text>,
+        value: impl Into<AttributeValue>,
+    ) {
+        if let Some(open) = &mut self.0 {
+            open.span.metadata(namespace, key, value);
+        }
+    }
+
     /// Marks the call as failed because of `error`.
     pub fn fail(&mut self, error: impl fmt::Display) {
         if let Some(open) = &mut self.0 {

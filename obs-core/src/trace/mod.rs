@@ -40,5 +40,8 @@ pub use sampler::{XraySampler, XraySamplerBuilder};
 pub use selection::exporter_from_environment;
 pub use settings::BatchSettings;
 pub use tracer::{Tracer, TracerBuilder};
+#[cfg(all(feature = "xray-daemon", any(test, fuzzing, feature = "test-util")))]
+#[doc(hidden)]
+pub use xray::invariants as xray_invariants;
 #[cfg(feature = "xray-daemon")]
 pub use xray::{DaemonAddress, MAX_DOCUMENT_BYTES, SegmentEncoder, XrayExporter};

@@ -81,6 +81,11 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether no span waits for others.
+    const fn is_eager(&self) -> bool {
+        self.settings.schedule_delay.is_zero()
+    }
+
     /// Takes a finished span, or counts why not. The lock is held for a move of the record.
     pub(super) fn push(&self, span: SpanRecord, upgraded: bool) {
         let mut state = self.state();
@@ -93,8 +98,9 @@ impl Queue {
         } else {
             state.waiting.push(span);
             state.accepted += 1;
-            // Only the span that completes a batch wakes the thread; the others wait for its timer.
-            if state.waiting.len() == self.settings.max_export_batch_size {
+            // Only the span that completes a batch wakes the thread; the others wait for its timer,
+            // if there is one.
+            if state.waiting.len() == self.settings.max_export_batch_size || self.is_eager() {
                 drop(state);
                 self.work.notify_one();
             }
@@ -167,10 +173,16 @@ impl Queue {
                 state.waiting.len() >= self.settings.max_export_batch_size
                     || state.flush_to > state.done
                     || state.closed
+                    || (self.is_eager() && !state.waiting.is_empty())
+            };
+            let pause = if self.is_eager() {
+                Duration::from_secs(60)
+            } else {
+                self.settings.schedule_delay
             };
             let (next, _) = self
                 .work
-                .wait_timeout_while(state, self.settings.schedule_delay, |state| !due(state))
+                .wait_timeout_while(state, pause, |state| !due(state))
                 .unwrap_or_else(PoisonError::into_inner);
             state = next;
             if state.abandoned || (state.closed && state.waiting.is_empty()) {

@@ -14,6 +14,7 @@ pub struct BatchSettings {
     /// `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, default 512, at most the queue's size.
     pub max_export_batch_size: usize,
     /// The longest a span waits for its batch. `OTEL_BSP_SCHEDULE_DELAY` in milliseconds, default 5 s.
+    /// With zero a span waits for nothing but the batch before it.
     pub schedule_delay: Duration,
     /// The longest one batch may take. `OTEL_BSP_EXPORT_TIMEOUT` in milliseconds, default 30 s.
     pub export_timeout: Duration,

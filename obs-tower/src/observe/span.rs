@@ -72,6 +72,7 @@ pub(super) fn build(
     for (key, value) in recorded.annotations {
         span.annotate(key, value);
     }
+    span.metadata = recorded.metadata;
     if ending.is_fault() {
         span.status = Status::error(ending.outcome.as_str());
     }

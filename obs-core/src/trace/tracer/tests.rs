@@ -153,6 +153,18 @@ fn the_last_handle_that_goes_still_sends_what_waits() {
 }
 
 #[test]
+fn without_a_delay_a_span_is_sent_at_once() {
+    let (exporter, entered, go) = hanging();
+    drop(go);
+    let batch = BatchSettings { schedule_delay: Duration::ZERO, ..BatchSettings::default() };
+    let tracer = Tracer::builder().batch(batch).exporter(exporter).build().unwrap();
+    for _ in 0..3 {
+        tracer.export(span(&tracer, "a"));
+        assert_eq!(entered.recv().unwrap(), 1);
+    }
+}
+
+#[test]
 fn without_an_exporter_nothing_is_recorded_and_the_verdict_is_still_given() {
     let tracer = Tracer::disabled();
     tracer.export(span(&tracer, "a"));

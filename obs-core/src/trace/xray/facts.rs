@@ -45,7 +45,7 @@ impl Facts {
 
 /// The AWS resource that runs the service, by its
 /// [name in X-Ray](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html#api-segmentdocuments-fields).
-fn origin(platform: &str) -> Option<&'static str> {
+pub(in crate::trace) fn origin(platform: &str) -> Option<&'static str> {
     Some(match platform {
         "aws_ec2" => "AWS::EC2::Instance",
         "aws_ecs" => "AWS::ECS::Container",

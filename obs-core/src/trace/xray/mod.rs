@@ -6,10 +6,13 @@ mod document;
 mod exporter;
 mod facts;
 mod fields;
+#[cfg(any(test, fuzzing, feature = "test-util"))]
+pub mod invariants;
 mod reduce;
-#[cfg(test)]
+#[cfg(any(test, fuzzing, feature = "test-util"))]
 mod rules;
 
 pub use address::DaemonAddress;
 pub use document::{MAX_DOCUMENT_BYTES, SegmentEncoder};
 pub use exporter::XrayExporter;
+pub(super) use facts::origin;

@@ -17,7 +17,8 @@ use crate::clock::Clock;
 use crate::config::ConfigError;
 use crate::environment::Environment;
 use crate::id::IdGenerator;
-use crate::trace::xray::DaemonAddress;
+use crate::resource::Resource;
+use crate::trace::xray::{DaemonAddress, origin};
 
 use super::{Decision, Sample, SamplingInput};
 use client::DaemonClient;
@@ -65,7 +66,8 @@ impl XraySampler {
     }
 
     /// The sampler that `AWS_XRAY_DAEMON_ADDRESS` and `OTEL_TRACES_SAMPLER_ARG` describe. The latter
-    /// is `endpoint=http://host:port,polling_interval=seconds`, both optional, and wins.
+    /// is `endpoint=http://host:port,polling_interval=seconds`, both optional, and wins. What runs the
+    /// service is taken from what the environment says about the resource.
     ///
     /// # Errors
     /// [`ConfigError`] naming the variable whose value cannot be used.
@@ -73,6 +75,10 @@ impl XraySampler {
         const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
         let mut builder =
             Self::builder(DaemonAddress::from_environment(environment)?).clock(clock.clone());
+        let resource = Resource::from_environment(environment)?;
+        if let Some(origin) = resource.get("cloud.platform").and_then(origin) {
+            builder = builder.service_type(origin);
+        }
         let text = environment.get(ARGUMENT).unwrap_or_default();
         for member in text.split(',').map(str::trim).filter(|member| !member.is_empty()) {
             let refused = |rule| ConfigError::new(ARGUMENT, member, rule);

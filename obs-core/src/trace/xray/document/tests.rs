@@ -344,4 +344,11 @@ proptest! {
         prop_assert_eq!(broken(&bytes), None, "{}", String::from_utf8_lossy(&bytes));
         prop_assert!(bytes.len() <= max, "{} > {}", bytes.len(), max);
     }
+
+    #[test]
+    fn any_bytes_read_as_a_span_become_a_document_within_the_rules(
+        bytes in prop::collection::vec(any::<u8>(), 0..4_000),
+    ) {
+        super::super::invariants::segment_document(&bytes);
+    }
 }

@@ -78,3 +78,19 @@ fn a_second_shutdown_gives_the_first_ones_report_at_once() {
     assert_eq!(second.report.spans, first.report.spans);
     assert_eq!(second.report.lines, first.report.lines);
 }
+
+#[test]
+fn a_hanging_hook_does_not_hold_up_a_shutdown() {
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .output(output.clone())
+        .build()
+        .expect("nothing is configured");
+    let (_release, hang) = channel::<()>();
+    let hang = std::sync::Mutex::new(hang);
+    telemetry.on_flush(move |_| hang.lock().is_ok_and(|hang| hang.recv().is_ok()));
+    output.write(obs_core::output::Class::Info, b"written all the same\n");
+    assert!(!telemetry.shutdown(Duration::from_millis(100)).complete);
+    assert_eq!(captured.text(), "written all the same\n");
+}

@@ -84,7 +84,7 @@ impl<'b> Line<'b> {
         // Half for the message leaves room for the ids and at least one field.
         let message_start = out.len();
         let complete = encode::format(out, message, format.max_line_bytes / 2);
-        format.redactor.scrub(out, message_start);
+        format.redactor.scrub_string(out, message_start);
         out.extend_from_slice(b",\"target\":\"");
         escape::write(out, target, MAX_ID_BYTES);
         out.push(b'"');
@@ -150,7 +150,7 @@ impl<'b> Line<'b> {
             let room = self.format.max_line_bytes.saturating_sub(taken);
             self.truncated |= !encode::value(self.out, value, room);
             if value.is_text() {
-                redactor.scrub(self.out, value_start);
+                redactor.scrub_string(self.out, value_start);
             }
         }
         self.keep(start, signature);
@@ -214,7 +214,7 @@ impl<'b> Line<'b> {
         let value_start = self.out.len() + key.len();
         self.extend_within_room(field);
         if value.first() == Some(&b'"') {
-            redactor.scrub(self.out, value_start);
+            redactor.scrub_string(self.out, value_start);
         }
     }
 

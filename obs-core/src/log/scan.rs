@@ -24,6 +24,13 @@ pub(super) fn is_snake(bytes: &[u8]) -> bool {
     })
 }
 
+/// Whether `byte`, which is ASCII, is among the bytes.
+#[inline]
+pub(super) fn contains(bytes: &[u8], byte: u8) -> bool {
+    // A byte beyond ASCII may hide a match from `equal` and is no match itself, so it is masked.
+    !every_word(bytes, |word| equal(word & !HIGHS, byte) & !word & HIGHS == 0)
+}
+
 /// The high bit of each byte that is at least `least`, for words of ASCII.
 const fn at_least(word: u64, least: u8) -> u64 {
     word.wrapping_add(ONES * (0x80 - least as u64))
@@ -85,6 +92,9 @@ mod tests {
             let snake = |b: &u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_');
             prop_assert_eq!(is_clean(&bytes), bytes.iter().all(clean));
             prop_assert_eq!(is_snake(&bytes), bytes.iter().all(snake));
+            for byte in [b'@', bytes.first().copied().unwrap_or_default() & 0x7f] {
+                prop_assert_eq!(contains(&bytes, byte), bytes.contains(&byte));
+            }
         }
     }
 }

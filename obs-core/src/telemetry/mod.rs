@@ -244,7 +244,8 @@ impl Telemetry {
     /// Has `hook` called by [`flush`](Self::flush) and [`shutdown`](Self::shutdown), before lines
     /// and spans are carried out: for what gathers metrics and must hand them over in time.
     ///
-    /// The hook gets the time it may take, and answers whether it handed over everything.
+    /// The hook runs on a thread of its own, gets the time it may take, and answers whether it
+    /// handed over everything. One that takes longer is left behind.
     pub fn on_flush(&self, hook: impl Fn(Duration) -> bool + Send + Sync + 'static) {
         let mut hooks = self.0.flush_hooks.lock().unwrap_or_else(PoisonError::into_inner);
         hooks.push(Arc::new(hook));
@@ -331,11 +332,20 @@ impl Inner {
 
     fn run_flush_hooks(&self, end: crate::clock::Instant) -> bool {
         let hooks = self.flush_hooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut all = true;
-        for hook in hooks {
-            all &= hook(self.until(end));
+        if hooks.is_empty() {
+            return true;
         }
-        all
+        // On a thread of their own, so that one which hangs does not hold up the caller.
+        let (done, answer) = std::sync::mpsc::channel();
+        let spawned = std::thread::Builder::new().name("obs-flush".to_owned()).spawn(move || {
+            let mut all = true;
+            for hook in hooks {
+                all &= hook(end - Clock::system().now());
+            }
+            // The caller may have stopped waiting.
+            let _ = done.send(all);
+        });
+        spawned.is_ok() && answer.recv_timeout(self.until(end)).unwrap_or(false)
     }
 }
 

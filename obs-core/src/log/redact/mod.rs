@@ -133,16 +133,18 @@ impl Redactor {
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut out = text.as_bytes().to_vec();
-        self.scrub(&mut out, 0);
+        if self.patterns.may_match(&out) {
+            self.patterns.scrub(&mut out, 0);
+        }
         String::from_utf8(out).unwrap_or_else(|_| REDACTED.to_owned())
     }
 
-    /// Hides the patterns in the text, escaped or not, that starts at `start`. Never makes it
-    /// longer.
+    /// Hides the patterns in the JSON string that starts at `start` and ends the buffer.
     #[inline]
-    pub(super) fn scrub(&self, out: &mut Vec<u8>, start: usize) {
-        if self.patterns.may_match(&out[start..]) {
-            self.patterns.scrub(out, start);
+    pub(super) fn scrub_string(&self, out: &mut Vec<u8>, start: usize) {
+        let inside = out.get(start + 1..out.len().saturating_sub(1)).unwrap_or_default();
+        if self.patterns.may_match(inside) {
+            self.patterns.scrub(out, start + 1);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::log::scan;
+
 /// Shorter texts hold neither a card number nor a token.
 const SHORTEST_SECRET: usize = 13;
 
@@ -43,12 +45,21 @@ impl Patterns {
     /// A quick look: `false` is certain.
     #[inline]
     pub(super) fn may_match(self, text: &[u8]) -> bool {
-        if self.emails && text.contains(&b'@') {
-            return true;
+        self.emails && scan::contains(text, b'@')
+            || text.len() >= SHORTEST_SECRET && self.may_hold_secret(text)
+    }
+
+    /// One pass over the text: a token needs a long word, a card number many digits.
+    fn may_hold_secret(self, text: &[u8]) -> bool {
+        let (mut digits, mut word, mut longest) = (0_usize, 0_usize, 0_usize);
+        for &byte in text {
+            let kind = KIND[usize::from(byte)];
+            digits += usize::from(kind & DIGIT);
+            word = if kind == 0 { 0 } else { word + 1 };
+            longest = longest.max(word);
         }
-        text.len() >= SHORTEST_SECRET
-            && (self.tokens && has_token_start(text)
-                || self.cards && text.iter().filter(|byte| byte.is_ascii_digit()).count() >= 13)
+        self.cards && digits >= SHORTEST_SECRET
+            || self.tokens && longest >= SHORTEST_TOKEN && has_token_start(text)
     }
 
     #[cold]
@@ -94,6 +105,25 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
+const DIGIT: u8 = 1;
+const OF_TOKEN: u8 = 2;
+
+/// For each byte, whether it is a digit and whether it may stand in a token.
+static KIND: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'0'..=b'9' => DIGIT | OF_TOKEN,
+            b'A'..=b'Z' | b'a'..=b'z' => OF_TOKEN,
+            b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~' => OF_TOKEN,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
 fn has_token_start(text: &[u8]) -> bool {
     text.windows(4).any(|window| {
         matches!(
@@ -119,10 +149,7 @@ fn token(text: &[u8], at: usize) -> Option<Finding> {
     const MARK: &[u8] = b"[token]";
     let rest = &text[at..];
     let length_from = |from: usize| {
-        let of_token = |byte: &u8| {
-            byte.is_ascii_alphanumeric()
-                || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~')
-        };
+        let of_token = |byte: &u8| KIND[usize::from(*byte)] != 0;
         rest.get(from..).map_or(0, |rest| rest.iter().take_while(|byte| of_token(byte)).count())
     };
     for scheme in [&b"bearer "[..], b"basic "] {

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-#[allow(dead_code, reason = "each test target uses its part")]
 mod support;
 
 use std::sync::Arc;

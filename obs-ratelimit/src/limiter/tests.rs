@@ -246,3 +246,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rl_5_39_the_name_of_a_key_in_a_store_never_changes() {
+    let secret = Secret {
+        table: foldhash::quality::FixedState::with_seed(1),
+        fleet: [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908],
+    };
+    let key = Key::user().encode_values(&["acme", "ann"], secret.fleet).unwrap();
+    assert_eq!(key.as_bytes(), b"\x01\x04acme\x02\x03ann");
+    let name = secret.shared("per-user", key.as_bytes());
+    assert_eq!(name, secret.shared("per-user", b"\x01\x04acme\x02\x03ann"));
+    assert_ne!(name, secret.shared("per-use", b"r\x01\x04acme\x02\x03ann"));
+    let other = Secret { fleet: [1, 2], ..secret.clone() };
+    assert_ne!(name, other.shared("per-user", key.as_bytes()));
+    // What is stored by a fleet that runs today is found by the version of tomorrow.
+    assert_eq!(name.to_string(), "964008823636c8b0d65ff71b46c7f957");
+}

@@ -68,23 +68,25 @@ where
     measure(|| calls(1_000)).count_total
 }
 
+const VALID: &str = "the configuration is valid";
+
 fn breaker() -> CircuitBreaker {
     let config =
         CircuitBreakerConfig::new().sliding_window(SlidingWindow::Time(Duration::from_secs(30)));
-    CircuitBreaker::builder("breaker").config(config).build().unwrap()
+    CircuitBreaker::builder("breaker").config(config).build().expect(VALID)
 }
 
 fn bulkhead() -> Bulkhead {
     let config = BulkheadConfig::new().max_wait_duration(Duration::from_secs(1));
-    Bulkhead::builder("bulkhead").config(config).build().unwrap()
+    Bulkhead::builder("bulkhead").config(config).build().expect(VALID)
 }
 
 fn shed() -> LoadShed {
-    LoadShed::builder("shed").build().unwrap()
+    LoadShed::builder("shed").build().expect(VALID)
 }
 
 fn limiter() -> TimeLimiter {
-    TimeLimiter::builder("limiter").build().unwrap()
+    TimeLimiter::builder("limiter").build().expect(VALID)
 }
 
 #[derive(Debug)]

@@ -60,7 +60,8 @@ impl<'a> From<&'a str> for ValueRef<'a> {
 
 /// Appends `value` as JSON, text cut so that at most `limit` bytes are appended; `false` when it
 /// was cut. Numbers take at most 42 bytes whatever the limit.
-#[inline]
+// Each field passes here once; the call alone is a tenth of its cost.
+#[inline(always)]
 pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, limit: usize) -> bool {
     match value {
         ValueRef::Null => out.extend_from_slice(b"null"),

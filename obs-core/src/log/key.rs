@@ -30,7 +30,8 @@ fn is_reserved(key: &[u8]) -> bool {
 
 /// Appends `,"key":` with the key in `snake_case`, and `field_` before a reserved or empty one;
 /// says how long the key became. It starts two bytes after where `out` ended.
-#[inline]
+// Each field passes here once; the call alone is a tenth of its cost.
+#[inline(always)]
 pub(super) fn write(out: &mut Vec<u8>, key: &str) -> usize {
     out.extend_from_slice(b",\"");
     let start = out.len();

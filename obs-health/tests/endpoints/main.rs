@@ -6,4 +6,5 @@ mod checks;
 mod controls;
 mod metrics;
 mod probes;
+mod suite;
 mod support;

@@ -254,7 +254,7 @@ fn what_the_headers_told_is_in_the_context_and_in_further_calls() {
         ("x-request-attempt", "2"),
     ];
     let policy = TrustPolicy::internal();
-    let extracted = Propagators::default().extract(&headers, &policy, manual.clock().wall());
+    let extracted = Propagators::default().extract(&headers, &policy);
     let mut builder =
         RequestContext::builder(&telemetry).extracted(extracted, manual.clock().now());
     assert_eq!(builder.parent_sampled(), Some(true));

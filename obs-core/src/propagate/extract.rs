@@ -8,8 +8,7 @@ use super::{
     Baggage, Carrier, Propagators, TraceParent, TraceState, TraceTrust, Traceparent, TrustPolicy,
     XrayHeader, field, scan,
 };
-use crate::clock::Timestamp;
-use crate::id::{CorrelationId, TraceId};
+use crate::id::CorrelationId;
 
 /// What a request or message told about itself, as far as it is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,29 +48,19 @@ pub struct RejectedId {
     pub hash: u64,
 }
 
-/// How old an X-Ray trace id may be
-/// ([30 days](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html)).
-const MAX_AGE_SECONDS: u64 = 30 * 24 * 60 * 60;
-/// How far ahead of this machine's clock it may be.
-const MAX_AHEAD_SECONDS: u64 = 5 * 60;
 const MAX_IDENTITY: usize = 128;
 const MAX_DEBUG: usize = 512;
 
 impl Propagators {
     /// Reads what `carrier` tells, as far as `policy` trusts it.
     ///
-    /// `now` judges the age of X-Ray trace ids: one older than 30 days or more than 5 minutes
-    /// ahead becomes a link, since X-Ray would refuse the trace. Nothing in one field changes how
-    /// another is read. Allocates only for `tracestate`, `baggage`, the extras of
+    /// An X-Ray trace id is continued whatever time its first eight digits tell: ids that came as
+    /// `traceparent` have none there, and both headers must name the same trace. Nothing in one
+    /// field changes how another is read. Allocates only for `tracestate`, `baggage`, the extras of
     /// `X-Amzn-Trace-Id`, tenant, user, debug and links, and never for what is refused.
-    pub fn extract(
-        &self,
-        carrier: &impl Carrier,
-        policy: &TrustPolicy,
-        now: Timestamp,
-    ) -> Extracted {
+    pub fn extract(&self, carrier: &impl Carrier, policy: &TrustPolicy) -> Extracted {
         let mut extracted = Extracted::default();
-        self.extract_trace(carrier, policy, now, &mut extracted);
+        self.extract_trace(carrier, policy, &mut extracted);
         if policy.allows_correlation_id() {
             self.extract_correlation(carrier, &mut extracted);
         }
@@ -100,7 +89,6 @@ impl Propagators {
         &self,
         carrier: &impl Carrier,
         policy: &TrustPolicy,
-        now: Timestamp,
         extracted: &mut Extracted,
     ) {
         if policy.trace_trust() == TraceTrust::Ignore {
@@ -110,7 +98,7 @@ impl Propagators {
         for format in &self.traces {
             let found = match format {
                 TraceFormat::W3c => w3c(carrier, policy),
-                TraceFormat::Xray => xray(carrier, now, &mut extracted.links),
+                TraceFormat::Xray => xray(carrier),
             };
             parent = match (parent, found) {
                 (Some(first), Some(second)) => Some(merge(first, second, &mut extracted.links)),
@@ -165,22 +153,8 @@ fn trace_state<'a>(first: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> Tra
     TraceState::parse(values.iter().copied()).unwrap_or_default()
 }
 
-fn xray(
-    carrier: &impl Carrier,
-    now: Timestamp,
-    links: &mut Vec<TraceParent>,
-) -> Option<TraceParent> {
-    let parent: TraceParent = XrayHeader::parse(single(carrier, &field::X_AMZN_TRACE_ID)?)?.into();
-    if is_current(parent.trace_id, now) {
-        return Some(parent);
-    }
-    links.push(parent);
-    None
-}
-
-fn is_current(id: TraceId, now: Timestamp) -> bool {
-    let (epoch, now) = (u64::from(id.epoch_seconds()), now.unix_seconds());
-    epoch + MAX_AGE_SECONDS >= now && epoch <= now + MAX_AHEAD_SECONDS
+fn xray(carrier: &impl Carrier) -> Option<TraceParent> {
+    Some(XrayHeader::parse(single(carrier, &field::X_AMZN_TRACE_ID)?)?.into())
 }
 
 /// Two headers that name the same trace complete each other; of two traces, one becomes a link.

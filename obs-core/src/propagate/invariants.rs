@@ -8,7 +8,6 @@ use super::{
     Baggage, Carrier, Extracted, Outgoing, Propagators, TraceParent, TraceState, Traceparent,
     TrustPolicy, XrayHeader, field, xray,
 };
-use crate::clock::Timestamp;
 use crate::id::{CorrelationId, IdGenerator, SpanId};
 
 /// What is accepted is 55 bytes or more of the one spelling, and is written so that it is read as
@@ -89,7 +88,7 @@ pub fn correlation_id(bytes: &[u8]) {
 pub fn headers(bytes: &[u8]) {
     let arrived = Fields(bytes.split(|&byte| byte == b'\n').filter_map(named).collect());
     let (policy, propagators) = (TrustPolicy::internal(), Propagators::default());
-    let extracted = propagators.extract(&arrived, &policy, NOW);
+    let extracted = propagators.extract(&arrived, &policy);
     each_field_alone(&arrived, &extracted);
     nothing_but_ids_from_an_edge(&arrived);
 
@@ -112,7 +111,7 @@ pub fn headers(bytes: &[u8]) {
     propagators.inject(&outgoing, &mut sent, &policy);
     // By W3C alone, for which an id of any age will do.
     let w3c = Propagators::from_names("tracecontext,baggage").expect("both are known");
-    let again = w3c.extract(&sent, &policy, NOW);
+    let again = w3c.extract(&sent, &policy);
     let continued = again.parent.expect("what is sent on is valid");
     assert_eq!(continued.trace_id, parent.trace_id);
     assert_eq!(continued.parent_span, Some(span_id));
@@ -124,9 +123,6 @@ pub fn headers(bytes: &[u8]) {
     assert_eq!(again.attempt, extracted.attempt);
     assert_eq!(again.debug, extracted.debug);
 }
-
-/// 1 December 2016, when X-Ray's own examples were young.
-const NOW: Timestamp = Timestamp::from_unix_millis(0x5840_6520 * 1_000);
 
 /// The fields of `bytes`, by the names of the ones this module reads.
 struct Fields<'a>(Vec<(&'static http::HeaderName, &'a [u8])>);
@@ -159,7 +155,7 @@ impl Carrier for Fields<'_> {
 impl Fields<'_> {
     fn only(&self, names: &[&http::HeaderName]) -> Extracted {
         let kept = self.0.iter().filter(|(name, _)| names.contains(name)).copied().collect();
-        Propagators::default().extract(&Fields(kept), &TrustPolicy::internal(), NOW)
+        Propagators::default().extract(&Fields(kept), &TrustPolicy::internal())
     }
 }
 
@@ -184,7 +180,7 @@ fn each_field_alone(arrived: &Fields<'_>, all: &Extracted) {
 }
 
 fn nothing_but_ids_from_an_edge(arrived: &Fields<'_>) {
-    let extracted = Propagators::default().extract(arrived, &TrustPolicy::edge(), NOW);
+    let extracted = Propagators::default().extract(arrived, &TrustPolicy::edge());
     assert_eq!(extracted.tenant_id, None);
     assert_eq!(extracted.user_id, None);
     assert_eq!((extracted.timeout, extracted.attempt), (None, None));

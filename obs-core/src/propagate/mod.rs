@@ -20,7 +20,7 @@
 //! let mut headers = HeaderMap::new();
 //! propagators.inject(&outgoing, &mut headers, &TrustPolicy::internal());
 //!
-//! let extracted = propagators.extract(&headers, &TrustPolicy::internal(), clock.wall());
+//! let extracted = propagators.extract(&headers, &TrustPolicy::internal());
 //! let parent = extracted.parent.unwrap();
 //! assert_eq!(parent.trace_id, outgoing.trace_id);
 //! assert_eq!(parent.parent_span, Some(outgoing.span_id));

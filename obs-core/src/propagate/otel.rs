@@ -11,7 +11,6 @@ use super::{
     Baggage, Carrier, CarrierMut, Extracted, Outgoing, Propagators, TraceParent, TraceState,
     TrustPolicy, field,
 };
-use crate::clock::Clock;
 use crate::id::{SpanId, TraceId};
 
 /// The strict propagators as OpenTelemetry's [`TextMapPropagator`], for libraries that want one.
@@ -35,7 +34,6 @@ use crate::id::{SpanId, TraceId};
 pub struct OtelPropagator {
     propagators: Propagators,
     policy: TrustPolicy,
-    clock: Clock,
     deferred_as: bool,
     fields: Vec<String>,
 }
@@ -49,14 +47,7 @@ impl OtelPropagator {
     #[must_use]
     pub fn new(propagators: Propagators, policy: TrustPolicy) -> Self {
         let fields = propagators.trace_fields().map(|name| name.as_str().to_owned()).collect();
-        Self { propagators, policy, clock: Clock::system(), deferred_as: true, fields }
-    }
-
-    /// Sets the clock that judges the age of X-Ray trace ids. Default the system's.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
+        Self { propagators, policy, deferred_as: true, fields }
     }
 
     /// Sets how OpenTelemetry is shown a decision that the caller left to us, for which it has no
@@ -110,8 +101,7 @@ impl TextMapPropagator for OtelPropagator {
     }
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
-        let now = self.clock.wall();
-        let extracted = self.propagators.extract(&Reader(extractor), &self.policy, now);
+        let extracted = self.propagators.extract(&Reader(extractor), &self.policy);
         let mut context = context.clone();
         if let Some(span) = extracted.parent.as_ref().and_then(|parent| self.span_context(parent)) {
             context = context.with_remote_span_context(span);
@@ -180,13 +170,11 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::clock::{ManualClock, Timestamp};
 
     const ROOT: &str = "Root=1-58406520-a006649127e371903a2de979";
 
     fn propagator() -> OtelPropagator {
-        let then = ManualClock::starting_at(Timestamp::from_unix_millis(0x5840_6520 * 1_000));
-        OtelPropagator::new(Propagators::default(), TrustPolicy::internal()).clock(then.clock())
+        OtelPropagator::new(Propagators::default(), TrustPolicy::internal())
     }
 
     fn headers(fields: &[(&str, &str)]) -> HashMap<String, String> {

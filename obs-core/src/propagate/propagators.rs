@@ -23,7 +23,7 @@ use crate::environment::Environment;
 /// headers.insert(&field::TRACEPARENT, HeaderValue::from_static(parent));
 ///
 /// let propagators = Propagators::default();
-/// let extracted = propagators.extract(&headers, &TrustPolicy::edge(), Clock::system().wall());
+/// let extracted = propagators.extract(&headers, &TrustPolicy::edge());
 /// assert_eq!(extracted.parent.unwrap().sampled, Some(true));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

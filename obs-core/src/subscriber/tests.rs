@@ -243,7 +243,7 @@ fn a_signed_header_raises_the_level_of_one_request_and_leaves_a_trail() {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(&field::X_OBS_DEBUG, HeaderValue::from_str(&value).unwrap());
-            let extracted = telemetry.propagators().extract(&headers, &policy, clock.wall());
+            let extracted = telemetry.propagators().extract(&headers, &policy);
             let request =
                 RequestContext::builder(&telemetry).extracted(extracted, clock.now()).build();
             let _entered = request.enter();

@@ -92,7 +92,7 @@ impl Observer {
     pub(super) fn begin(self: &Arc<Self>, head: &RequestHead<'_>) -> (Ticket, Option<Arc<Intake>>) {
         let (now, wall) = (self.clock().now(), self.clock().wall());
         let propagators = self.telemetry.propagators();
-        let mut extracted = propagators.extract(head.headers, &self.config.trust, wall);
+        let mut extracted = propagators.extract(head.headers, &self.config.trust);
         let [tenant, user] = self.identities(head, &mut extracted);
         let mut builder = RequestContext::builder(&self.telemetry).extracted(extracted, now);
         let (trace_id, parent_sampled) = (builder.trace_id(), builder.parent_sampled());

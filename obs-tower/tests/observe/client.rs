@@ -45,8 +45,7 @@ async fn called(
         headers.insert(name, value.parse().unwrap());
     }
     let propagators = Propagators::default();
-    let extracted =
-        propagators.extract(&headers, &TrustPolicy::internal(), bench.clock.clock().wall());
+    let extracted = propagators.extract(&headers, &TrustPolicy::internal());
     let context = RequestContext::builder(&bench.telemetry)
         .extracted(extracted, bench.clock.clock().now())
         .sampled(true)

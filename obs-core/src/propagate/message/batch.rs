@@ -1,5 +1,4 @@
 use super::super::{Carrier, Extracted, Propagators, TraceParent, TrustPolicy};
-use crate::clock::Timestamp;
 
 /// The most links a batch keeps, as many as X-Ray takes for one segment
 /// ([segment documents](https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html)).
@@ -15,16 +14,15 @@ impl Propagators {
         &self,
         messages: impl IntoIterator<Item = C>,
         policy: &TrustPolicy,
-        now: Timestamp,
     ) -> Extracted {
         let mut messages = messages.into_iter();
         let Some(first) = messages.next() else { return Extracted::default() };
-        let mut batch = self.extract(&first, policy, now);
+        let mut batch = self.extract(&first, policy);
         for (position, message) in messages.enumerate() {
             if position == 0 {
                 batch.link_parent();
             }
-            let mut other = self.extract(&message, policy, now);
+            let mut other = self.extract(&message, policy);
             other.link_parent();
             batch.join(other);
         }

@@ -38,7 +38,7 @@
 //!
 //! // The receiver.
 //! let message = sqs::Message::new(&system, &attributes);
-//! let extracted = propagators.extract(&message, &TrustPolicy::message(), clock.wall());
+//! let extracted = propagators.extract(&message, &TrustPolicy::message());
 //! assert_eq!(extracted.parent.unwrap().parent_span, Some(outgoing.span_id));
 //! ```
 

@@ -5,15 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::super::{Baggage, Carrier, Extracted, Outgoing, Propagators, TrustPolicy, field};
 use super::{MAX_LINKS, MessageFields, embedded, kinesis, sns, sqs};
-use crate::clock::{Clock, ManualClock, Timestamp};
+use crate::clock::{Clock, ManualClock};
 use crate::id::{CorrelationId, IdGenerator, SpanId, TraceId};
 
 fn clock() -> Clock {
     ManualClock::default().clock()
-}
-
-fn now() -> Timestamp {
-    clock().wall()
 }
 
 struct Sender {
@@ -48,7 +44,7 @@ impl Sender {
     }
 
     fn arrives_in(&self, carrier: &impl Carrier) {
-        let extracted = Propagators::default().extract(carrier, &TrustPolicy::message(), now());
+        let extracted = Propagators::default().extract(carrier, &TrustPolicy::message());
         let parent = extracted.parent.expect("the trace is continued");
         assert_eq!((parent.trace_id, parent.parent_span), (self.trace_id, Some(self.span_id)));
         assert_eq!(parent.sampled, Some(true));
@@ -84,7 +80,7 @@ fn either_half_of_an_sqs_message_is_enough_for_the_trace() {
     sender.arrives_in(&sqs::Message::new(&nothing, &attributes(&fields)));
     let system = system(&fields);
     let message = sqs::Message::new(&system, &nothing);
-    let extracted = Propagators::default().extract(&message, &TrustPolicy::message(), now());
+    let extracted = Propagators::default().extract(&message, &TrustPolicy::message());
     assert_eq!(extracted.parent.unwrap().parent_span, Some(sender.span_id));
 }
 
@@ -95,7 +91,7 @@ fn the_system_attribute_wins_over_an_attribute_of_the_header_s_name() {
     let attributes = HashMap::from([("X-Amzn-Trace-Id".to_owned(), forged)]);
     let system = system(&real.fields());
     let message = sqs::Message::new(&system, &attributes);
-    let extracted = Propagators::default().extract(&message, &TrustPolicy::message(), now());
+    let extracted = Propagators::default().extract(&message, &TrustPolicy::message());
     assert_eq!(extracted.parent.unwrap().trace_id, real.trace_id);
 }
 
@@ -200,7 +196,7 @@ fn a_record_without_an_envelope_is_its_own_data() {
 fn batch(senders: &[Sender]) -> Extracted {
     let messages: Vec<_> = senders.iter().map(Sender::fields).collect();
     let messages = messages.iter().map(attributes);
-    Propagators::default().extract_batch(messages, &TrustPolicy::message(), now())
+    Propagators::default().extract_batch(messages, &TrustPolicy::message())
 }
 
 #[test]
@@ -232,7 +228,7 @@ fn hostile_attributes_are_treated_like_hostile_headers() {
         ("baggage".to_owned(), "a=1;p=%2Crole=admin".to_owned()),
         ("traceparent".to_owned(), "00-1-1-01".to_owned()),
     ]);
-    let extracted = Propagators::default().extract(&attributes, &TrustPolicy::message(), now());
+    let extracted = Propagators::default().extract(&attributes, &TrustPolicy::message());
     assert_eq!((extracted.parent, extracted.correlation_id), (None, None));
     assert_eq!(extracted.rejected_correlation.unwrap().length, 4);
     assert_eq!(extracted.baggage.iter().count(), 1);

@@ -50,7 +50,7 @@ fn the_headers_that_are_read_and_written_can_be_chosen() {
         .correlation_headers([HeaderName::from_static("x-shop-request")])
         .unwrap();
     let headers = vec![("x-correlation-id", "c"), ("x-shop-request", "s")];
-    let extracted = own.extract(&headers, &TrustPolicy::edge(), NOW);
+    let extracted = own.extract(&headers, &TrustPolicy::edge());
     assert_eq!(extracted.correlation_id.unwrap().as_str(), "s");
     assert_eq!(own.correlation_header(), "x-shop-request");
     assert!(Propagators::default().correlation_headers([]).is_err());

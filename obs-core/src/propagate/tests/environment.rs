@@ -29,7 +29,7 @@ fn the_names_choose_what_is_read_and_written() {
 
     let only_w3c = named("tracecontext").unwrap();
     let headers = vec![("x-amzn-trace-id", ROOT), ("baggage", "a=1")];
-    let extracted = only_w3c.extract(&headers, &TrustPolicy::internal(), NOW);
+    let extracted = only_w3c.extract(&headers, &TrustPolicy::internal());
     assert_eq!(extracted, Extracted::default());
 }
 

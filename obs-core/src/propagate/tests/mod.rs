@@ -10,10 +10,6 @@ mod trust;
 mod xray;
 
 use super::{Extracted, Propagators, TrustPolicy};
-use crate::clock::Timestamp;
-
-/// Within the life of the X-Ray ids used here, whose epoch is 0x58406520 (1 December 2016).
-const NOW: Timestamp = Timestamp::from_unix_millis(0x5840_6520 * 1_000 + 60_000);
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -25,7 +21,7 @@ fn extract(headers: &[(&str, &str)]) -> Extracted {
 }
 
 fn extract_as(policy: &TrustPolicy, headers: &[(&str, &str)]) -> Extracted {
-    Propagators::default().extract(&headers.to_vec(), policy, NOW)
+    Propagators::default().extract(&headers.to_vec(), policy)
 }
 
 /// What a service that continues `extracted` sends on, as its own span `b7ad6b7169203331`.

@@ -19,7 +19,7 @@ pub fn inherited() -> Option<Deadline> {
     }
 }
 
-/// The time that an outgoing call may take: what is left of the [inherited](inherited) deadline,
+/// The time that an outgoing call may take: what is left of the [inherited] deadline,
 /// less `reserve` for the work after it. `None` without a deadline; zero when nothing is left.
 #[must_use]
 pub fn remaining(clock: &Clock, reserve: Duration) -> Option<Duration> {

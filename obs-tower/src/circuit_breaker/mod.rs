@@ -24,7 +24,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
-//! For clients whose error type takes a [`Rejected`](crate::reject::Rejected) (a boxed error does),
+//! For clients whose error type takes a [`Rejected`] (a boxed error does),
 //! [`CircuitBreakerLayer::reject_with`]`(AsError)` answers with an error instead. For one breaker
 //! per tenant, operation or host, see [`CircuitBreakerLayer::keyed`].
 //!

@@ -29,7 +29,7 @@ proptest! {
 #[test]
 fn a_month_is_counted_in_a_coarser_unit_than_a_second() {
     let unit = |seconds, burst| {
-        let plan = BucketPlan::new(1_000, Duration::from_secs(seconds), burst).unwrap();
+        let plan = BucketPlan::new(burst, Duration::from_secs(seconds), burst).unwrap();
         Unit::of(&plan).map(|unit| unit.micros)
     };
     assert_eq!(unit(1, 1_000), Some(1));

@@ -94,7 +94,7 @@ impl LambdaLayer {
             headers.insert(&field::X_AMZN_TRACE_ID, trace);
         }
         let policy = TrustPolicy::internal();
-        let extracted = telemetry.propagators().extract(&headers, &policy, wall);
+        let extracted = telemetry.propagators().extract(&headers, &policy);
         let mut builder = RequestContext::builder(telemetry).extracted(extracted, now);
         // 0 stands for an invocation without a deadline, as some emulators have it.
         let ends =

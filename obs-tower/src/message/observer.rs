@@ -118,7 +118,7 @@ impl MessageObserver {
         future: F,
     ) -> Watched<F> {
         let wall = self.kind.telemetry.clock().wall();
-        let extracted = self.kind.telemetry.propagators().extract(message, &self.trust, wall);
+        let extracted = self.kind.telemetry.propagators().extract(message, &self.trust);
         let mut work = self.begin(extracted);
         work.field("message_id", info.id.to_owned());
         work.attribute("messaging.message.id", info.id.to_owned());

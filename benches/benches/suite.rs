@@ -1,5 +1,5 @@
 //! `cargo bench --package obs-benches`: criterion's figures, then one table; an error when a
-//! ceiling is passed. `suite -- --instructions JOB TIMES` runs one job by itself, for callgrind.
+//! ceiling is passed.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,17 +8,12 @@ use criterion::Criterion;
 use obs_benches::{budget, harness, jobs, table};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, flag, name, times] = arguments.as_slice()
-        && flag == "--instructions"
-    {
-        return run_one(name, times);
-    }
     let output = PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/criterion"));
     let mut criterion = Criterion::default().output_directory(&output).configure_from_args();
-    let mut jobs = jobs::all();
-    harness::time(&mut criterion, &mut jobs);
-    let costs: Vec<_> = jobs.iter_mut().filter_map(|job| harness::cost(job, &output)).collect();
+    let jobs = jobs::all();
+    harness::time(&mut criterion, &jobs);
+    let costs: Vec<_> =
+        jobs.iter().filter_map(|job| harness::cost(job, &output, count_allocations)).collect();
     eprintln!("\n{}", table::render(&jobs, &costs));
     let passed = budget::passed_ceilings(&jobs, &costs);
     for sentence in &passed {
@@ -27,13 +22,8 @@ fn main() -> ExitCode {
     if passed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn run_one(name: &str, times: &str) -> ExitCode {
-    let Ok(times) = times.parse() else { return ExitCode::from(2) };
-    match jobs::all().iter_mut().find(|job| job.name == name) {
-        Some(job) => {
-            job.run(times);
-            ExitCode::SUCCESS
-        }
-        None => ExitCode::from(2),
-    }
+/// Allocations and bytes of this thread while `run` runs.
+fn count_allocations(run: &mut dyn FnMut()) -> (u64, u64) {
+    let counted = allocation_counter::measure(run);
+    (counted.count_total, counted.bytes_total)
 }

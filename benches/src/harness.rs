@@ -25,33 +25,35 @@ pub struct Cost {
 }
 
 /// Times `jobs` with criterion, which prints as it goes and keeps its figures under `output`.
-pub fn time(criterion: &mut Criterion, jobs: &mut [Job]) {
+pub fn time(criterion: &mut Criterion, jobs: &[Job]) {
     for job in jobs {
         criterion.bench_function(job.name, |bencher| {
+            let mut run = job.start();
             bencher.iter_custom(|times| {
                 #[allow(clippy::disallowed_methods, reason = "a stopwatch around the job")]
                 let start = Instant::now();
-                job.run(times);
+                run(times);
                 start.elapsed()
             });
         });
     }
 }
 
-/// Counts the job's allocations and adds the time that criterion measured.
+/// What criterion measured for `job`, with the allocations and bytes of `count`, which runs what it
+/// is given and tells both.
 ///
 /// `None` when criterion did not run the job, because it was filtered out.
-pub fn cost(job: &mut Job, output: &Path) -> Option<Cost> {
+pub fn cost(
+    job: &Job,
+    output: &Path,
+    count: impl FnOnce(&mut dyn FnMut()) -> (u64, u64),
+) -> Option<Cost> {
     let nanos = median(output, job.name)?;
-    job.run(WARM_UP_RUNS);
-    let counted = allocation_counter::measure(|| job.run(COUNTED_RUNS));
+    let mut run = job.start();
+    run(WARM_UP_RUNS);
+    let (allocations, bytes) = count(&mut || run(COUNTED_RUNS));
     let per_run = |count: u64| count as f64 / COUNTED_RUNS as f64;
-    Some(Cost {
-        name: job.name,
-        nanos,
-        allocations: per_run(counted.count_total),
-        bytes: per_run(counted.bytes_total),
-    })
+    Some(Cost { name: job.name, nanos, allocations: per_run(allocations), bytes: per_run(bytes) })
 }
 
 /// The median in nanoseconds that criterion wrote for `name`.

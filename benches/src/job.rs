@@ -13,13 +13,20 @@ pub struct Job {
     pub ceiling: Option<Duration>,
     /// What we aim at, for the table.
     pub target: Option<Duration>,
-    run: Box<dyn FnMut(u64)>,
+    start: Box<dyn Fn() -> Running>,
 }
 
+/// A job that was set up: does its work as many times as it is told.
+pub type Running = Box<dyn FnMut(u64)>;
+
 impl Job {
-    /// A job that does its work as many times as `run` is told.
-    pub fn new(name: &'static str, run: impl FnMut(u64) + 'static) -> Self {
-        Self { name, baseline: None, ceiling: None, target: None, run: Box::new(run) }
+    /// A job that `start` sets up, outside of any measurement and only if it is to be run.
+    pub fn new<R: FnMut(u64) + 'static>(
+        name: &'static str,
+        start: impl Fn() -> R + 'static,
+    ) -> Self {
+        let start = Box::new(move || -> Running { Box::new(start()) });
+        Self { name, baseline: None, ceiling: None, target: None, start }
     }
 
     /// Counts only what the job costs beyond the job of this name.
@@ -37,9 +44,10 @@ impl Job {
         self
     }
 
-    /// Does the work `times` times.
-    pub fn run(&mut self, times: u64) {
-        (self.run)(times);
+    /// Sets the job up.
+    #[must_use]
+    pub fn start(&self) -> Running {
+        (self.start)()
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the suite costs, beside what its users would use instead.
 //!
 //! A [`Job`] is one thing whose cost is measured: built once, outside the measurement, then run as
-//! often as the harness asks. The same job is timed by criterion, counted by an allocation counter
-//! and, run by itself under callgrind, counted in instructions.
+//! often as the harness asks. The bench `suite` times every job with criterion and counts its
+//! allocations; the bench `one` runs a single job, for callgrind to count its instructions.
 
 pub mod budget;
 pub mod harness;

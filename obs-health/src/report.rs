@@ -1,6 +1,5 @@
 //! The documents that probes get.
 
-use obs_core::clock::Timestamp;
 use obs_core::control::Health;
 use serde_json::{Map, Value, json};
 
@@ -49,7 +48,7 @@ fn check(reading: &Reading) -> Value {
         "circuit": reading.circuit,
     });
     if let Some(last) = &reading.last {
-        entry["time"] = rfc3339(last.time).into();
+        entry["time"] = last.time.to_string().into();
         entry["age_ms"] = u64::try_from(last.age.as_millis()).unwrap_or(u64::MAX).into();
         if let Some((value, unit)) = last.observation.observed() {
             entry["observedValue"] = value.into();
@@ -60,37 +59,4 @@ fn check(reading: &Reading) -> Value {
         }
     }
     json!([entry])
-}
-
-/// `2026-01-01T00:00:00.000Z`, by the days-to-civil algorithm for the proleptic Gregorian calendar.
-fn rfc3339(time: Timestamp) -> String {
-    let (days, millis) = (time.unix_millis() / 86_400_000, time.unix_millis() % 86_400_000);
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (seconds, millis) = (millis / 1_000, millis % 1_000);
-    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_read_as_rfc_3339() {
-        for (millis, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_763_683_199_999, "2025-11-20T23:59:59.999Z"),
-        ] {
-            assert_eq!(rfc3339(Timestamp::from_unix_millis(millis)), text);
-        }
-    }
 }

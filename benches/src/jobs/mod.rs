@@ -1,12 +1,17 @@
 //! The jobs, one file per part of the suite.
 
+mod health;
 mod http;
+mod log;
+mod rate_limit;
 mod resilience;
+mod telemetry;
 
 use crate::Job;
 
 /// Every job, baselines before what is compared with them.
 #[must_use]
 pub fn all() -> Vec<Job> {
-    [http::jobs(), resilience::jobs()].into_iter().flatten().collect()
+    let parts = [http::jobs(), log::jobs(), resilience::jobs(), rate_limit::jobs(), health::jobs()];
+    parts.into_iter().flatten().collect()
 }

@@ -17,6 +17,7 @@ use obs_tower::circuit_breaker::CircuitBreakerLayer;
 use obs_tower::guard::GuardLayer;
 use obs_tower::load_shed::{LoadShed, LoadShedLayer};
 use obs_tower::timeout::{TimeLimiter, TimeoutLayer};
+use tower::layer::util::Identity;
 use tower::{Layer, Service};
 
 use crate::Job;
@@ -25,25 +26,25 @@ const BARE: &str = "resilience/bare";
 
 /// The jobs of this file. The ceilings are the promise, the targets what we aim at.
 pub(super) fn jobs() -> Vec<Job> {
-    let refused = breaker();
-    refused.force_open(None);
     vec![
-        job(BARE, tower::layer::util::Identity::new()),
-        job("resilience/circuit_breaker", CircuitBreakerLayer::new(breaker()))
+        job(BARE, Identity::new),
+        job("resilience/circuit_breaker", || CircuitBreakerLayer::new(breaker()))
             .beyond(BARE)
             .within(5_000, 15),
-        job("resilience/circuit_breaker_refuses", CircuitBreakerLayer::new(refused))
+        job("resilience/circuit_breaker_refuses", || CircuitBreakerLayer::new(open_breaker()))
             .beyond(BARE)
             .within(5_000, 1_000),
         contended("resilience/circuit_breaker_two_threads").within(5_000, 40),
-        job("resilience/bulkhead", BulkheadLayer::new(bulkhead())).beyond(BARE).within(5_000, 8),
-        job("resilience/timeout_ready", TimeoutLayer::new(limiter())).beyond(BARE).within(5_000, 5),
-        waiting("resilience/waiting_bare", tower::layer::util::Identity::new()),
-        waiting("resilience/timeout_waiting", TimeoutLayer::new(limiter()))
+        job("resilience/bulkhead", || BulkheadLayer::new(bulkhead())).beyond(BARE).within(5_000, 8),
+        job("resilience/timeout_ready", || TimeoutLayer::new(limiter()))
+            .beyond(BARE)
+            .within(5_000, 5),
+        waiting("resilience/waiting_bare", Identity::new),
+        waiting("resilience/timeout_waiting", || TimeoutLayer::new(limiter()))
             .beyond("resilience/waiting_bare")
             .within(5_000, 110),
-        job("resilience/load_shed", LoadShedLayer::new(shed())).beyond(BARE).within(5_000, 60),
-        job("resilience/guard", guard()).beyond(BARE).within(150_000, 100),
+        job("resilience/load_shed", || LoadShedLayer::new(shed())).beyond(BARE).within(5_000, 60),
+        job("resilience/guard", guard).beyond(BARE).within(150_000, 100),
     ]
 }
 
@@ -53,6 +54,12 @@ fn breaker() -> CircuitBreaker {
     let config =
         CircuitBreakerConfig::new().sliding_window(SlidingWindow::Time(Duration::from_secs(30)));
     CircuitBreaker::builder("breaker").config(config).build().expect(VALID)
+}
+
+fn open_breaker() -> CircuitBreaker {
+    let breaker = breaker();
+    breaker.force_open(None);
+    breaker
 }
 
 fn bulkhead() -> Bulkhead {
@@ -103,18 +110,20 @@ impl Service<Request<()>> for Unit {
 }
 
 /// Calls a service that answers at once.
-fn job<L>(name: &'static str, layer: L) -> Job
+fn job<L>(name: &'static str, layer: impl Fn() -> L + 'static) -> Job
 where
     L: Layer<Unit>,
     L::Service: Service<Request<()>, Response = Response<Nothing>, Error = Infallible> + 'static,
 {
-    let mut service = layer.layer(Unit);
-    Job::new(name, move |times| {
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..times {
-            let _ = std::hint::black_box(service.poll_ready(&mut context));
-            let mut call = pin!(service.call(std::hint::black_box(Request::new(()))));
-            let _ = std::hint::black_box(call.as_mut().poll(&mut context));
+    Job::new(name, move || {
+        let mut service = layer().layer(Unit);
+        move |times| {
+            let mut context = Context::from_waker(Waker::noop());
+            for _ in 0..times {
+                let _ = std::hint::black_box(service.poll_ready(&mut context));
+                let mut call = pin!(service.call(std::hint::black_box(Request::new(()))));
+                let _ = std::hint::black_box(call.as_mut().poll(&mut context));
+            }
         }
     })
 }
@@ -152,43 +161,47 @@ impl Future for LateAnswer {
 }
 
 /// Calls a service that has to wait once.
-fn waiting<L>(name: &'static str, layer: L) -> Job
+fn waiting<L>(name: &'static str, layer: impl Fn() -> L + 'static) -> Job
 where
     L: Layer<Late>,
     L::Service: Service<Request<()>, Response = Response<Nothing>, Error = Infallible> + 'static,
 {
-    let mut service = layer.layer(Late);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.expect("a current-thread runtime needs nothing that could be missing");
-    Job::new(name, move |times| {
-        let _runtime = runtime.enter();
-        let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..times {
-            let _ = std::hint::black_box(service.poll_ready(&mut context));
-            let mut call = pin!(service.call(Request::new(())));
-            let _ = std::hint::black_box(call.as_mut().poll(&mut context));
-            let _ = std::hint::black_box(call.as_mut().poll(&mut context));
+    Job::new(name, move || {
+        let mut service = layer().layer(Late);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("a current-thread runtime lacks nothing");
+        move |times| {
+            let _runtime = runtime.enter();
+            let mut context = Context::from_waker(Waker::noop());
+            for _ in 0..times {
+                let _ = std::hint::black_box(service.poll_ready(&mut context));
+                let mut call = pin!(service.call(Request::new(())));
+                let _ = std::hint::black_box(call.as_mut().poll(&mut context));
+                let _ = std::hint::black_box(call.as_mut().poll(&mut context));
+            }
         }
     })
 }
 
 /// Makes calls through one breaker while another thread does nothing else.
 fn contended(name: &'static str) -> Job {
-    Job::new(name, move |times| {
-        let (breaker, stop) = (breaker(), Arc::new(AtomicBool::new(false)));
-        let call = |breaker: &CircuitBreaker| {
-            if let Ok(permit) = breaker.try_acquire() {
-                permit.settle(Outcome::Success);
-            }
-        };
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    call(&breaker);
+    Job::new(name, || {
+        |times| {
+            let (breaker, stop) = (breaker(), Arc::new(AtomicBool::new(false)));
+            let call = |breaker: &CircuitBreaker| {
+                if let Ok(permit) = breaker.try_acquire() {
+                    permit.settle(Outcome::Success);
                 }
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        call(&breaker);
+                    }
+                });
+                (0..times).for_each(|_| call(&breaker));
+                stop.store(true, Ordering::Relaxed);
             });
-            (0..times).for_each(|_| call(&breaker));
-            stop.store(true, Ordering::Relaxed);
-        });
+        }
     })
 }

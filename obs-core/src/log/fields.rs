@@ -9,11 +9,11 @@ const MAX_BYTES: usize = 16 * 1024;
 /// Fields kept as the bytes a line will carry, each key once, in the order they were first set.
 ///
 /// ```
-/// use obs_core::log::Fields;
+/// use obs_core::log::{Fields, Value};
 ///
 /// let mut fields = Fields::default();
 /// fields.set("order_id", "o-17");
-/// fields.set("items", &3_u64.into());
+/// fields.set("items", &Value::from(3_u64));
 /// fields.set("order_id", "o-18");
 /// assert_eq!(fields.as_json(), br#","order_id":"o-18","items":3"#);
 /// ```

@@ -115,7 +115,7 @@ impl HealthRegistry {
     pub fn begin_drain(&self) {
         // Release: whoever sees the flag also sees what was done before it was set.
         if !self.0.is_draining.swap(true, Ordering::AcqRel) {
-            tracing::info!(service = self.0.identity.service, "drain began");
+            tracing::info!("drain began");
             self.0.observer.on_event(&Event::DrainBegan);
         }
     }

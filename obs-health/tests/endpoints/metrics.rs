@@ -151,7 +151,7 @@ async fn a_state_change_and_a_drain_are_one_line_each() {
         *lines.0.lock().unwrap(),
         [
             "WARN message=dependency changed dependency=\"db\" from=\"starting\" to=\"fail\" output=\"refused\"",
-            "INFO message=drain began service=\"orders\"",
+            "INFO message=drain began",
         ]
     );
 }

@@ -15,6 +15,7 @@
 mod body;
 mod operate;
 mod path;
+mod respond;
 mod service;
 
 #[cfg(feature = "axum")]

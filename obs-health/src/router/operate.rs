@@ -11,7 +11,7 @@ use obs_core::problem::Problem;
 use serde_json::{Map, Value, json};
 
 use super::body::HealthBody;
-use super::service::json_response;
+use super::respond::json_response;
 use crate::registry::{Event, HealthRegistry};
 
 /// An action is a few words; more than this is not one.

@@ -4,16 +4,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use obs_core::control::{Health, Kind};
-use obs_core::problem::Problem;
 use serde_json::Value;
 use tower_service::Service;
 
 use super::body::HealthBody;
 use super::operate;
 use super::path::{Endpoint, kind};
+use super::respond::{json_response, method_not_allowed, not_found, respond, without_body};
 use crate::registry::HealthRegistry;
 use crate::report;
 
@@ -186,46 +186,6 @@ impl std::fmt::Debug for ResponseFuture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ResponseFuture")
     }
-}
-
-pub(super) fn json_response(status: StatusCode, document: &Value) -> Response<HealthBody> {
-    respond(status, "application/json", document.to_string())
-}
-
-fn not_found(detail: &'static str) -> Response<HealthBody> {
-    Problem::new(StatusCode::NOT_FOUND).detail(detail).into_response()
-}
-
-fn method_not_allowed(endpoint: &Endpoint) -> Response<HealthBody> {
-    let allowed = match endpoint {
-        Endpoint::Control(..) => "GET, HEAD, POST",
-        _ => "GET, HEAD",
-    };
-    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED).into_response::<HealthBody>();
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
-}
-
-fn respond(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<HealthBody> {
-    let body = body.into();
-    let mut response = Response::new(HealthBody::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// What `GET` would answer, with the length of the body that is left out.
-fn without_body(response: Response<HealthBody>) -> Response<HealthBody> {
-    let (mut parts, body) = response.into_parts();
-    let length = body.size_hint().exact().unwrap_or(0);
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    Response::from_parts(parts, HealthBody::default())
 }
 
 /// Whether the caller is curl and has not asked for a format.

@@ -49,16 +49,20 @@ impl Patterns {
             || text.len() >= SHORTEST_SECRET && self.may_hold_secret(text)
     }
 
-    /// One pass over the text: a token needs a long word, a card number many digits.
+    /// One pass over the text: a token needs a long word, a card number many digits with nothing
+    /// but separators between them. The versions in a browser's user agent are no such run.
     fn may_hold_secret(self, text: &[u8]) -> bool {
-        let (mut digits, mut word, mut longest) = (0_usize, 0_usize, 0_usize);
+        let (mut digits, mut most_digits) = (0_usize, 0_usize);
+        let (mut word, mut longest) = (0_usize, 0_usize);
         for &byte in text {
             let kind = KIND[usize::from(byte)];
-            digits += usize::from(kind & DIGIT);
+            let separates = matches!(byte, b' ' | b'-');
+            digits = if separates { digits } else { (digits + 1) * usize::from(kind & DIGIT) };
+            most_digits = most_digits.max(digits);
             word = if kind == 0 { 0 } else { word + 1 };
             longest = longest.max(word);
         }
-        self.cards && digits >= SHORTEST_SECRET
+        self.cards && most_digits >= SHORTEST_SECRET
             || self.tokens && longest >= SHORTEST_TOKEN && has_token_start(text)
     }
 

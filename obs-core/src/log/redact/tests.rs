@@ -87,7 +87,23 @@ fn only_allowed_headers_are_written_and_sensitive_ones_hidden() {
     assert_eq!((line.get("header_authorization"), line.get("header_missing")), (None, None));
 }
 
+#[test]
+fn a_browsers_user_agent_needs_no_second_look() {
+    let agent = b"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/145.0";
+    assert!(!pattern::Patterns::all().may_match(agent));
+}
+
 proptest! {
+    #[test]
+    fn the_quick_look_never_misses_a_secret(
+        text in "[0-9 ]{0,24}|([0-9]{4}[ -]?){3,5}|.{0,40}|[a-z0-9 .@_-]{0,60}|(ghp_|bearer )[a-z0-9]{0,40}",
+    ) {
+        let mut scrubbed = text.clone().into_bytes();
+        pattern::Patterns::all().scrub(&mut scrubbed, 0);
+        let is_clean = scrubbed == text.as_bytes();
+        prop_assert!(is_clean || pattern::Patterns::all().may_match(text.as_bytes()));
+    }
+
     #[test]
     fn redacting_never_lengthens_and_leaves_valid_json(
         text in r#"([ -~\n"@é]|4111111111111111|a@b\.co|eyJabcdefghijklmnop){0,30}"#

@@ -6,7 +6,10 @@
 //! | `GET /v1/cart/{user_id}` | `{"user_id","items"}`; one never filled is empty |
 //! | `DELETE /v1/cart/{user_id}` | empties the cart, 204 |
 //! | `POST /stress?cpu_iterations&memory_mb` | works the processor and fills memory, within bounds |
+//!
+//! Each request is a span `handler.{Operation}`, below it the store's.
 
+mod metrics;
 mod stress;
 
 use std::sync::Arc;
@@ -22,11 +25,15 @@ use shop_domain::quantity::Quantity;
 use shop_kit::extract::{Json, Path};
 use shop_kit::failure::{Failure, refuse_the_rest};
 
+pub use metrics::{CART_ITEMS, CART_OPERATIONS, Metrics};
+
 /// The service's parts.
 #[derive(Clone, Debug)]
 pub struct Carts {
     /// Where carts are kept.
     pub store: Arc<dyn CartStore>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// The service, without the layers around it.
@@ -38,30 +45,34 @@ pub fn app(carts: Carts) -> Router {
     refuse_the_rest(router)
 }
 
-#[tracing::instrument(name = "cart.get", skip_all)]
+#[tracing::instrument(name = "handler.GetCart", skip_all)]
 async fn show(State(carts): State<Carts>, Path(user): Path<UserId>) -> Result<Json<Cart>, Failure> {
+    carts.metrics.get.add(1);
     Ok(Json(carts.store.get(&user).await?))
 }
 
-#[tracing::instrument(name = "cart.add", skip_all)]
+#[tracing::instrument(name = "handler.AddItem", skip_all)]
 async fn add(
     State(carts): State<Carts>,
     Path(user): Path<UserId>,
     Json(item): Json<Item>,
 ) -> Result<Json<Cart>, Failure> {
-    let cart = carts.store.add(&user, &item).await?;
-    cart.map(Json).ok_or_else(|| {
+    carts.metrics.add.add(1);
+    let Some(cart) = carts.store.add(&user, &item).await? else {
         let most = Quantity::MAX;
         let detail = format!("a cart holds at most {MAX_ITEMS} products and {most} pieces of each");
-        Failure::conflict(detail)
-    })
+        return Err(Failure::conflict(detail));
+    };
+    carts.metrics.items.record(cart.items.len() as f64);
+    Ok(Json(cart))
 }
 
-#[tracing::instrument(name = "cart.clear", skip_all)]
+#[tracing::instrument(name = "handler.ClearCart", skip_all)]
 async fn clear(
     State(carts): State<Carts>,
     Path(user): Path<UserId>,
 ) -> Result<StatusCode, Failure> {
+    carts.metrics.clear.add(1);
     carts.store.clear(&user).await?;
     Ok(StatusCode::NO_CONTENT)
 }

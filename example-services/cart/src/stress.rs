@@ -7,11 +7,17 @@ use shop_kit::extract::{Json, Query};
 use shop_kit::failure::Failure;
 use tokio::sync::Semaphore;
 
-/// The most iterations one request may ask for: about a second of one processor.
-const MAX_CPU_ITERATIONS: u64 = 500_000_000;
+/// The most numbers one request may have tested: about two seconds of one processor.
+const MAX_CPU_ITERATIONS: u64 = 5_000_000;
+
+/// How many are tested when nothing is said.
+const DEFAULT_CPU_ITERATIONS: u64 = 1_000;
 
 /// The most memory one request may ask for, in MiB.
 const MAX_MEMORY_MB: usize = 256;
+
+/// How much is filled when nothing is said.
+const DEFAULT_MEMORY_MB: usize = 10;
 
 /// The requests that may be at it at a time.
 const CONCURRENT: usize = 2;
@@ -27,19 +33,40 @@ impl Default for Turns {
     }
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Load {
-    #[serde(default)]
+    #[serde(default = "Load::default_cpu_iterations")]
     cpu_iterations: u64,
-    #[serde(default)]
+    #[serde(default = "Load::default_memory_mb")]
     memory_mb: usize,
+}
+
+impl Load {
+    const fn default_cpu_iterations() -> u64 {
+        DEFAULT_CPU_ITERATIONS
+    }
+
+    const fn default_memory_mb() -> usize {
+        DEFAULT_MEMORY_MB
+    }
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Done {
+    cpu_iterations: u64,
+    memory_mb: usize,
+    /// How many of the numbers are prime.
+    primes: u64,
+    /// The length of what was held in memory, as JSON.
+    json_bytes: usize,
 }
 
 /// Works the processor and fills memory, away from the threads that serve requests.
 pub(crate) async fn stress(
     State(Turns(turns)): State<Turns>,
     Query(load): Query<Load>,
-) -> Result<Json<Load>, Failure> {
+) -> Result<Json<Done>, Failure> {
     if load.cpu_iterations > MAX_CPU_ITERATIONS || load.memory_mb > MAX_MEMORY_MB {
         return Err(Failure::unprocessable(format!(
             "cpu_iterations must be at most {MAX_CPU_ITERATIONS}, memory_mb at most {MAX_MEMORY_MB}"
@@ -48,18 +75,53 @@ pub(crate) async fn stress(
     let busy = || Failure::unavailable("the stress test is busy");
     let turn = turns.try_acquire_owned().map_err(|_| busy())?;
     let work = move || {
-        work(load);
+        let done = work(load);
         drop(turn);
+        done
     };
-    tokio::task::spawn_blocking(work).await.map_err(|_| busy())?;
-    Ok(Json(load))
+    obs_core::context::spawn_blocking(work).await.map(Json).map_err(|_| busy())
 }
 
-fn work(load: Load) {
-    let mut memory = vec![0_u8; load.memory_mb * MIB];
-    // A page that is never written takes no memory.
-    memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-    let hash = (0..load.cpu_iterations)
-        .fold(0_u64, |hash, n| (hash ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17));
-    black_box((hash, &memory));
+/// Finds primes, and holds `memory_mb` MiB of which each MiB is written as JSON, one at a time.
+fn work(load: Load) -> Done {
+    let memory = vec![1_u8; load.memory_mb * MIB];
+    let encoded = black_box(&memory)
+        .chunks(MIB)
+        .map(|piece| serde_json::to_vec(&piece[..piece.len() / 16]).map_or(0, |json| json.len()));
+    let json_bytes = encoded.sum();
+    let primes = (0..load.cpu_iterations).filter(|number| is_prime(*number)).count() as u64;
+    let Load { cpu_iterations, memory_mb } = load;
+    Done { cpu_iterations, memory_mb, primes, json_bytes }
+}
+
+fn is_prime(number: u64) -> bool {
+    number >= 2
+        && (2..)
+            .take_while(|factor| factor * factor <= number)
+            .all(|factor| !number.is_multiple_of(factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_work_is_what_was_asked_for() {
+        let done = work(Load { cpu_iterations: 100, memory_mb: 2 });
+        assert_eq!(done.primes, 25);
+        // Each number is one digit and a comma.
+        assert_eq!(done.json_bytes, 2 * (2 * MIB / 16 + 1));
+    }
+
+    #[test]
+    fn nothing_is_a_load_too() {
+        let done = work(Load { cpu_iterations: 0, memory_mb: 0 });
+        assert_eq!((done.primes, done.json_bytes), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_said_is_the_default() {
+        let load: Load = serde_json::from_str("{}").unwrap();
+        assert_eq!((load.cpu_iterations, load.memory_mb), (1_000, 10));
+    }
 }

@@ -6,7 +6,7 @@
 //! | [`id`] | ids as types, checked when they are read |
 //! | [`money`] | amounts in integer minor units |
 //! | [`quantity`] | how many of a product |
-//! | [`product`], [`cart`], [`order`], [`stock`] | the documents services exchange |
+//! | [`product`], [`menu`], [`cart`], [`order`], [`stock`] | the documents services exchange |
 //! | [`port`] | traits of the stores, written for conditional writes |
 //! | `conformance` | (feature `conformance`) what each implementation of a port must pass |
 
@@ -14,6 +14,7 @@ pub mod cart;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod id;
+pub mod menu;
 pub mod money;
 pub mod order;
 pub mod port;

@@ -11,15 +11,20 @@ use crate::TIMEOUT;
 
 /// What a request may carry to a service. Identity, trace and deadline are not forwarded but set
 /// anew by the client's layer.
-const REQUEST_HEADERS: [HeaderName; 3] =
-    [header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("idempotency-key")];
+const REQUEST_HEADERS: [HeaderName; 4] = [
+    header::ACCEPT,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    HeaderName::from_static("idempotency-key"),
+];
 
 /// What an answer may carry to the customer.
-const RESPONSE_HEADERS: [HeaderName; 6] = [
+const RESPONSE_HEADERS: [HeaderName; 7] = [
     header::ALLOW,
     header::CACHE_CONTROL,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
+    header::ETAG,
     header::LOCATION,
     header::RETRY_AFTER,
 ];

@@ -3,20 +3,28 @@
 //! | path | goes to |
 //! |---|---|
 //! | `/api/products`, `/api/products/{id}` | product |
+//! | `/api/menu/items`, `/api/menu/items/{id}` | menu |
 //! | `/api/orders`, `/api/orders/{id}` | order |
 //! | `/api/inventory/{product_id}`, `/api/inventory/reserve`, `/api/inventory/release` | inventory |
 //! | `/api/cart/{user_id}` | cart, `/v1/cart/{user_id}` |
 //! | `/api/{service}/health` | `/health` of that service |
+//! | `/api/{service}/stress/{scenario}` | `/stress/{scenario}` of that service |
+//!
+//! The paths of the services themselves work too: `/products`, `/orders`, `/inventory`,
+//! `/menu/items`, `/v1/cart/{user_id}`, `/stress`.
 //!
 //! Paths and methods are listed, not matched by prefix: what is not listed cannot be reached from
 //! outside, and every line has the route it was served under. Bodies are read before they are
-//! forwarded, so a slow or oversized one never reaches a service.
+//! forwarded, so a slow or oversized one never reaches a service. Answers get `Cache-Control` by
+//! their content type: what is on offer may be kept for a minute, what is a customer's never.
 
+mod cache_rules;
 mod forward;
 
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use shop_kit::failure::refuse_the_rest;
 use shop_kit::upstream::Upstream;
@@ -34,6 +42,8 @@ pub struct Gateway {
     pub inventory: Upstream,
     /// The cart service.
     pub cart: Upstream,
+    /// The menu service.
+    pub menu: Upstream,
 }
 
 /// How long a customer waits at most: longer than the calls that a service makes for the answer,
@@ -43,19 +53,41 @@ const TIMEOUT: Duration = Duration::from_secs(29);
 
 /// The service, without the layers around it.
 pub fn app(gateway: Gateway) -> Router {
-    let product = Forward::to(&gateway.product, "/api", "");
-    let order = Forward::to(&gateway.order, "/api", "");
-    let inventory = Forward::to(&gateway.inventory, "/api", "");
-    let cart = Forward::to(&gateway.cart, "/api", "/v1");
-    let mut router = Router::new()
-        .route("/api/products", get(forward).with_state(product.clone()))
-        .route("/api/products/{product_id}", get(forward).with_state(product))
-        .route("/api/orders", get(forward).post(forward).with_state(order.clone()))
-        .route("/api/orders/{order_id}", get(forward).with_state(order))
-        .route("/api/inventory/reserve", post(forward).with_state(inventory.clone()))
-        .route("/api/inventory/release", post(forward).with_state(inventory.clone()))
-        .route("/api/inventory/{product_id}", get(forward).put(forward).with_state(inventory))
-        .route("/api/cart/{user_id}", get(forward).post(forward).delete(forward).with_state(cart));
+    let router = Router::new()
+        .merge(resources(&gateway, "/api", "/api/cart"))
+        .merge(resources(&gateway, "", "/v1/cart"))
+        .merge(operations(&gateway));
+    refuse_the_rest(router).layer(from_fn(cache_rules::set))
+}
+
+/// What customers use, under `prefix`; carts under `carts`.
+fn resources(gateway: &Gateway, prefix: &'static str, carts: &'static str) -> Router {
+    let path = |path: &str| format!("{prefix}{path}");
+    let product = Forward::to(&gateway.product, prefix, "");
+    let order = Forward::to(&gateway.order, prefix, "");
+    let inventory = Forward::to(&gateway.inventory, prefix, "");
+    let menu = Forward::to(&gateway.menu, prefix, "");
+    let cart = Forward::to(&gateway.cart, carts, "/v1/cart");
+    let item = get(forward).put(forward).delete(forward).with_state(menu.clone());
+    Router::new()
+        .route(&path("/products"), get(forward).with_state(product.clone()))
+        .route(&path("/products/{product_id}"), get(forward).with_state(product))
+        .route(&path("/menu/items"), get(forward).post(forward).with_state(menu))
+        .route(&path("/menu/items/{item_id}"), item)
+        .route(&path("/orders"), get(forward).post(forward).with_state(order.clone()))
+        .route(&path("/orders/{order_id}"), get(forward).with_state(order))
+        .route(&path("/inventory/reserve"), post(forward).with_state(inventory.clone()))
+        .route(&path("/inventory/release"), post(forward).with_state(inventory.clone()))
+        .route(&path("/inventory/{product_id}"), get(forward).put(forward).with_state(inventory))
+        .route(
+            &format!("{carts}/{{user_id}}"),
+            get(forward).post(forward).delete(forward).with_state(cart),
+        )
+}
+
+/// Health and stress of the services behind.
+fn operations(gateway: &Gateway) -> Router {
+    let mut router = Router::new();
     for (name, upstream) in [
         ("product", &gateway.product),
         ("products", &gateway.product),
@@ -63,10 +95,14 @@ pub fn app(gateway: Gateway) -> Router {
         ("orders", &gateway.order),
         ("inventory", &gateway.inventory),
         ("cart", &gateway.cart),
+        ("menu", &gateway.menu),
     ] {
         let path = format!("/api/{name}");
-        let health = Forward::to(upstream, path.clone(), "");
-        router = router.route(&format!("{path}/health"), get(forward).with_state(health));
+        let to = Forward::to(upstream, path.clone(), "");
+        router = router
+            .route(&format!("{path}/health"), get(forward).with_state(to.clone()))
+            .route(&format!("{path}/stress"), post(forward).with_state(to.clone()))
+            .route(&format!("{path}/stress/{{scenario}}"), post(forward).with_state(to));
     }
-    refuse_the_rest(router)
+    router.route("/stress", post(forward).with_state(Forward::to(&gateway.cart, "", "")))
 }

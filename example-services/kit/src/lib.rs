@@ -4,12 +4,16 @@
 //! |---|---|
 //! | [`failure`] | turns what went wrong into a problem document |
 //! | [`extract`] | reads paths, queries and bodies, and refuses what cannot be read |
+//! | [`cached`] | reads through a cache |
+//! | [`stress`] | works as a stress scenario asks, within bounds |
 //! | [`observe`] | observes every request |
 //! | [`upstream`] | calls another service |
 //! | [`serve`] | serves an app on a socket until it is told to drain |
 
+pub mod cached;
 pub mod extract;
 pub mod failure;
 pub mod observe;
 pub mod serve;
+pub mod stress;
 pub mod upstream;

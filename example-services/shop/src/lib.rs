@@ -1,10 +1,12 @@
-//! The shop: five services in one binary, each with its own socket, store and telemetry.
+//! The shop: its services in one binary, each with its own socket, store and telemetry.
 //!
 //! | module | does |
 //! |---|---|
 //! | [`args`] | reads the command line |
 //! | [`name`] | names the services and their ports |
 //! | [`settings`] | reads what the environment may set |
+//! | [`lock`] | lets one process at a time use the data of a service |
+//! | [`record`] | keeps lines and spans in files, and finds them again |
 //! | [`running`] | starts services, waits until they are ready, drains them |
 //! | [`up`] | `shop up` |
 //! | [`demo`] | `shop demo` |
@@ -12,7 +14,10 @@
 pub mod args;
 pub mod demo;
 mod install;
+pub mod lock;
 pub mod name;
+mod paint;
+pub mod record;
 pub mod running;
 pub mod settings;
 pub mod up;

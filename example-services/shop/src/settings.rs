@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use obs_core::config::ConfigError;
 use obs_core::environment::Environment;
+use shop_product::FunctionLimits;
 
 use crate::name::Name;
 
@@ -18,6 +19,11 @@ pub struct Settings {
     pub rate_limit_burst: NonZeroU32,
     /// How long a reservation holds without its order being accepted. Default 60 s.
     pub reservation_ttl: Duration,
+    /// The limits of the function that the product service is deployed as. Default 3 s, 128 MB.
+    pub product_limits: FunctionLimits,
+    /// The Redis that carts and caches are kept on; without one, carts are kept on SQLite and
+    /// caches in memory.
+    pub redis_url: Option<String>,
     environment: Environment,
 }
 
@@ -28,10 +34,16 @@ impl Settings {
     /// [`ConfigError`] names the variable and its value.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let ttl = number(environment, "SHOP_RESERVATION_TTL_MS", 60_000)?;
+        let timeout = number(environment, "SHOP_PRODUCT_TIMEOUT_MS", 3_000)?;
         Ok(Self {
             rate_limit_per_second: number(environment, "SHOP_RATE_LIMIT_PER_SECOND", 100)?,
             rate_limit_burst: number(environment, "SHOP_RATE_LIMIT_BURST", 200)?,
             reservation_ttl: Duration::from_millis(u64::from(ttl.get())),
+            product_limits: FunctionLimits {
+                timeout: Duration::from_millis(u64::from(timeout.get())),
+                memory_mb: number(environment, "SHOP_PRODUCT_MEMORY_MB", 128)?.get(),
+            },
+            redis_url: environment.get("SHOP_REDIS_URL").map(str::to_owned),
             environment: environment.clone(),
         })
     }
@@ -73,7 +85,19 @@ mod tests {
         assert_eq!(settings.rate_limit_per_second.get(), 100);
         assert_eq!(settings.rate_limit_burst.get(), 200);
         assert_eq!(settings.reservation_ttl, Duration::from_secs(60));
+        assert_eq!(settings.product_limits, FunctionLimits::default());
+        assert_eq!(settings.redis_url, None);
         assert_eq!(settings.elsewhere(Name::Cart).unwrap(), None);
+    }
+
+    #[test]
+    fn the_limits_of_the_function_are_set_by_the_environment() {
+        let environment = Environment::from([
+            ("SHOP_PRODUCT_TIMEOUT_MS", "30000"),
+            ("SHOP_PRODUCT_MEMORY_MB", "512"),
+        ]);
+        let limits = Settings::from_environment(&environment).unwrap().product_limits;
+        assert_eq!(limits, FunctionLimits { timeout: Duration::from_secs(30), memory_mb: 512 });
     }
 
     #[test]

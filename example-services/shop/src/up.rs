@@ -5,6 +5,7 @@ use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
 
 use obs_core::environment::Environment;
 use obs_core::output::{DropReason, Output};
@@ -14,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::args::UpOptions;
 use crate::install;
 use crate::name::Name;
+use crate::record::{FileExporter, Files};
 use crate::running::{Plan, Running, Stopped};
 
 /// Starts the services and serves until SIGINT or SIGTERM; a second signal ends at once.
@@ -40,14 +42,18 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn
     allow_many_files();
     // Before anything is written: a signal during the start must not kill what has begun to write.
     let mut signals = Signals::new()?;
-    let output = Output::stdout();
+    let (lines, spans) = Files::under(&options.data).open("shop")?;
+    let output = Output::builder().stdout().destination(lines).build()?;
+    let spans = Arc::new(Mutex::new(spans));
     install(&output, &environment)?;
     let plan = Plan {
         data: options.data.clone(),
         ports: options.ports,
         services: options.services,
         output,
-        span_exporters: None,
+        span_exporters: Some(Arc::new(move |name, also| {
+            Box::new(FileExporter::new(name.as_str(), Arc::clone(&spans), also))
+        })),
         environment,
     };
     let running = tokio::select! {

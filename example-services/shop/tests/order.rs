@@ -63,7 +63,7 @@ async fn an_order_is_one_trace_and_one_correlation_id_over_five_services() {
     assert_eq!(orphans[0].0, Name::Gateway);
     let observed: BTreeSet<_> = spans.iter().map(|(name, _)| name.as_str().to_owned()).collect();
     assert_eq!(observed, SERVICES.map(str::to_owned).into());
-    for inner in ["order.place", "order.reserve", "stock.reserve", "cart.get"] {
+    for inner in ["order.place", "order.reserve", "stock.reserve", "handler.GetCart"] {
         assert!(spans.iter().any(|(_, span)| span.name.as_str() == inner), "no span {inner}");
     }
     let lines = of(&remains.lines, "order-1");

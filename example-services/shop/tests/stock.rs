@@ -167,6 +167,8 @@ async fn the_stress_endpoint_works_within_its_bounds() {
     let load = "/stress?cpu_iterations=100000&memory_mb=4";
     let answer = cart.send(Method::POST, load, &[], "").await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json(), json!({"cpu_iterations": 100_000, "memory_mb": 4}));
+    let done = answer.json();
+    assert_eq!((&done["cpu_iterations"], &done["memory_mb"]), (&json!(100_000), &json!(4)));
+    assert_eq!(done["primes"], 9_592, "the number of primes below 100,000 is known");
     shop.stop().await;
 }

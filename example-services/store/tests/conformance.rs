@@ -1,7 +1,8 @@
 //! The SQLite stores keep the contracts of their ports.
 
+use obs_core::clock::Clock;
 use shop_domain::conformance;
-use shop_store::{SqliteCarts, SqliteOrders, SqliteProducts, SqliteStock};
+use shop_store::{MemoryCache, SqliteCarts, SqliteMenu, SqliteOrders, SqliteProducts, SqliteStock};
 
 macro_rules! conforms {
     ($store:ident, $suite:ident: $($clause:ident)*) => {
@@ -22,6 +23,9 @@ macro_rules! conforms {
 conforms!(SqliteProducts, products: a_product_is_added_once pages_follow_each_other);
 conforms!(SqliteCarts, carts:
     adding_is_atomic a_full_cart_stays_as_it_is clearing_empties_one_cart);
+conforms!(SqliteMenu, menu:
+    an_item_is_added_once one_of_many_writers_of_a_version_succeeds
+    an_item_is_removed_in_its_version pages_follow_each_other);
 conforms!(SqliteStock, stock:
     a_thousand_who_want_ten_get_ten a_reservation_is_all_or_none
     reserving_and_releasing_may_be_repeated the_shelf_holds_what_is_reserved
@@ -29,6 +33,13 @@ conforms!(SqliteStock, stock:
 conforms!(SqliteOrders, orders:
     an_order_is_seen_once_it_is_accepted an_order_is_accepted_or_abandoned_never_both
     a_key_stands_for_one_request orders_come_latest_first);
+
+#[tokio::test]
+async fn the_cache_in_memory_keeps_its_contract() {
+    let cache = MemoryCache::new(100, Clock::system());
+    conformance::cache::what_was_set_last_is_found(&cache).await;
+    conformance::cache::a_time_of_nothing_keeps_nothing(&cache).await;
+}
 
 #[tokio::test]
 async fn what_was_written_is_there_when_the_file_is_opened_again() {

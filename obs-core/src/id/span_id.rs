@@ -37,10 +37,11 @@ impl SpanId {
     }
 
     /// 16 lower-case hexadecimal digits.
-    #[inline]
     #[must_use]
     pub fn to_hex(self) -> Ascii<16> {
-        Ascii::new(hex::digits_16(self.0.get()))
+        let mut text = [0; 16];
+        hex::write(&self.0.get().to_be_bytes(), &mut text);
+        Ascii::new(text)
     }
 
     /// The 64 bits as a number.

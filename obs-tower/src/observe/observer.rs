@@ -238,7 +238,7 @@ impl Observer {
         let head = RequestLine {
             timestamp,
             level: ending.level(),
-            message,
+            message: format_args!("{message}"),
             target: line::TARGET,
             ids: Ids { span_id: Some(context.span_id()), ..context.ids() },
             has_metrics: metrics.is_some(),

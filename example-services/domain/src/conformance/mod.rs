@@ -3,7 +3,9 @@
 //! Each function checks one clause of a port's contract on an empty store and panics where it does
 //! not hold. An implementation calls all of them from its own tests.
 
+pub mod cache;
 pub mod carts;
+pub mod menu;
 pub mod orders;
 pub mod products;
 pub mod stock;

@@ -5,8 +5,10 @@
 //! method that returns `Ok` has been made durable. Dropping a future leaves open whether its
 //! write happens; every write may be repeated without harm.
 
+mod cache;
 mod cart;
 mod error;
+mod menu;
 pub mod messaging;
 mod order;
 mod outbox;
@@ -18,8 +20,10 @@ mod workflow;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use cache::Cache;
 pub use cart::CartStore;
 pub use error::{StoreError, StoreErrorKind};
+pub use menu::{MenuStore, Written};
 pub use order::{Begun, Fingerprint, Key, OrderStore, Placement};
 pub use outbox::{Backlog, Outbox, Pending};
 pub use product::ProductStore;

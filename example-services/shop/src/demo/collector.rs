@@ -4,10 +4,11 @@ use std::time::Duration;
 use obs_core::trace::{ExportReport, SpanExporter, SpanRecord};
 
 use crate::name::Name;
+use crate::record::Span;
 
 /// Keeps the spans of all services; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Collector(Arc<Mutex<Vec<(Name, SpanRecord)>>>);
+pub(super) struct Collector(Arc<Mutex<Vec<Span>>>);
 
 impl Collector {
     /// The exporter of one service.
@@ -15,7 +16,7 @@ impl Collector {
         ServiceCollector { service, all: self.clone() }
     }
 
-    pub(super) fn spans(&self) -> Vec<(Name, SpanRecord)> {
+    pub(super) fn spans(&self) -> Vec<Span> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -29,7 +30,7 @@ pub(super) struct ServiceCollector {
 impl SpanExporter for ServiceCollector {
     fn export(&mut self, batch: &[SpanRecord], _limit: Duration) -> ExportReport {
         let mut spans = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        spans.extend(batch.iter().map(|span| (self.service, span.clone())));
+        spans.extend(batch.iter().map(|span| Span::new(self.service.as_str(), span)));
         ExportReport::new().exported(batch.len())
     }
 }

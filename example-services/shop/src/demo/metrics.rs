@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::lines::Line;
+use crate::record::lines::Line;
 
 /// Namespace and dimensions.
 type Series = (String, String);
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn each_dimension_set_gets_the_metrics_of_its_directive() {
         let line = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"shop","Dimensions":[["Service"],["Service","Route"]],"Metrics":[{"Name":"Latency","Unit":"Milliseconds"}]}]},"Service":"order","Route":"/orders","Latency":1.5}"#;
-        let lines = super::super::lines::parse(line);
+        let lines = crate::record::lines::parse(line);
         let summary = summary(&lines.iter().collect::<Vec<_>>());
         assert!(summary.contains("Service=order\n"), "{summary}");
         assert!(summary.contains("Service=order Route=/orders\n"), "{summary}");

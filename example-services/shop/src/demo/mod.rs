@@ -2,11 +2,8 @@
 
 mod client;
 mod collector;
-mod lines;
 mod metrics;
-mod paint;
 mod story;
-mod waterfall;
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
@@ -22,10 +19,11 @@ use serde_json::json;
 
 use self::client::{Answer, Client};
 use self::collector::Collector;
-use self::paint::Paint;
 use self::story::Story;
 use crate::install;
 use crate::name::{Name, Ports};
+use crate::paint::Paint;
+use crate::record::lines;
 use crate::running::{Plan, Running};
 
 /// The id under which everything about the order is found.
@@ -61,7 +59,7 @@ async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
         ports: Ports::Free,
         services: Name::ALL.to_vec(),
         output,
-        span_exporters: Some(Arc::new(move |name| Box::new(exporters.of(name)))),
+        span_exporters: Some(Arc::new(move |name, _| Box::new(exporters.of(name)))),
         environment: Environment::empty(),
     })
     .await?;

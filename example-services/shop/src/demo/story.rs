@@ -1,23 +1,25 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use obs_core::trace::SpanRecord;
-
 use super::client::Answer;
-use super::lines::{self, Line};
-use super::paint::Paint;
-use super::{CORRELATION_ID, REFUSED_ID, metrics, waterfall};
+use super::{CORRELATION_ID, REFUSED_ID, metrics};
 use crate::name::Name;
+use crate::paint::Paint;
+use crate::record::lines::{self, Line};
+use crate::record::{Span, waterfall};
 
 /// What is known about the two orders.
 pub(super) struct Story<'a> {
     pub(super) paint: Paint,
     pub(super) urls: &'a BTreeMap<&'static str, String>,
     pub(super) lines: &'a [Line],
-    pub(super) spans: &'a [(Name, SpanRecord)],
+    pub(super) spans: &'a [Span],
     pub(super) order: Answer,
     pub(super) refused: Answer,
 }
+
+/// The services that take part in placing an order.
+const PLACING: [Name; 5] = [Name::Gateway, Name::Product, Name::Order, Name::Inventory, Name::Cart];
 
 impl Story<'_> {
     /// Whether the story went as it should.
@@ -27,7 +29,7 @@ impl Story<'_> {
             return Err(format!("the orders were answered {statuses:?}, not (201, 409)"));
         }
         let told = lines::of(self.lines, CORRELATION_ID);
-        for name in Name::ALL {
+        for name in PLACING {
             if !told.iter().any(|line| lines::text(line, "service") == name.as_str()) {
                 return Err(format!("the {name} service left no line about the order"));
             }
@@ -58,7 +60,7 @@ impl Story<'_> {
 
 impl Display for Story<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.heading(f, "Five services, each on its own socket, with its own telemetry")?;
+        self.heading(f, "The services, each on its own socket, with its own telemetry")?;
         for (name, url) in self.urls {
             writeln!(f, "  {name:<10} {url}")?;
         }
@@ -76,7 +78,7 @@ impl Display for Story<'_> {
 
         let trace_id = told.first().map(|line| lines::text(line, "trace_id")).unwrap_or_default();
         self.heading(f, format_args!("Its trace, {trace_id}"))?;
-        let of_trace = |span: &&(Name, SpanRecord)| span.1.trace_id.to_string() == trace_id;
+        let of_trace = |span: &&Span| span.trace_id == trace_id;
         let spans: Vec<_> = self.spans.iter().filter(of_trace).collect();
         writeln!(f, "  ← serves a request   → makes a call   · works inside\n")?;
         f.write_str(&waterfall::waterfall(&spans, self.paint))?;

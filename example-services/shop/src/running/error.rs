@@ -23,6 +23,10 @@ impl StartError {
         move |error| Self::new(format!("cannot create the folder {}", folder.display()), error)
     }
 
+    pub(super) fn locked(error: std::io::Error) -> Self {
+        Self::new("the data cannot be used".to_owned(), error)
+    }
+
     pub(super) fn bind(name: Name, address: SocketAddr) -> impl FnOnce(std::io::Error) -> Self {
         move |error| Self::new(format!("the {name} service cannot listen on {address}"), error)
     }

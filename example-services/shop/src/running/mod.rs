@@ -4,6 +4,7 @@ mod addresses;
 mod apps;
 mod background;
 mod error;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use obs_core::environment::Environment;
 use obs_core::output::{Ledger, Output};
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SpanExporter;
+use obs_emf::aggregate::Flusher;
 use obs_health::HealthRegistry;
 use obs_tower::observe::ObserveLayer;
 use shop_kit::serve::Serving;
@@ -24,6 +26,8 @@ use tokio::task::JoinHandle;
 
 use self::addresses::Addresses;
 pub use self::error::StartError;
+pub use self::telemetry::NAMESPACE;
+use crate::lock::DataLock;
 use crate::name::{Name, Ports};
 use crate::settings::Settings;
 
@@ -33,8 +37,9 @@ pub const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long lines and spans may take to get out after that.
 pub const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// Makes the span exporter of a service.
-pub type SpanExporters = Arc<dyn Fn(Name) -> Box<dyn SpanExporter> + Send + Sync>;
+/// Makes the span exporter of a service, around the one that the environment asks for.
+pub type SpanExporters =
+    Arc<dyn Fn(Name, Option<Box<dyn SpanExporter>>) -> Box<dyn SpanExporter> + Send + Sync>;
 
 /// What to start, and with what.
 pub struct Plan {
@@ -46,7 +51,7 @@ pub struct Plan {
     pub services: Vec<Name>,
     /// Where their lines go.
     pub output: Output,
-    /// Where their spans go; `None` for nowhere.
+    /// Where their spans go; `None` for where the environment says.
     pub span_exporters: Option<SpanExporters>,
     /// The environment.
     pub environment: Environment,
@@ -68,6 +73,8 @@ pub struct Running {
     services: BTreeMap<Name, Service>,
     background: Vec<JoinHandle<()>>,
     output: Output,
+    /// Nobody else may use the data until it is closed.
+    _lock: DataLock,
 }
 
 #[derive(Debug)]
@@ -78,6 +85,8 @@ struct Service {
     health: HealthRegistry,
     /// Dropped, it ends the checks.
     _checks: obs_health::Running,
+    /// Dropped, it ends the thread that carries out counters.
+    _metrics: Flusher,
 }
 
 impl Running {
@@ -88,9 +97,14 @@ impl Running {
     pub async fn start(plan: Plan) -> Result<Self, StartError> {
         let settings = Settings::from_environment(&plan.environment)?;
         std::fs::create_dir_all(&plan.data).map_err(StartError::data(&plan.data))?;
+        let lock = DataLock::take(&plan.data, &plan.services).map_err(StartError::locked)?;
         let addresses = Addresses::bind(&plan, &settings).await?;
-        let mut running =
-            Self { services: BTreeMap::new(), background: Vec::new(), output: plan.output.clone() };
+        let mut running = Self {
+            services: BTreeMap::new(),
+            background: Vec::new(),
+            output: plan.output.clone(),
+            _lock: lock,
+        };
         for name in addresses.to_start() {
             let service = apps::start(&plan, &settings, &addresses, name, &mut running.background);
             running.services.insert(name, service.await?);

@@ -48,7 +48,9 @@ impl LocalShop {
             ports: Ports::Free,
             services: Name::ALL.to_vec(),
             output,
-            span_exporters: Some(Arc::new(move |name| Box::new(Exporter(name, exporters.clone())))),
+            span_exporters: Some(Arc::new(move |name, _| {
+                Box::new(Exporter(name, exporters.clone()))
+            })),
             environment,
         })
         .await

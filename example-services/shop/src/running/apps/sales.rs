@@ -1,0 +1,98 @@
+//! The way of an order as long as the customer waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
+use shop_cart::Carts;
+use shop_domain::port::CartStore;
+use shop_gateway::Gateway;
+use shop_inventory::Inventory;
+use shop_kit::observe::Edge;
+use shop_order::Orders;
+use shop_store::{RedisCarts, SqliteCarts, SqliteOrders, SqliteStock};
+
+use super::super::background;
+use super::health::{database, redis};
+use super::{App, Parts, StartError};
+use crate::name::Name;
+use crate::settings::Settings;
+
+/// How long a customer may wait: longer than the gateway waits for a service, so that it is the
+/// gateway that tells which one was late. Stress scenarios may take longer.
+const CUSTOMER: Duration = Duration::from_secs(200);
+
+pub(super) fn gateway(parts: &Parts<'_>) -> Result<App, StartError> {
+    let gateway = Gateway {
+        product: parts.upstream(Name::Product)?,
+        order: parts.upstream(Name::Order)?,
+        inventory: parts.upstream(Name::Inventory)?,
+        cart: parts.upstream(Name::Cart)?,
+        menu: parts.upstream(Name::Menu)?,
+    };
+    let Settings { rate_limit_per_second, rate_limit_burst, .. } = parts.settings;
+    let quota = Quota::per_second(u64::from(rate_limit_per_second.get()))
+        .burst(u64::from(rate_limit_burst.get()));
+    // Requests without a tenant share one bucket.
+    let policy = Policy::builder("tenant", quota).key(Key::tenant()).build()?;
+    let limiter = Limiter::new(policy)?;
+    parts.telemetry.controls().register(Arc::new(limiter.clone()));
+    let router = shop_gateway::app(gateway).layer(RateLimitLayer::new(limiter));
+    let peers = Name::ALL.into_iter().filter(|name| *name != Name::Gateway);
+    let app = App { edge: Edge::Public, ..App::internal(router) };
+    Ok(app.calls(peers.collect::<Vec<_>>()).time_limit(CUSTOMER))
+}
+
+pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
+    let store = SqliteOrders::open(&parts.file()).map_err(parts.failed())?;
+    let needed = database(store.database());
+    let unfinished = shop_order::unfinished(&store).await.map_err(parts.failed())?;
+    let orders = Orders {
+        store: Arc::new(store),
+        clock: parts.telemetry.clock().clone(),
+        ids: parts.telemetry.ids().clone(),
+        cart: parts.upstream(Name::Cart)?,
+        product: parts.upstream(Name::Product)?,
+        inventory: parts.upstream(Name::Inventory)?,
+    };
+    parts.background.extend(background::give_up(&parts.telemetry, orders.clone(), unfinished));
+    let app = App::internal(shop_order::app(orders)).needs(needed);
+    // Longer than a call to each of the others may take.
+    Ok(app.calls([Name::Cart, Name::Product, Name::Inventory]).time_limit(CUSTOMER))
+}
+
+pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> {
+    let store = SqliteStock::open(&parts.file()).map_err(parts.failed())?;
+    let needed = database(store.database());
+    let inventory = Inventory {
+        store: Arc::new(store),
+        clock: parts.telemetry.clock().clone(),
+        reservation_ttl: parts.settings.reservation_ttl,
+    };
+    for product in shop_product::seeded() {
+        let seed = inventory.store.seed(&product.product_id, shop_product::SEEDED_QUANTITY);
+        seed.await.map_err(parts.failed())?;
+    }
+    let orders = parts.upstream(Name::Order)?;
+    parts.background.push(background::settle(&parts.telemetry, inventory.clone(), orders));
+    let router = shop_inventory::app(inventory);
+    Ok(App::internal(router).needs(needed).calls([Name::Order]))
+}
+
+pub(super) fn cart(parts: &Parts<'_>) -> Result<App, StartError> {
+    let recorder = parts.telemetry.recorder();
+    let (store, needed): (Arc<dyn CartStore>, _) = match &parts.settings.redis_url {
+        Some(url) => {
+            let store = RedisCarts::new(url, parts.telemetry.clock(), recorder)?;
+            let needed = redis(store.pool());
+            (Arc::new(store), needed)
+        }
+        None => {
+            let store = SqliteCarts::open(&parts.file()).map_err(parts.failed())?;
+            let needed = database(store.database());
+            (Arc::new(store), needed)
+        }
+    };
+    let metrics = shop_cart::Metrics::new(recorder);
+    Ok(App::internal(shop_cart::app(Carts { store, metrics })).needs(needed))
+}

@@ -21,13 +21,15 @@ pub enum DropReason {
     QueueFull,
     /// The destination refused it.
     Refused,
-    /// It came after the shutdown.
+    /// It came after the shutdown, or the shutdown could not wait for it.
     Closed,
+    /// A dimension was over its budget, and the policy left no dimension set.
+    SeriesBudget,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NotFinite,
         Self::OutOfRange,
         Self::InvalidName,
@@ -36,6 +38,7 @@ impl DropReason {
         Self::QueueFull,
         Self::Refused,
         Self::Closed,
+        Self::SeriesBudget,
     ];
 
     /// The name used in documents and metric labels.
@@ -50,6 +53,7 @@ impl DropReason {
             Self::QueueFull => "queue_full",
             Self::Refused => "refused",
             Self::Closed => "closed",
+            Self::SeriesBudget => "series_budget",
         }
     }
 }
@@ -65,7 +69,8 @@ pub enum Repair {
     DimensionCharacters,
     /// A dimension's value was cut to 1024 characters.
     DimensionLength,
-    /// A value above the series budget became `__other__`, or its dimension was left out.
+    /// A value above the series budget became `__other__`, or its dimension, or the dimension sets
+    /// that have it, were left out.
     SeriesBudget,
     /// A label was left out: its name is bad or taken, or there were more than 28.
     LabelDropped,

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,77 +8,43 @@ use obs_core::metric::Unit;
 
 use super::flusher::Drain;
 use super::key::Key;
-use crate::declare::Shape;
+use super::{Emission, Exemplar, Mode};
+use crate::cardinality::{EventBudget, Guard, OTHER, Overflow};
+use crate::declare::{Members, Shape};
 use crate::encode::number::{Checked, check};
 use crate::encode::{ABSENT, Extra, Record, Series};
 use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::sink::Sink;
 
-/// What becomes of events of one kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Each event's line carries its metrics.
-    #[default]
-    PerRequest,
-    /// Metrics go out once for each key and window; the events' lines are bare.
-    Aggregated,
-    /// Metrics are aggregated; lines are written for errors, for the slowest event of each key
-    /// and window so far, and for one in `one_in` of the rest, each with its weight.
-    Hybrid {
-        /// At least 1.
-        one_in: u32,
-    },
-}
-
-/// What to write of one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Emission {
-    /// Whether the event's line is written.
-    pub line: bool,
-    /// Whether the line carries the metrics.
-    pub metrics: bool,
-    /// How many events the line stands for; `Some` in hybrid mode, as the field `sample_weight`.
-    pub weight: Option<u32>,
-}
-
-/// What makes an event worth keeping.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Exemplar<'a> {
-    /// The trace, 32 hexadecimal digits.
-    pub trace_id: Option<&'a str>,
-    /// Whether it failed.
-    pub is_error: bool,
-}
-
-impl<'a> Exemplar<'a> {
-    /// The exemplar of an event.
-    #[must_use]
-    pub const fn new(trace_id: Option<&'a str>, is_error: bool) -> Self {
-        Self { trace_id, is_error }
-    }
-}
-
 /// The most keys unless set otherwise.
 const DEFAULT_KEYS: usize = 1_000;
 /// A key without events is forgotten after so many windows.
 const IDLE_WINDOWS: u32 = 6;
-/// What stands for dimension values when there are too many keys.
-const OTHER: &str = "__other__";
+/// Ends a value in the bytes of a key: no byte of UTF-8, so that different values never make the
+/// same key.
+const END: u8 = 0xff;
+/// Stands for a dimension that is left out, and is no byte of UTF-8 either.
+const LEFT_OUT: u8 = 0xfe;
+/// The key of everything when there are too many, which is no real one: those end in [`END`] or
+/// are empty.
+const REST: &[u8] = b"other";
 
 /// Gathers the metrics of events by their dimension values.
 ///
 /// Bounded: events with new dimension values go under `__other__` once there are
-/// [`max_keys`](Self::max_keys) keys. Each metric is a distribution, of which p50 to p99.9 stay
-/// within 1 %.
+/// [`max_keys`](Self::max_keys) keys, and each dimension can be held to a budget by a
+/// [`guard`](Self::guard). Each metric is a distribution, of which p50 to p99.9 stay within 1 %.
+/// The line of a key and window has the trace ids of its slowest and of its last failed event, as
+/// `slowest_trace_id` and `error_trace_id`.
 pub struct EventAggregator {
     shape: Shape,
+    /// Of the lines of keys, whose metrics are all given at run time.
+    line_shape: Shape,
     clock: Clock,
     mode: Mode,
     slowest_by: Option<usize>,
     max_keys: usize,
+    budget: Option<EventBudget>,
     keys: RwLock<HashMap<Box<[u8]>, Arc<Key>>>,
     ledger: SharedLedger,
 }
@@ -88,11 +54,13 @@ impl EventAggregator {
     #[must_use]
     pub fn new(shape: Shape, mode: Mode, clock: Clock) -> Self {
         Self {
+            line_shape: shape.for_run_time_metrics(),
             shape,
             clock,
             mode,
             slowest_by: None,
             max_keys: DEFAULT_KEYS,
+            budget: None,
             keys: RwLock::default(),
             ledger: SharedLedger::default(),
         }
@@ -118,6 +86,15 @@ impl EventAggregator {
         self
     }
 
+    /// Holds the dimensions of events to a budget of series.
+    ///
+    /// In [`Mode::PerRequest`] it holds for [`emit`](Self::emit), which writes the metrics.
+    #[must_use]
+    pub fn guard(mut self, guard: Guard) -> Self {
+        self.budget = Some(EventBudget::new(guard));
+        self
+    }
+
     /// Decides about an event and, unless its line carries them, gathers its metrics.
     ///
     /// Does not allocate once the key is known and its buckets exist.
@@ -126,68 +103,80 @@ impl EventAggregator {
         dimensions: &[&str],
         values: &[f64],
         extras: &[Extra<'_>],
-        exemplar: Exemplar<'_>,
+        exemplar: Exemplar,
     ) -> Emission {
         let one_in = match self.mode {
             Mode::PerRequest => {
                 return Emission { line: true, metrics: true, weight: None };
             }
             Mode::Aggregated => None,
-            Mode::Hybrid { one_in } => Some(one_in),
+            Mode::Hybrid { one_in } => Some(one_in.max(1)),
         };
         let mut ledger = Ledger::default();
         let key = self.key(dimensions, &mut ledger);
+        match &key {
+            Some(key) => self.record(key, values, extras, &mut ledger),
+            None => lose_all(values, extras, &mut ledger),
+        }
+        if ledger != Ledger::default() {
+            self.ledger.add(&ledger);
+        }
+        let slowest = self.slowest_by.and_then(|index| values.get(index)).copied();
+        let is_slowest = match (&key, slowest) {
+            (Some(key), Some(value)) => key.is_slowest(value, exemplar.trace_id),
+            _ => false,
+        };
+        if let (Some(key), Some(trace), true) = (&key, exemplar.trace_id, exemplar.is_error) {
+            key.note_error(trace);
+        }
+        let weight = match one_in {
+            None => return Emission { line: true, metrics: false, weight: None },
+            Some(_) if exemplar.is_notable || is_slowest => Some(1),
+            Some(one_in) => {
+                let place = match (exemplar.trace_id, &key) {
+                    (Some(trace), _) => trace.get() % u128::from(one_in),
+                    (None, Some(key)) => u128::from(key.next_place() % u64::from(one_in)),
+                    (None, None) => 1,
+                };
+                (place == 0).then_some(one_in)
+            }
+        };
+        Emission { line: weight.is_some(), metrics: false, weight }
+    }
+
+    fn record(&self, key: &Key, values: &[f64], extras: &[Extra<'_>], ledger: &mut Ledger) {
         key.touch();
         for (index, &value) in values.iter().enumerate() {
             if value.to_bits() == ABSENT.to_bits() {
                 continue;
             }
-            match (key.metrics.get(index), number(value, &mut ledger)) {
+            match (key.metrics.get(index), number(value, ledger)) {
                 (_, None) => {}
                 (Some(histogram), Some(value)) => histogram.record(value),
-                (None, Some(_)) => lose(&mut ledger, DropReason::InvalidName),
+                (None, Some(_)) => lose(ledger, DropReason::InvalidName),
             }
         }
         for &(metric, value) in extras {
             if let Err(reason) = self.shape.fault_of(metric.name) {
-                lose(&mut ledger, reason);
-            } else if let Some(value) = number(value, &mut ledger)
+                lose(ledger, reason);
+            } else if let Some(value) = number(value, ledger)
                 && !key.record_extra(metric, value)
             {
-                lose(&mut ledger, DropReason::QueueFull);
-            }
-        }
-        self.ledger.add(&ledger);
-        let slowest = self.slowest_by.and_then(|index| values.get(index)).copied();
-        let is_slowest = slowest.is_some_and(|value| key.is_slowest(value));
-        if let Some(trace) = exemplar.trace_id {
-            if is_slowest {
-                key.note_slowest(trace);
-            }
-            if exemplar.is_error {
-                key.note_error(trace);
-            }
-        }
-        match one_in {
-            None => Emission { line: true, metrics: false, weight: None },
-            Some(_) if exemplar.is_error || is_slowest => {
-                Emission { line: true, metrics: false, weight: Some(1) }
-            }
-            Some(one_in) => {
-                let line = key.is_chosen(one_in);
-                Emission { line, metrics: false, weight: line.then_some(one_in.max(1)) }
+                lose(ledger, DropReason::QueueFull);
             }
         }
     }
 
     /// Takes an event of the user's own: its line goes to `sink` as the mode says.
+    ///
+    /// A bare line has the dimensions as properties. Series that the record brings along are not
+    /// gathered: they go out with its line, which is written then.
     pub fn emit(&self, record: &Record<'_>, sink: &dyn Sink) -> Emission {
-        let trace = record.ids.trace_id.map(|id| id.to_hex());
-        let trace = trace.as_ref().map(|hex| hex.as_str());
-        let exemplar = Exemplar::new(trace, record.is_error);
-        let emission = self.observe(record.dimensions, record.values, record.extras, exemplar);
+        let exemplar = Exemplar::new(record.ids.trace_id, record.is_error);
+        let mut emission = self.observe(record.dimensions, record.values, record.extras, exemplar);
+        emission.line |= !record.series.is_empty();
         if emission.metrics {
-            sink.emit(record);
+            self.emit_within_budget(record, sink);
         } else if emission.line {
             let bare = Record { values: &[], extras: &[], ..*record };
             match emission.weight {
@@ -202,31 +191,94 @@ impl EventAggregator {
         emission
     }
 
-    /// The key of these values, which is found without allocating.
-    fn key(&self, dimensions: &[&str], ledger: &mut Ledger) -> Arc<Key> {
+    /// Hands on a record with its metrics, its dimensions held to the budget.
+    fn emit_within_budget(&self, record: &Record<'_>, sink: &dyn Sink) {
+        let Some(budget) = &self.budget else { return sink.emit(record) };
+        let over = budget.over(&self.shape, record.dimensions);
+        if over.is_empty() {
+            return sink.emit(record);
+        }
+        let mut ledger = Ledger::default();
+        ledger.repair(Repair::SeriesBudget);
+        let others;
+        let mut within = *record;
+        if budget.overflow() == Overflow::Other {
+            others = with_others(record.dimensions, &over);
+            within.dimensions = &others;
+            sink.emit(&within);
+        } else if let Some(shape) = budget.variant(&self.shape, &over, Members::Keep) {
+            within.shape = &shape;
+            sink.emit(&within);
+        } else {
+            lose_all(record.values, record.extras, &mut ledger);
+            let lost = record.series.iter().map(Series::count).sum();
+            ledger.append(lost);
+            ledger.drop_points(DropReason::SeriesBudget, lost);
+            sink.emit(&Record { values: &[], extras: &[], series: &[], ..within });
+        }
+        self.ledger.add(&ledger);
+    }
+
+    /// The key of these values, which is found without allocating; `None` if the budget leaves
+    /// them no dimension set.
+    fn key(&self, dimensions: &[&str], ledger: &mut Ledger) -> Option<Arc<Key>> {
         with_buffer(|bytes| {
             for value in dimensions {
-                bytes.extend_from_slice(value.as_bytes());
-                // No byte of UTF-8, so that different values never make the same key.
-                bytes.push(0xff);
+                push_value(bytes, value);
             }
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(key) = keys.get(bytes.as_slice()) {
-                return key.clone();
+            if let Some(key) = self.find(bytes) {
+                return Some(key);
             }
-            drop(keys);
-            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-            let metrics = self.shape.metrics().len();
-            if keys.len() < self.max_keys || keys.contains_key(bytes.as_slice()) {
-                let new = || Arc::new(Key::new(dimensions, metrics));
-                return keys.entry(bytes.as_slice().into()).or_insert_with(new).clone();
+            let Some(budget) = &self.budget else {
+                return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
+            };
+            let over = budget.over(&self.shape, dimensions);
+            if over.is_empty() {
+                return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
             }
             ledger.repair(Repair::SeriesBudget);
-            let others = vec![OTHER; dimensions.len()];
-            // Apart from every real key, which ends in 0xff or is empty.
-            let new = || Arc::new(Key::new(&others, metrics));
-            keys.entry(Box::from(&b"other"[..])).or_insert_with(new).clone()
+            bytes.clear();
+            if budget.overflow() == Overflow::Other {
+                let others = with_others(dimensions, &over);
+                others.iter().for_each(|value| push_value(bytes, value));
+                return Some(self.insert(bytes, &self.line_shape, &others, ledger));
+            }
+            let shape = budget.variant(&self.line_shape, &over, Members::Remove)?;
+            let mut kept = Vec::new();
+            for (value, is_used) in dimensions.iter().zip(self.shape.used_in(&shape)) {
+                if is_used {
+                    push_value(bytes, value);
+                    kept.push(*value);
+                } else {
+                    bytes.extend([LEFT_OUT, END]);
+                }
+            }
+            Some(self.insert(bytes, &shape, &kept, ledger))
         })
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<Arc<Key>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(bytes).cloned()
+    }
+
+    /// The key, made if it is new and there is room for it.
+    fn insert(
+        &self,
+        bytes: &[u8],
+        shape: &Shape,
+        dimensions: &[&str],
+        ledger: &mut Ledger,
+    ) -> Arc<Key> {
+        let metrics = self.shape.metrics().len();
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() < self.max_keys || keys.contains_key(bytes) {
+            let new = || Arc::new(Key::new(shape.clone(), dimensions, metrics));
+            return keys.entry(bytes.into()).or_insert_with(new).clone();
+        }
+        ledger.repair(Repair::SeriesBudget);
+        let others = vec![OTHER; self.shape.dimension_names().count()];
+        let new = || Arc::new(Key::new(self.line_shape.clone(), &others, metrics));
+        keys.entry(REST.into()).or_insert_with(new).clone()
     }
 
     fn drain_key(&self, key: &Key, now: Timestamp, sink: &dyn Sink) {
@@ -247,14 +299,20 @@ impl EventAggregator {
             return;
         }
         let dimensions: Vec<&str> = key.dimensions.iter().map(String::as_str).collect();
-        let traces =
-            [("slowest_trace_id", &exemplars.slowest), ("error_trace_id", &exemplars.error)];
+        if let Some(budget) = &self.budget {
+            let values = key.shape.dimension_names().zip(&dimensions);
+            for (name, value) in values.filter(|(_, value)| **value != OTHER) {
+                budget.keep(&self.shape, name, value);
+            }
+        }
+        let traces = [("slowest_trace_id", exemplars.slowest), ("error_trace_id", exemplars.error)]
+            .map(|(name, trace)| Some((name, trace?.to_hex())));
         let fields: Vec<_> = traces
-            .into_iter()
-            .filter_map(|(name, trace)| Some((name, ValueRef::Str(trace.as_deref()?))))
+            .iter()
+            .flatten()
+            .map(|(name, hex)| (*name, ValueRef::Str(hex.as_str())))
             .collect();
-        let shape = self.shape.for_run_time_metrics();
-        let record = Record::new(&shape, now).dimensions(&dimensions);
+        let record = Record::new(&key.shape, now).dimensions(&dimensions);
         sink.emit(&record.series(&series).fields(&fields));
     }
 }
@@ -291,6 +349,15 @@ impl Drain for EventAggregator {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    fn series(&self) -> u64 {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let mut series = HashSet::new();
+        for key in keys.values() {
+            key.add_series(&mut series);
+        }
+        series.len() as u64
+    }
+
     fn ledger(&self) -> Ledger {
         let mut ledger = self.ledger.read();
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
@@ -307,6 +374,25 @@ impl fmt::Debug for EventAggregator {
             .field("shape", &self.shape)
             .field("mode", &self.mode)
             .finish_non_exhaustive()
+    }
+}
+
+fn push_value(bytes: &mut Vec<u8>, value: &str) {
+    bytes.extend_from_slice(value.as_bytes());
+    bytes.push(END);
+}
+
+/// The dimensions, `__other__` at the places `over`.
+fn with_others<'d>(dimensions: &[&'d str], over: &[usize]) -> Vec<&'d str> {
+    let other = |(place, &value)| if over.contains(&place) { OTHER } else { value };
+    dimensions.iter().enumerate().map(other).collect()
+}
+
+/// Books the points of an event that is in no series.
+fn lose_all(values: &[f64], extras: &[Extra<'_>], ledger: &mut Ledger) {
+    let given = values.iter().filter(|value| value.to_bits() != ABSENT.to_bits()).count();
+    for _ in 0..given + extras.len() {
+        lose(ledger, DropReason::SeriesBudget);
     }
 }
 

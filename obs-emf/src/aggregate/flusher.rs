@@ -1,6 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use obs_core::clock::Clock;
@@ -9,7 +8,7 @@ use obs_core::metric::Recorder;
 use obs_core::telemetry::Telemetry;
 
 use super::self_metrics::SelfMetrics;
-use crate::ledger::Ledger;
+use crate::ledger::{DropReason, Ledger};
 use crate::sink::Sink;
 
 /// Something that gathers values and hands them over when asked.
@@ -17,8 +16,13 @@ pub trait Drain: Send + Sync + fmt::Debug + 'static {
     /// Hands what has been gathered to `sink`.
     fn drain(&self, sink: &dyn Sink);
 
-    /// How many series wait, for a flush by size.
+    /// How many combinations of dimension values wait, for a flush by size.
     fn size(&self) -> usize;
+
+    /// How many series CloudWatch would bill for what is being gathered.
+    fn series(&self) -> u64 {
+        self.size() as u64
+    }
 
     /// Data points lost here, and those that wait; what was handed over is in the sink's ledger.
     fn ledger(&self) -> Ledger;
@@ -79,15 +83,25 @@ struct Shared {
     self_metrics: Option<SelfMetrics>,
     /// Held while draining, so that two flushes do not cut a window in two.
     draining: Mutex<()>,
-    stopped: Mutex<bool>,
-    wake: Condvar,
+    phase: Mutex<Phase>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// The thread drains a last time.
+    Stopping,
+    /// It has done so and handed over what there was.
+    Stopped,
 }
 
 #[derive(Debug)]
-struct Handle {
-    shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
+struct Handle(Arc<Shared>);
+
+/// How long dropping the last handle waits for the thread, which only a sink that breaks its
+/// contract can hold up.
+const DROP_LIMIT: Duration = Duration::from_secs(1);
 
 impl Flusher {
     /// Starts to describe a flusher.
@@ -112,23 +126,25 @@ impl Flusher {
     ///
     /// Blocks the calling thread; `false` when time was up first.
     pub fn flush(&self, limit: Duration) -> bool {
-        self.0.shared.drain();
-        self.0.shared.sink.flush(limit)
+        self.0.0.drain();
+        self.0.0.sink.flush(limit)
     }
 
     /// Hands over what has been gathered, stops the thread and shuts the sink down.
     ///
-    /// Blocks the calling thread; `false` when time was up first.
+    /// Blocks the calling thread; `false` when time was up first. What is gathered afterwards
+    /// counts as lost.
     pub fn shutdown(&self, limit: Duration) -> bool {
-        self.0.stop();
-        self.0.shared.drain();
-        self.0.shared.sink.shutdown(limit)
+        let clock = Clock::system();
+        let end = clock.now() + limit;
+        let stopped = self.0.stop(limit);
+        self.0.0.sink.shutdown(end - clock.now()) && stopped
     }
 
     /// What became of every data point, gathered or handed over.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.0.shared.ledger()
+        self.0.0.ledger()
     }
 }
 
@@ -178,15 +194,15 @@ impl FlusherBuilder {
             max_size: self.max_size,
             self_metrics: self.self_metrics,
             draining: Mutex::default(),
-            stopped: Mutex::default(),
-            wake: Condvar::new(),
+            phase: Mutex::new(Phase::Running),
+            changed: Condvar::new(),
         });
         let worker = shared.clone();
-        let thread = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("obs-emf-flush".to_owned())
             .spawn(move || worker.run())
             .map_err(|error| ConfigError::new("flusher", error, "must have a thread"))?;
-        Ok(Flusher(Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) })))
+        Ok(Flusher(Arc::new(Handle(shared))))
     }
 }
 
@@ -196,31 +212,38 @@ const LOOKS: u32 = 10;
 impl Shared {
     fn run(&self) {
         let mut looks = 0;
-        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*stopped {
-            let (guard, waited) = self
-                .wake
-                .wait_timeout(stopped, self.interval / LOOKS)
-                .unwrap_or_else(PoisonError::into_inner);
-            stopped = guard;
-            if *stopped || !waited.timed_out() {
-                continue;
-            }
+        while self.waits_for_a_look() {
             looks += 1;
             let size: usize = self.drains.iter().map(|drain| drain.size()).sum();
             if looks >= LOOKS || size >= self.max_size {
                 looks = 0;
-                drop(stopped);
                 self.drain();
-                stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
             }
         }
+        self.drain();
+        *self.phase() = Phase::Stopped;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the next look; `false` when there is none any more.
+    fn waits_for_a_look(&self) -> bool {
+        let (phase, _) = self
+            .changed
+            .wait_timeout_while(self.phase(), self.interval / LOOKS, |phase| {
+                *phase == Phase::Running
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        *phase == Phase::Running
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drain(&self) {
         let _alone = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = &self.self_metrics {
-            let series = self.drains.iter().map(|drain| drain.size()).sum();
+            let series = self.drains.iter().map(|drain| drain.series()).sum();
             own.record(self.ledger(), series, self.sink.bytes());
         }
         for drain in &self.drains {
@@ -230,30 +253,40 @@ impl Shared {
 
     fn ledger(&self) -> Ledger {
         let mut ledger = self.sink.ledger();
+        let is_stopped = *self.phase() == Phase::Stopped;
         for drain in &self.drains {
             let gathered = drain.ledger();
-            ledger.pending += gathered.pending;
             ledger.add(&gathered);
+            if is_stopped {
+                // Nobody will drain it any more.
+                ledger.drop_points(DropReason::Closed, gathered.pending);
+            } else {
+                ledger.pending += gathered.pending;
+            }
         }
         ledger
     }
 }
 
 impl Handle {
-    fn stop(&self) {
-        *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.shared.wake.notify_all();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // A panic of the thread has been reported by its hook.
-            let _ = thread.join();
+    /// Has the thread drain a last time; `false` if it did not within `limit`.
+    fn stop(&self, limit: Duration) -> bool {
+        let mut phase = self.0.phase();
+        if *phase == Phase::Running {
+            *phase = Phase::Stopping;
         }
+        self.0.changed.notify_all();
+        let (phase, _) = self
+            .0
+            .changed
+            .wait_timeout_while(phase, limit, |phase| *phase != Phase::Stopped)
+            .unwrap_or_else(PoisonError::into_inner);
+        *phase == Phase::Stopped
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.stop();
-        self.shared.drain();
+        self.stop(DROP_LIMIT);
     }
 }

@@ -1,20 +1,26 @@
 //! What is gathered for one combination of dimension values.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use obs_core::id::TraceId;
 use obs_core::metric::Descriptor;
 
 use super::Histogram;
+use crate::declare::Shape;
 use crate::limits::METRICS_PER_RECORD;
 
 #[derive(Debug)]
 pub(super) struct Key {
+    /// Takes metrics that are all given at run time.
+    pub(super) shape: Shape,
     pub(super) dimensions: Vec<String>,
     pub(super) metrics: Vec<Histogram>,
     /// Metrics that the shape does not declare, as they come up.
     extras: RwLock<Vec<(Descriptor, Histogram)>>,
-    /// The slowest value of the window, as the bits of a non-negative number.
+    /// One more than the bits of the slowest value of the window, a non-negative number; 0 before
+    /// the first.
     slowest: AtomicU64,
     exemplars: Mutex<Exemplars>,
     /// Events that were neither errors nor the slowest.
@@ -26,15 +32,18 @@ pub(super) struct Key {
 }
 
 /// Traces that lead from an aggregated line to requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Exemplars {
-    pub(super) slowest: Option<String>,
-    pub(super) error: Option<String>,
+    pub(super) slowest: Option<TraceId>,
+    pub(super) error: Option<TraceId>,
+    /// What `slowest` took, as in the key.
+    mark: u64,
 }
 
 impl Key {
-    pub(super) fn new(dimensions: &[&str], metrics: usize) -> Self {
+    pub(super) fn new(shape: Shape, dimensions: &[&str], metrics: usize) -> Self {
         Self {
+            shape,
             dimensions: dimensions.iter().map(|&value| value.to_owned()).collect(),
             metrics: (0..metrics).map(|_| Histogram::default()).collect(),
             extras: RwLock::default(),
@@ -56,31 +65,62 @@ impl Key {
         self.touched.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether `value` is the highest of the window so far.
-    pub(super) fn is_slowest(&self, value: f64) -> bool {
-        let bits = value.max(0.0).to_bits();
+    /// Whether `value` is the highest of the window so far; `trace` is its exemplar then.
+    pub(super) fn is_slowest(&self, value: f64, trace: Option<TraceId>) -> bool {
         // The bits of non-negative numbers are ordered as the numbers are. One is added, so that
         // the first event of a window is its slowest even when it took no time at all.
-        self.slowest.fetch_max(bits + 1, Ordering::Relaxed) < bits + 1
+        let mark = value.max(0.0).to_bits() + 1;
+        let is_slowest = self.slowest.load(Ordering::Relaxed) < mark
+            && self.slowest.fetch_max(mark, Ordering::Relaxed) < mark;
+        if is_slowest {
+            let mut exemplars = self.lock();
+            // A slower one may have come in between.
+            if exemplars.mark < mark {
+                exemplars.mark = mark;
+                exemplars.slowest = trace;
+            }
+        }
+        is_slowest
     }
 
-    pub(super) fn note_slowest(&self, trace: &str) {
-        self.lock().slowest = Some(trace.to_owned());
+    pub(super) fn note_error(&self, trace: TraceId) {
+        self.lock().error = Some(trace);
     }
 
-    pub(super) fn note_error(&self, trace: &str) {
-        self.lock().error = Some(trace.to_owned());
+    /// Counts the ordinary events, from 1.
+    pub(super) fn next_place(&self) -> u64 {
+        self.rest.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Whether this is the last of each `one_in` ordinary events.
-    pub(super) fn is_chosen(&self, one_in: u32) -> bool {
-        let place = self.rest.fetch_add(1, Ordering::Relaxed) + 1;
-        place.is_multiple_of(u64::from(one_in.max(1)))
+    /// Adds what CloudWatch bills as series: each metric with each dimension set.
+    pub(super) fn add_series(&self, series: &mut HashSet<String>) {
+        let extras = self.extras.read().unwrap_or_else(PoisonError::into_inner);
+        let metrics = self.metrics.len() + extras.len();
+        let given: Vec<&str> = self.shape.dimension_names().collect();
+        for set in self.shape.dimension_sets() {
+            let mut name = String::new();
+            for dimension in set {
+                let place = given.iter().position(|name| *name == dimension);
+                let value = place.and_then(|place| self.dimensions.get(place));
+                name.push_str(dimension);
+                name.push('\u{1}');
+                name.push_str(value.map_or("", String::as_str));
+                name.push('\u{2}');
+            }
+            for metric in 0..metrics {
+                let metric = match metric.checked_sub(self.metrics.len()) {
+                    Some(extra) => extras[extra].0.name.to_owned(),
+                    None => metric.to_string(),
+                };
+                series.insert(format!("{metric}\u{3}{name}"));
+            }
+        }
     }
 
     pub(super) fn take_exemplars(&self) -> Exemplars {
+        let mut exemplars = self.lock();
         self.slowest.store(0, Ordering::Relaxed);
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut *exemplars)
     }
 
     /// Records an undeclared metric; `false` when there are too many of them.

@@ -34,7 +34,7 @@ impl SelfMetrics {
     }
 
     /// Records what happened since the last call.
-    pub(super) fn record(&self, ledger: Ledger, series: usize, bytes: u64) {
+    pub(super) fn record(&self, ledger: Ledger, series: u64, bytes: u64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.now();
         let (before, bytes_before, then) = std::mem::replace(&mut *last, (ledger, bytes, now));

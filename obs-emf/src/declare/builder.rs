@@ -1,13 +1,16 @@
 use std::sync::Arc;
 
 use obs_core::config::ConfigError;
+use obs_core::environment::Environment;
+use obs_core::resource::Resource;
 
+use super::compile::{self, Parts};
 use super::name::{
     dimension_rule, metric_rule, namespace_rule, own_dimension_rule, own_metric_rule, require,
 };
-use super::shape::{Compiled, Dimension};
-use super::{Metric, Resolution, Shape};
-use crate::encode::text::{clean_dimension, write_json};
+use super::shape::Dimension;
+use super::{Metric, Shape};
+use crate::encode::text::clean_dimension;
 use crate::ledger::Ledger;
 use crate::limits::{DIMENSIONS_PER_SET, METRICS_PER_RECORD};
 
@@ -18,6 +21,8 @@ pub struct ShapeBuilder {
     namespace: String,
     sets: Vec<Vec<String>>,
     constants: Vec<(String, String)>,
+    defaults: Vec<(String, String)>,
+    properties: Vec<(String, String)>,
     bounds: Vec<(String, u64)>,
     metrics: Vec<Metric>,
     log_group: Option<String>,
@@ -31,6 +36,8 @@ impl ShapeBuilder {
             namespace,
             sets: Vec::new(),
             constants: Vec::new(),
+            defaults: Vec::new(),
+            properties: Vec::new(),
             bounds: Vec::new(),
             metrics: Vec::new(),
             log_group: None,
@@ -51,6 +58,34 @@ impl ShapeBuilder {
     /// A value that CloudWatch would refuse is cleaned as in events.
     pub fn constant(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.constants.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives a dimension a value for events that name none, in place of `__empty__`.
+    ///
+    /// A value that CloudWatch would refuse is cleaned as in events.
+    pub fn default_value(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.defaults.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a member of the line that is the same in all events and makes no series, such as the
+    /// version of the service.
+    ///
+    /// Named as dimensions are, and not as one of them. What differs from event to event is a
+    /// [field](crate::Record::fields) of the record.
+    pub fn property(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds the [members](Resource::entity_members) by which CloudWatch links the metrics to what
+    /// the service runs on, as properties. The service itself is linked by the dimensions `Service`
+    /// and `Environment`.
+    pub fn entity(mut self, resource: &Resource) -> Self {
+        for (name, value) in resource.entity_members() {
+            self.properties.push((name.to_owned(), value.to_owned()));
+        }
         self
     }
 
@@ -78,6 +113,14 @@ impl ShapeBuilder {
         self
     }
 
+    /// Reads `AWS_EMF_LOG_GROUP_NAME` and `AWS_EMF_LOG_STREAM_NAME`; names set in code stay.
+    pub fn from_environment(mut self, environment: &Environment) -> Self {
+        let read = |name| environment.get(name).map(str::to_owned);
+        self.log_group = self.log_group.or_else(|| read("AWS_EMF_LOG_GROUP_NAME"));
+        self.log_stream = self.log_stream.or_else(|| read("AWS_EMF_LOG_STREAM_NAME"));
+        self
+    }
+
     /// Says that no line of this shape has fields of the user's: names in `snake_case` are good
     /// then, and so is a shape whose metrics are all given at run time.
     pub(crate) const fn own_lines(mut self) -> Self {
@@ -90,7 +133,7 @@ impl ShapeBuilder {
     /// # Errors
     /// [`ConfigError`] names the field, the value and the rule: a name that CloudWatch refuses or
     /// that stands for something else, a name given twice, more than 30 dimensions in a set, no
-    /// metric or more than 100, a constant or bound for a dimension that is in no set.
+    /// metric or more than 100, a constant, default or bound for a dimension that is in no set.
     pub fn build(self) -> Result<Shape, ConfigError> {
         require("namespace", &self.namespace, namespace_rule)?;
         for (field, name) in [("log_group", &self.log_group), ("log_stream", &self.log_stream)] {
@@ -102,16 +145,36 @@ impl ShapeBuilder {
         let rule = if self.own_lines { own_dimension_rule } else { dimension_rule };
         let mut dimensions = collect_dimensions(&sets, rule)?;
         self.apply_constants(&mut dimensions)?;
+        self.apply_defaults(&mut dimensions)?;
         self.apply_bounds(&mut dimensions)?;
         self.check_metrics(&dimensions)?;
+        self.check_properties(&dimensions, rule)?;
         let sets = index_sets(&sets, &dimensions);
-        Ok(Shape(Arc::new(self.compile(dimensions, sets))))
+        let head = compile::head(self.log_group.as_deref(), self.log_stream.as_deref());
+        let parts = Parts {
+            namespace: self.namespace,
+            dimensions,
+            sets,
+            metrics: self.metrics,
+            properties: self.properties,
+            head,
+            own_lines: self.own_lines,
+        };
+        Ok(Shape(Arc::new(parts.compile())))
     }
 
     fn apply_constants(&self, dimensions: &mut [Dimension]) -> Result<(), ConfigError> {
         for (name, value) in &self.constants {
             let dimension = find("constant", dimensions, name)?;
             dimension.constant = Some(clean_dimension(value, &mut Ledger::default()));
+        }
+        Ok(())
+    }
+
+    fn apply_defaults(&self, dimensions: &mut [Dimension]) -> Result<(), ConfigError> {
+        for (name, value) in &self.defaults {
+            let dimension = find("default_value", dimensions, name)?;
+            dimension.default = Some(clean_dimension(value, &mut Ledger::default()));
         }
         Ok(())
     }
@@ -146,117 +209,23 @@ impl ShapeBuilder {
         Ok(())
     }
 
-    fn compile(self, dimensions: Vec<Dimension>, sets: Vec<Vec<usize>>) -> Compiled {
-        let definitions: Vec<_> = self.metrics.iter().map(definition).collect();
-        let directive = self.directive(&dimensions, &sets);
-        let mut body = directive.clone();
-        for (index, definition) in definitions.iter().enumerate() {
-            if index > 0 {
-                body.push(b',');
-            }
-            body.extend_from_slice(definition);
-        }
-        let mut constants = Vec::new();
-        for dimension in &dimensions {
-            if let Some(value) = &dimension.constant {
-                constants.extend_from_slice(&dimension.key);
-                write_json(&mut constants, value);
+    fn check_properties(
+        &self,
+        dimensions: &[Dimension],
+        rule: fn(&str) -> Option<&'static str>,
+    ) -> Result<(), ConfigError> {
+        for (index, (name, _)) in self.properties.iter().enumerate() {
+            require("property", name, rule)?;
+            let is_taken = self.properties[..index].iter().any(|other| other.0 == *name)
+                || self.metrics.iter().any(|metric| metric.name == *name)
+                || dimensions.iter().any(|dimension| dimension.name == *name);
+            if is_taken {
+                let rule = "must not be the name of anything else";
+                return Err(ConfigError::new("property", name, rule));
             }
         }
-        let metric_keys: Vec<_> = self.metrics.iter().map(|metric| key(&metric.name)).collect();
-        let head = self.head();
-        let keys = dimensions.iter().map(|dimension| dimension.key.len() + 2);
-        let values = metric_keys.iter().map(|key| key.len() + NUMBER_LENGTH);
-        let fixed_length = head.len()
-            + body.len()
-            + constants.len()
-            + keys.sum::<usize>()
-            + values.sum::<usize>()
-            + 64;
-        Compiled {
-            namespace: self.namespace,
-            sets,
-            metrics: self.metrics,
-            head,
-            body: body.into_boxed_slice(),
-            directive_length: directive.len(),
-            definitions,
-            own_lines: self.own_lines,
-            constants: constants.into_boxed_slice(),
-            metric_keys,
-            dimensions,
-            fixed_length,
-        }
+        Ok(())
     }
-
-    fn head(&self) -> Box<[u8]> {
-        let mut head = br#","_aws":{"#.to_vec();
-        for (name, value) in
-            [("LogGroupName", &self.log_group), ("LogStreamName", &self.log_stream)]
-        {
-            if let Some(value) = value {
-                write_json(&mut head, name);
-                head.push(b':');
-                write_json(&mut head, value);
-                head.push(b',');
-            }
-        }
-        head.extend_from_slice(br#""Timestamp":"#);
-        head.into_boxed_slice()
-    }
-
-    fn directive(&self, dimensions: &[Dimension], sets: &[Vec<usize>]) -> Vec<u8> {
-        let mut out = br#","CloudWatchMetrics":[{"Namespace":"#.to_vec();
-        write_json(&mut out, &self.namespace);
-        out.extend_from_slice(br#","Dimensions":["#);
-        for (at, set) in sets.iter().enumerate() {
-            out.extend_from_slice(if at > 0 { b",[" } else { b"[" });
-            for (at, &index) in set.iter().enumerate() {
-                if at > 0 {
-                    out.push(b',');
-                }
-                write_json(&mut out, &dimensions[index].name);
-            }
-            out.push(b']');
-        }
-        out.extend_from_slice(br#"],"Metrics":["#);
-        out
-    }
-}
-
-/// The most bytes of a number as this crate writes it.
-pub(crate) const NUMBER_LENGTH: usize = 25;
-
-/// One member of `Metrics`.
-pub(crate) fn definition(metric: &Metric) -> Box<[u8]> {
-    let mut out = Vec::new();
-    write_definition(&mut out, &metric.name, metric.unit, metric.resolution);
-    out.into_boxed_slice()
-}
-
-pub(crate) fn write_definition(
-    out: &mut Vec<u8>,
-    name: &str,
-    unit: obs_core::metric::Unit,
-    resolution: Resolution,
-) {
-    out.extend_from_slice(br#"{"Name":"#);
-    write_json(out, name);
-    out.extend_from_slice(br#","Unit":""#);
-    out.extend_from_slice(unit.as_str().as_bytes());
-    out.push(b'"');
-    if resolution == Resolution::High {
-        out.extend_from_slice(br#","StorageResolution":1"#);
-    }
-    out.push(b'}');
-}
-
-/// `,"name":`
-pub(crate) fn key(name: &str) -> Box<[u8]> {
-    let mut out = vec![b','];
-    write_json(&mut out, name);
-    out.push(b':');
-    out.into_boxed_slice()
 }
 
 fn collect_dimensions(
@@ -280,8 +249,14 @@ fn collect_dimensions(
             }
             if !dimensions.iter().any(|dimension| dimension.name == *name) {
                 let name = name.clone();
-                let key = key(&name);
-                dimensions.push(Dimension { name, constant: None, bound: None, key });
+                let key = compile::key(&name);
+                dimensions.push(Dimension {
+                    name,
+                    constant: None,
+                    default: None,
+                    bound: None,
+                    key,
+                });
             }
         }
     }

@@ -1,13 +1,16 @@
 //! Metrics, dimensions and shapes, declared once.
 
-pub(crate) mod builder;
+mod builder;
+pub(crate) mod compile;
 mod metric;
 pub(crate) mod name;
+mod over_budget;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use builder::ShapeBuilder;
 pub use metric::{Metric, Resolution};
+pub(crate) use over_budget::Members;
 pub(crate) use shape::ENVELOPE_END;
 pub use shape::Shape;

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::compile::Parts;
 use super::{Metric, ShapeBuilder};
 
 /// What events of one kind have in common: namespace, dimension sets, metrics.
@@ -41,6 +42,8 @@ pub(crate) struct Compiled {
     pub(crate) dimensions: Vec<Dimension>,
     pub(crate) sets: Vec<Vec<usize>>,
     pub(crate) metrics: Vec<Metric>,
+    /// Members that are the same in all events.
+    pub(crate) properties: Vec<(String, String)>,
 
     pub(crate) head: Box<[u8]>,
     /// From the time to the first definition, and all definitions behind it.
@@ -55,12 +58,28 @@ pub(crate) struct Compiled {
     pub(crate) own_lines: bool,
 }
 
+impl Compiled {
+    pub(super) fn parts(&self) -> Parts {
+        Parts {
+            namespace: self.namespace.clone(),
+            dimensions: self.dimensions.clone(),
+            sets: self.sets.clone(),
+            metrics: self.metrics.clone(),
+            properties: self.properties.clone(),
+            head: self.head.clone(),
+            own_lines: self.own_lines,
+        }
+    }
+}
+
 /// A dimension of a shape.
 #[derive(Clone, Debug)]
 pub(crate) struct Dimension {
     pub(crate) name: String,
     /// `Some` if all events have the same value.
     pub(crate) constant: Option<String>,
+    /// What events get that name no value.
+    pub(crate) default: Option<String>,
     /// The most values it takes, if declared.
     pub(crate) bound: Option<u64>,
     pub(crate) key: Box<[u8]>,
@@ -121,20 +140,8 @@ impl Shape {
     /// given at run time.
     pub(crate) fn for_run_time_metrics(&self) -> Self {
         let compiled = &*self.0;
-        Self(Arc::new(Compiled {
-            namespace: compiled.namespace.clone(),
-            dimensions: compiled.dimensions.clone(),
-            sets: compiled.sets.clone(),
-            metrics: Vec::new(),
-            head: compiled.head.clone(),
-            body: compiled.body[..compiled.directive_length].into(),
-            directive_length: compiled.directive_length,
-            definitions: Vec::new(),
-            constants: compiled.constants.clone(),
-            metric_keys: Vec::new(),
-            fixed_length: compiled.fixed_length,
-            own_lines: true,
-        }))
+        let parts = Parts { metrics: Vec::new(), own_lines: true, ..compiled.parts() };
+        Self(Arc::new(parts.compile()))
     }
 
     pub(crate) fn variable_dimensions(&self) -> impl Iterator<Item = &Dimension> {
@@ -145,6 +152,7 @@ impl Shape {
     pub(crate) fn has_member(&self, name: &str) -> bool {
         self.0.metrics.iter().any(|metric| metric.name == name)
             || self.0.dimensions.iter().any(|dimension| dimension.name == name)
+            || self.0.properties.iter().any(|property| property.0 == name)
     }
 }
 

@@ -100,8 +100,27 @@ impl<'a> Record<'a> {
 
     /// Finishes `line` with the metrics, in as many parts as they need.
     pub(crate) fn finish<'b>(&self, line: Line<'b>, ledger: &mut Ledger) -> &'b [u8] {
+        if self.has_no_metrics() {
+            return self.finish_bare(line);
+        }
         let mut stage = Stage::Declared;
         line.finish_with_tails(|out, room| self.write(&mut stage, out, room, ledger))
+    }
+
+    fn has_no_metrics(&self) -> bool {
+        self.values.is_empty() && self.extras.is_empty() && self.series.is_empty()
+    }
+
+    /// Finishes an ordinary line, of which the dimensions are properties; too long ones are left
+    /// out.
+    fn finish_bare<'b>(&self, line: Line<'b>) -> &'b [u8] {
+        line.finish_with_tails(|out, room| {
+            if self.shape.tail_length(self.dimensions, room.bytes) <= room.bytes {
+                self.shape.write_dimensions(out, self.dimensions, &mut Ledger::default());
+                return false;
+            }
+            room.has_fields
+        })
     }
 
     /// Writes the tail of one part; says whether there is more.
@@ -157,8 +176,7 @@ impl<'a> Record<'a> {
 
     /// Whether the declared metrics fit one part.
     fn fits(&self, room: TailRoom) -> bool {
-        let dimensions = self.dimensions.iter().map(|value| value.len()).sum::<usize>();
-        self.values.is_empty() || self.shape.0.fixed_length + dimensions <= room.bytes
+        self.values.is_empty() || self.shape.tail_length(self.dimensions, room.bytes) <= room.bytes
     }
 
     fn write_extras(

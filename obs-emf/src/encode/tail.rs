@@ -6,9 +6,9 @@ use obs_core::metric::Descriptor;
 use super::number::{Checked, check, write_f64, write_u64};
 use super::text::write_dimension;
 use crate::declare::name::{metric_rule, own_metric_rule};
-use crate::declare::{Resolution, Shape, builder};
+use crate::declare::{Resolution, Shape, compile};
 use crate::ledger::{DropReason, Ledger, Repair};
-use crate::limits::{METRICS_PER_RECORD, VALUES_PER_METRIC};
+use crate::limits::{DIMENSION_VALUE_LENGTH, METRICS_PER_RECORD, VALUES_PER_METRIC};
 
 /// A value that was not measured: its metric is left out of the record, and nothing is counted.
 ///
@@ -119,8 +119,13 @@ impl Shape {
         } else {
             judge(declared, shape.metrics.len(), &mut ledger);
         }
-        let used = shape.fixed_length + dimensions.iter().map(|value| value.len()).sum::<usize>();
-        let extras = self.fitting(extras, declared.len(), room.saturating_sub(used), &mut ledger);
+        // What fits is looked up only where it is asked.
+        let extras = if extras.is_empty() {
+            extras
+        } else {
+            let used = self.tail_length(dimensions, room);
+            self.fitting(extras, declared.len(), room.saturating_sub(used), &mut ledger)
+        };
 
         // The envelope.
         out.extend_from_slice(&shape.head);
@@ -141,7 +146,7 @@ impl Shape {
         for (index, (metric, _)) in extras.iter().enumerate() {
             if self.leads(extras, index) {
                 separate(out, &mut first);
-                builder::write_definition(out, metric.name, metric.unit, Resolution::Standard);
+                compile::write_definition(out, metric.name, metric.unit, Resolution::Standard);
             }
         }
         out.extend_from_slice(crate::declare::ENVELOPE_END);
@@ -171,8 +176,26 @@ impl Shape {
         out.extend_from_slice(&self.0.constants);
         for (index, dimension) in self.variable_dimensions().enumerate() {
             out.extend_from_slice(&dimension.key);
-            write_dimension(out, values.get(index).copied().unwrap_or(""), ledger);
+            let given = values.get(index).copied().filter(|value| !value.is_empty());
+            let value = given.or(dimension.default.as_deref()).unwrap_or_default();
+            write_dimension(out, value, ledger);
         }
+    }
+
+    /// At least the bytes of a tail with the declared metrics, or any number above `room`.
+    pub(crate) fn tail_length(&self, dimensions: &[&str], room: usize) -> usize {
+        let fixed = self.0.fixed_length;
+        let cut = |value: &&str| value.len().min(DIMENSION_VALUE_LENGTH);
+        // As if every character had to be escaped; only where that is too long it is counted.
+        let longest = fixed + 2 * dimensions.iter().map(cut).sum::<usize>();
+        if longest <= room {
+            return longest;
+        }
+        let escapes = |value: &&str| {
+            let escaped = value.bytes().filter(|byte| matches!(byte, b'"' | b'\\'));
+            escaped.count().min(DIMENSION_VALUE_LENGTH)
+        };
+        fixed + dimensions.iter().map(|value| cut(value) + escapes(value)).sum::<usize>()
     }
 
     /// The first extras, as many as one record takes; books those that will not be written.
@@ -187,7 +210,7 @@ impl Shape {
         for (index, &(metric, value)) in extras.iter().enumerate() {
             let earlier = extras[..index].iter().filter(|(other, _)| other.name == metric.name);
             let repeats = earlier.count();
-            let mut cost = builder::NUMBER_LENGTH;
+            let mut cost = compile::NUMBER_LENGTH;
             if repeats == 0 {
                 // Twice the name, perhaps escaped, the unit and what is around them.
                 cost += 4 * metric.name.len() + metric.unit.as_str().len() + 32;

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use obs_core::metric::{CounterCell, GaugeCell, HistogramCell, Unit};
 
@@ -18,6 +19,8 @@ pub(crate) struct Entry {
     pub(super) name: String,
     pub(super) unit: Unit,
     pub(super) labels: Labels,
+    /// The latest values of labels that are above their budget.
+    demoted: Mutex<Labels>,
     cell: Cell,
     touched: AtomicBool,
     idle: AtomicU32,
@@ -73,11 +76,23 @@ impl Entry {
     ) -> Self {
         let (touched, idle) = (AtomicBool::new(false), AtomicU32::new(0));
         let total = AtomicU64::new(0);
-        Self { name: name.to_owned(), unit, labels, cell, touched, idle, total, ledger }
+        let demoted = Mutex::default();
+        Self { name: name.to_owned(), unit, labels, demoted, cell, touched, idle, total, ledger }
     }
 
     pub(super) fn is(&self, name: &str, labels: &Labels, kind: Kind) -> bool {
         self.name == name && self.labels == *labels && self.cell.kind() == kind
+    }
+
+    /// Keeps the latest values of labels that became properties.
+    pub(super) fn demote(&self, labels: Labels) {
+        if !labels.is_empty() {
+            *self.demoted.lock().unwrap_or_else(PoisonError::into_inner) = labels;
+        }
+    }
+
+    pub(super) fn demoted(&self) -> Labels {
+        self.demoted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn order(&self) -> (&Labels, &str, Kind) {

@@ -18,15 +18,18 @@ use entry::{Cell, Entry, Kind, Labels};
 pub use facade::Facade;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
+use obs_core::environment::Environment;
 use obs_core::metric::{
     Counter, CounterCell, Descriptor, Gauge, GaugeCell, Histogram, HistogramCell, Label, Recorder,
     Unit,
 };
+use obs_core::resource::Resource;
 
 use crate::aggregate::Drain;
-use crate::cardinality::{Guard, Overflow};
-use crate::declare::Shape;
+use crate::cardinality::{Guard, OTHER, Overflow};
 use crate::declare::name::{own_dimension_rule, own_metric_rule};
+use crate::declare::{Shape, ShapeBuilder};
+use crate::encode::text::clean_dimension;
 use crate::encode::{Record, Series};
 use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::limits::{DIMENSIONS_PER_SET, METRICS_PER_RECORD};
@@ -34,19 +37,18 @@ use crate::request::{ENVIRONMENT, SERVICE};
 use crate::sink::Sink;
 
 const DEFAULT_BUDGET: usize = 100;
-const OTHER: &str = "__other__";
 
 /// Gathers what the crates of the suite, and the service, measure.
 ///
-/// Each series gets the dimensions `Service`, `Environment` and its labels. A counter goes out as
+/// Each series gets the dimensions `Service`, `Environment` and its labels, and each line the
+/// properties and the agent's log group that were set. A counter goes out as
 /// the sum of the window, a histogram as its values with their counts, and a gauge, which is a
 /// state, with its latest value in each window, whether or not it changed. What was not touched
 /// and has no handle left is forgotten. A [`Flusher`](crate::aggregate::Flusher) carries it out.
 #[derive(Debug)]
 pub struct EmfRecorder {
-    namespace: String,
-    service: String,
-    environment: String,
+    /// What all lines have in common.
+    base: ShapeBuilder,
     clock: Clock,
     guard: Guard,
     hasher: RandomState,
@@ -66,27 +68,56 @@ impl EmfRecorder {
         clock: Clock,
     ) -> Result<Self, ConfigError> {
         let guard = Guard::new(DEFAULT_BUDGET, Overflow::Other, clock.clone())?;
+        let base = Shape::builder(namespace)
+            .constant(SERVICE, service)
+            .constant(ENVIRONMENT, environment)
+            .own_lines();
         let recorder = Self {
-            namespace: namespace.into(),
-            service: service.into(),
-            environment: environment.into(),
+            base,
             clock,
             guard,
             hasher: RandomState::new(),
             entries: RwLock::default(),
             ledger: SharedLedger::default(),
         };
-        recorder.shape(&[])?;
+        recorder.shape(&[], &[])?;
         Ok(recorder)
     }
 
     /// Replaces the budget of series.
     ///
-    /// Labels above the budget are replaced by `__other__` with [`Overflow::Other`], else left out.
+    /// What becomes of a label whose value is above the budget:
+    ///
+    /// | policy | |
+    /// |---|---|
+    /// | [`Overflow::Other`] | the value becomes `__other__` |
+    /// | [`Overflow::Demote`] | the values go to the series without the label; its line has the label as a property, with the latest such value, because it stands for many |
+    /// | [`Overflow::DropSet`] | a series has one dimension set only, so its values are lost, and counted as [`DropReason::SeriesBudget`] |
     #[must_use]
     pub fn guard(mut self, guard: Guard) -> Self {
         self.guard = guard;
         self
+    }
+
+    /// Adds the members by which CloudWatch links the metrics to what the service runs on, as
+    /// [`ShapeBuilder::entity`] does.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if a member has a name that stands for something else.
+    pub fn entity(mut self, resource: &Resource) -> Result<Self, ConfigError> {
+        self.base = self.base.entity(resource);
+        self.shape(&[], &[])?;
+        Ok(self)
+    }
+
+    /// Reads the log group and stream for the agent, as [`ShapeBuilder::from_environment`] does.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a name that CloudWatch Logs refuses.
+    pub fn from_environment(mut self, environment: &Environment) -> Result<Self, ConfigError> {
+        self.base = self.base.from_environment(environment);
+        self.shape(&[], &[])?;
+        Ok(self)
     }
 
     /// How many series there are now.
@@ -95,13 +126,18 @@ impl EmfRecorder {
         self.size()
     }
 
-    fn shape(&self, labels: &[(String, String)]) -> Result<Shape, ConfigError> {
+    fn shape(
+        &self,
+        labels: &[(String, String)],
+        properties: &[(String, String)],
+    ) -> Result<Shape, ConfigError> {
         let names = labels.iter().map(|(name, _)| name.as_str());
-        let shape = Shape::builder(&self.namespace)
-            .dimension_set([SERVICE, ENVIRONMENT].into_iter().chain(names))
-            .constant(SERVICE, &self.service)
-            .constant(ENVIRONMENT, &self.environment);
-        shape.own_lines().build()
+        let names = [SERVICE, ENVIRONMENT].into_iter().chain(names);
+        let mut shape = self.base.clone().dimension_set(names);
+        for (name, value) in properties {
+            shape = shape.property(name, value);
+        }
+        shape.build()
     }
 
     /// The entry for a series; its cell is made if it is new.
@@ -118,7 +154,13 @@ impl EmfRecorder {
         if labels.iter().any(|label| label.0 == name) {
             return Err(DropReason::NameClash);
         }
-        let labels = self.allowed(name, labels);
+        let Allowed { labels, demoted } = self.allowed(name, labels)?;
+        let entry = self.find_or_make(name, unit, labels, kind);
+        entry.demote(demoted);
+        Ok(entry)
+    }
+
+    fn find_or_make(&self, name: &str, unit: Unit, labels: Labels, kind: Kind) -> Arc<Entry> {
         let hash = self.hasher.hash_one((name, &labels, kind));
         let find = |entries: &[Arc<Entry>]| {
             let found = entries.iter().find(|entry| entry.is(name, &labels, kind));
@@ -126,25 +168,27 @@ impl EmfRecorder {
         };
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get(&hash).and_then(|list| find(list)) {
-            return Ok(entry);
+            return entry;
         }
         drop(entries);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let list = entries.entry(hash).or_default();
         if let Some(entry) = find(list) {
-            return Ok(entry);
+            return entry;
         }
         let entry = Arc::new(Entry::new(name, unit, labels, Cell::new(kind), self.ledger.clone()));
         list.push(entry.clone());
-        Ok(entry)
+        entry
     }
 
     /// The labels as dimensions: sorted, with good names, each once, within the budget.
-    fn allowed(&self, metric: &str, labels: &[(&str, &str)]) -> Labels {
+    fn allowed(&self, metric: &str, labels: &[(&str, &str)]) -> Result<Allowed, DropReason> {
         let mut ledger = Ledger::default();
         let mut allowed: Labels = Vec::with_capacity(labels.len());
+        let (mut demoted, mut is_dropped) = (Vec::new(), false);
         for &(name, value) in labels {
             let is_taken = [SERVICE, ENVIRONMENT].contains(&name)
+                || demoted.iter().any(|label: &(String, String)| label.0 == name)
                 || allowed.iter().any(|label| label.0 == name);
             let is_full = allowed.len() + 2 >= DIMENSIONS_PER_SET;
             if is_taken || is_full || own_dimension_rule(name).is_some() {
@@ -155,17 +199,27 @@ impl EmfRecorder {
                 None => value,
                 Some(overflow) => {
                     ledger.repair(Repair::SeriesBudget);
-                    if overflow != Overflow::Other {
-                        continue;
+                    match overflow {
+                        Overflow::Other => OTHER,
+                        Overflow::Demote => {
+                            demoted.push((name.to_owned(), clean_dimension(value, &mut ledger)));
+                            continue;
+                        }
+                        Overflow::DropSet => {
+                            is_dropped = true;
+                            continue;
+                        }
                     }
-                    OTHER
                 }
             };
             allowed.push((name.to_owned(), value.to_owned()));
         }
         allowed.sort_unstable();
         self.ledger.add(&ledger);
-        allowed
+        if is_dropped {
+            return Err(DropReason::SeriesBudget);
+        }
+        Ok(Allowed { labels: allowed, demoted })
     }
 
     fn refused(&self, reason: DropReason) -> Arc<Refused> {
@@ -183,8 +237,10 @@ impl EmfRecorder {
     /// Drains the entries of one set of labels.
     fn drain_group(&self, group: &[Arc<Entry>], sink: &dyn Sink) {
         let Some(first) = group.first() else { return };
-        // The labels were checked when the entry was made.
-        let Ok(shape) = self.shape(&first.labels) else { return };
+        // The labels were checked when the entry was made; properties only clash with their like.
+        let demoted = demoted(group);
+        let shape = self.shape(&first.labels, &demoted);
+        let Ok(shape) = shape.or_else(|_| self.shape(&first.labels, &[])) else { return };
         let values: Vec<&str> = first.labels.iter().map(|(_, value)| value.as_str()).collect();
         let drained: Vec<_> = group.iter().map(|entry| (entry, entry.drain())).collect();
         let mut series: Vec<Series<'_>> = Vec::new();
@@ -214,6 +270,27 @@ impl EmfRecorder {
         }
         entries.retain(|_, list| !list.is_empty());
     }
+}
+
+/// Labels of a series, and those that became properties.
+struct Allowed {
+    labels: Labels,
+    demoted: Labels,
+}
+
+/// The labels that became properties of a group's line, each once, where no metric has the name.
+fn demoted(group: &[Arc<Entry>]) -> Labels {
+    let mut properties: Labels = Vec::new();
+    for entry in group {
+        for label in entry.demoted() {
+            let is_taken = properties.iter().any(|other| other.0 == label.0)
+                || group.iter().any(|entry| entry.name == label.0);
+            if !is_taken {
+                properties.push(label);
+            }
+        }
+    }
+    properties
 }
 
 impl Drain for EmfRecorder {

@@ -90,6 +90,57 @@ fn labels_above_the_budget_share_one_series() {
     assert_eq!(flusher.ledger().repaired(Repair::SeriesBudget), 50);
 }
 
+fn of_three_tenants(overflow: Overflow) -> (String, Metrics, Ledger) {
+    let clock = ManualClock::default().clock();
+    let recorder = EmfRecorder::new("Shop", "orders", "prod", clock.clone()).unwrap();
+    let recorder = Arc::new(recorder.guard(Guard::new(1, overflow, clock).unwrap()));
+    let (flusher, captured) = flusher(&recorder);
+    for tenant in ["a", "b", "c"] {
+        recorder.counter(&HITS, &[("Tenant", tenant)]).add(1);
+    }
+    assert!(flusher.shutdown(LIMIT));
+    let ledger = flusher.ledger();
+    assert!(ledger.is_conserved() && ledger.pending == 0);
+    assert_eq!(ledger.repaired(Repair::SeriesBudget), 2);
+    (captured.text(), Metrics::read(&captured.text()), ledger)
+}
+
+#[test]
+fn labels_above_the_budget_can_be_demoted_to_properties() {
+    let (text, metrics, _) = of_three_tenants(Overflow::Demote);
+    assert_eq!(assert_metric(&metrics, "CacheHits", &OF_SERVICE).sum(), 2.0);
+    assert!(text.contains("\"Tenant\":\"c\""), "the latest of them: {text}");
+    assert_eq!(metrics.find("CacheHits", &[&OF_SERVICE[..], &[("Tenant", "c")]].concat()), None);
+}
+
+#[test]
+fn labels_above_the_budget_can_be_dropped_with_their_values() {
+    let (_, metrics, ledger) = of_three_tenants(Overflow::DropSet);
+    assert_eq!(metrics.observations(), 1.0);
+    assert_eq!(ledger.dropped_for(DropReason::SeriesBudget), 2);
+}
+
+#[test]
+fn the_agents_log_group_and_the_entity_are_on_each_line() {
+    let clock = ManualClock::default().clock();
+    let environment = Environment::from([("AWS_EMF_LOG_GROUP_NAME", "/shop/orders")]);
+    let resource = Resource::default().with("k8s.pod.name", "orders-1");
+    let recorder = EmfRecorder::new("Shop", "orders", "prod", clock).unwrap();
+    let recorder = recorder.entity(&resource).unwrap().from_environment(&environment).unwrap();
+    let recorder = Arc::new(recorder);
+    let (flusher, captured) = flusher(&recorder);
+    recorder.counter(&HITS, &[]).add(1);
+    assert!(flusher.shutdown(LIMIT));
+    let text = captured.text();
+    assert!(text.contains("\"_aws\":{\"LogGroupName\":\"/shop/orders\","), "{text}");
+    assert!(text.contains("\"K8s.Pod\":\"orders-1\""), "{text}");
+    assert_eq!(Metrics::read(&text).observations(), 1.0);
+    let bad = Environment::from([("AWS_EMF_LOG_GROUP_NAME", "a b")]);
+    let clock = ManualClock::default().clock();
+    let recorder = EmfRecorder::new("Shop", "orders", "prod", clock).unwrap();
+    assert_eq!(recorder.from_environment(&bad).unwrap_err().field(), "log_group");
+}
+
 #[test]
 fn a_metric_with_a_bad_name_counts_its_values_as_lost() {
     let recorder = recorder();

@@ -1,0 +1,34 @@
+//! A budget of series: no dimension may take so many values that the bill explodes.
+//!
+//! CloudWatch bills each combination of a metric's name and dimension values for each hour in
+//! which it gets data. A [`Guard`] counts the values that each dimension of each metric took in
+//! the current hour, and says what to do with values beyond the budget. It is held by
+//! [`EventAggregator::guard`](crate::aggregate::EventAggregator::guard), for events, and by
+//! [`EmfRecorder::guard`](crate::recorder::EmfRecorder::guard), for counters, gauges and
+//! histograms. [`SeriesReport`] tells before anything runs how many series declarations can make.
+
+mod events;
+mod guard;
+mod report;
+
+pub(crate) use events::EventBudget;
+pub use guard::Guard;
+pub use report::SeriesReport;
+
+/// What stands for values above a budget.
+pub(crate) const OTHER: &str = "__other__";
+
+/// What happens to a dimension whose value is above the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The value becomes `__other__`.
+    #[default]
+    Other,
+    /// The dimension is left out of its sets. Its value stays a member of the event's line, and
+    /// makes no series there.
+    Demote,
+    /// The dimension sets that have the dimension are left out. Where none is left the data points
+    /// are lost, and counted as [`DropReason::SeriesBudget`](crate::DropReason::SeriesBudget).
+    DropSet,
+}

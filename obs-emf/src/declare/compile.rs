@@ -1,0 +1,152 @@
+//! A checked declaration as bytes.
+
+use super::shape::{Compiled, Dimension, ENVELOPE_END};
+use super::{Metric, Resolution};
+use crate::encode::text::{EMPTY, write_json};
+
+/// What a shape is made of, checked.
+pub(super) struct Parts {
+    pub(super) namespace: String,
+    /// Those of the sets, and those that are only members of the line.
+    pub(super) dimensions: Vec<Dimension>,
+    pub(super) sets: Vec<Vec<usize>>,
+    pub(super) metrics: Vec<Metric>,
+    pub(super) properties: Vec<(String, String)>,
+    /// `,"_aws":{` up to the time.
+    pub(super) head: Box<[u8]>,
+    pub(super) own_lines: bool,
+}
+
+impl Parts {
+    pub(super) fn compile(self) -> Compiled {
+        let definitions: Vec<_> = self.metrics.iter().map(definition).collect();
+        let mut body = self.directive();
+        let directive_length = body.len();
+        for (index, definition) in definitions.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            body.extend_from_slice(definition);
+        }
+        let constants = self.constants();
+        let metric_keys: Vec<_> = self.metrics.iter().map(|metric| key(&metric.name)).collect();
+        let values = metric_keys.iter().map(|key| key.len() + NUMBER_LENGTH).sum::<usize>();
+        let fixed_length = self.head.len()
+            + TIME_LENGTH
+            + body.len()
+            + ENVELOPE_END.len()
+            + constants.len()
+            + self.dimensions.iter().map(shortest).sum::<usize>()
+            + values;
+        Compiled {
+            namespace: self.namespace,
+            dimensions: self.dimensions,
+            sets: self.sets,
+            metrics: self.metrics,
+            properties: self.properties,
+            head: self.head,
+            body: body.into_boxed_slice(),
+            directive_length,
+            definitions,
+            constants,
+            metric_keys,
+            fixed_length,
+            own_lines: self.own_lines,
+        }
+    }
+
+    fn constants(&self) -> Box<[u8]> {
+        let mut out = Vec::new();
+        for (name, value) in &self.properties {
+            out.extend_from_slice(&key(name));
+            write_json(&mut out, value);
+        }
+        for dimension in &self.dimensions {
+            if let Some(value) = &dimension.constant {
+                out.extend_from_slice(&dimension.key);
+                write_json(&mut out, value);
+            }
+        }
+        out.into_boxed_slice()
+    }
+
+    fn directive(&self) -> Vec<u8> {
+        let mut out = br#","CloudWatchMetrics":[{"Namespace":"#.to_vec();
+        write_json(&mut out, &self.namespace);
+        out.extend_from_slice(br#","Dimensions":["#);
+        for (at, set) in self.sets.iter().enumerate() {
+            out.extend_from_slice(if at > 0 { b",[" } else { b"[" });
+            for (at, &index) in set.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_json(&mut out, &self.dimensions[index].name);
+            }
+            out.push(b']');
+        }
+        out.extend_from_slice(br#"],"Metrics":["#);
+        out
+    }
+}
+
+/// The bytes of a dimension that an event gives, beside those of the value it gives.
+fn shortest(dimension: &Dimension) -> usize {
+    if dimension.constant.is_some() {
+        return 0;
+    }
+    let default = dimension.default.as_deref().unwrap_or(EMPTY);
+    dimension.key.len() + 2 * default.len() + 2
+}
+
+/// `,"_aws":{`, the agent's log group and stream, and what comes before the time.
+pub(super) fn head(log_group: Option<&str>, log_stream: Option<&str>) -> Box<[u8]> {
+    let mut head = br#","_aws":{"#.to_vec();
+    for (name, value) in [("LogGroupName", log_group), ("LogStreamName", log_stream)] {
+        if let Some(value) = value {
+            write_json(&mut head, name);
+            head.push(b':');
+            write_json(&mut head, value);
+            head.push(b',');
+        }
+    }
+    head.extend_from_slice(br#""Timestamp":"#);
+    head.into_boxed_slice()
+}
+
+/// The most digits of a time in milliseconds.
+const TIME_LENGTH: usize = 20;
+
+/// The most bytes of a number as this crate writes it.
+pub(crate) const NUMBER_LENGTH: usize = 25;
+
+/// One member of `Metrics`.
+pub(crate) fn definition(metric: &Metric) -> Box<[u8]> {
+    let mut out = Vec::new();
+    write_definition(&mut out, &metric.name, metric.unit, metric.resolution);
+    out.into_boxed_slice()
+}
+
+pub(crate) fn write_definition(
+    out: &mut Vec<u8>,
+    name: &str,
+    unit: obs_core::metric::Unit,
+    resolution: Resolution,
+) {
+    out.extend_from_slice(br#"{"Name":"#);
+    write_json(out, name);
+    out.extend_from_slice(br#","Unit":""#);
+    out.extend_from_slice(unit.as_str().as_bytes());
+    out.push(b'"');
+    if resolution == Resolution::High {
+        out.extend_from_slice(br#","StorageResolution":1"#);
+    }
+    out.push(b'}');
+}
+
+/// `,"name":`
+pub(crate) fn key(name: &str) -> Box<[u8]> {
+    let mut out = vec![b','];
+    write_json(&mut out, name);
+    out.push(b':');
+    out.into_boxed_slice()
+}

@@ -13,8 +13,11 @@ const MOST_VARIANTS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct EventBudget {
     guard: Guard,
-    variants: RwLock<HashMap<(Members, Vec<usize>), Option<Shape>>>,
+    variants: RwLock<Variants>,
 }
+
+/// By the dimensions that are over the budget; `None` where that leaves no dimension set.
+type Variants = HashMap<(Members, Vec<usize>), Option<Shape>>;
 
 impl EventBudget {
     pub(crate) fn new(guard: Guard) -> Self {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use obs_core::config::ConfigError;
 use obs_core::environment::Environment;
+use obs_core::resource::Resource;
 
 use super::{ALL, ENVIRONMENT, Inner, METHOD, ROUTE, RequestMetrics, SERVICE};
 use crate::declare::Shape;
@@ -15,11 +16,14 @@ pub struct RequestMetricsBuilder {
     environment: String,
     namespace: Option<String>,
     dimensions: Vec<(String, String)>,
+    resource: Resource,
+    variables: Option<Environment>,
 }
 
 impl RequestMetricsBuilder {
-    pub(super) const fn new(service: String, environment: String) -> Self {
-        Self { service, environment, namespace: None, dimensions: Vec::new() }
+    pub(super) fn new(service: String, environment: String) -> Self {
+        let (dimensions, resource) = (Vec::new(), Resource::default());
+        Self { service, environment, namespace: None, dimensions, resource, variables: None }
     }
 
     /// Sets the namespace. Default: `AWS_EMF_NAMESPACE` where the environment is read, else the
@@ -29,10 +33,18 @@ impl RequestMetricsBuilder {
         self
     }
 
-    /// Reads `AWS_EMF_NAMESPACE`; a namespace set in code stays.
+    /// Reads `AWS_EMF_NAMESPACE`, and the agent's log group and stream as
+    /// [`ShapeBuilder::from_environment`](crate::ShapeBuilder::from_environment) does; a namespace
+    /// set in code stays.
     pub fn from_environment(mut self, environment: &Environment) -> Self {
-        let found = || environment.get("AWS_EMF_NAMESPACE").map(str::to_owned);
-        self.namespace = self.namespace.or_else(found);
+        self.variables = Some(environment.clone());
+        self
+    }
+
+    /// Adds the members by which CloudWatch links the metrics to what the service runs on, as
+    /// [`ShapeBuilder::entity`](crate::ShapeBuilder::entity) does.
+    pub fn entity(mut self, resource: &Resource) -> Self {
+        self.resource = resource.clone();
         self
     }
 
@@ -47,7 +59,9 @@ impl RequestMetricsBuilder {
     /// # Errors
     /// [`ConfigError`] names the field and the rule, such as a namespace that CloudWatch refuses.
     pub fn build(self) -> Result<RequestMetrics, ConfigError> {
-        let namespace = self.namespace.unwrap_or_else(|| self.service.clone());
+        let variable = self.variables.as_ref().and_then(|all| all.get("AWS_EMF_NAMESPACE"));
+        let namespace = self.namespace.or_else(|| variable.map(str::to_owned));
+        let namespace = namespace.unwrap_or_else(|| self.service.clone());
         let with_declared = |names: &[&'static str]| -> Vec<String> {
             let declared = self.dimensions.iter().map(|(name, _)| name.clone());
             names.iter().map(|name| (*name).to_owned()).chain(declared).collect()
@@ -63,6 +77,10 @@ impl RequestMetricsBuilder {
         for metric in &ALL {
             shape = shape.metric(metric);
         }
+        if let Some(variables) = &self.variables {
+            shape = shape.from_environment(variables);
+        }
+        let shape = shape.entity(&self.resource);
         let shape = shape.build()?;
         Ok(RequestMetrics(Arc::new(Inner { shape, ledger: SharedLedger::default() })))
     }

@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod aggregator;
 mod builder;
 mod observation;
 #[cfg(test)]
@@ -31,15 +32,17 @@ mod tests;
 use std::sync::Arc;
 
 use obs_core::clock::Timestamp;
-use obs_core::log::TailRoom;
+use obs_core::log::{Ids, TailRoom};
 use obs_core::metric::{Descriptor, Unit};
 
+pub use aggregator::RequestAggregator;
 pub use builder::RequestMetricsBuilder;
 pub use observation::Observation;
 
 use crate::declare::Shape;
-use crate::encode::{Extra, Tail};
+use crate::encode::{Extra, Record, Tail};
 use crate::ledger::{Ledger, SharedLedger};
+use crate::sink::Sink;
 
 /// Requests that ended.
 pub const REQUESTS: Descriptor = Descriptor::new("Requests", Unit::Count, "Requests that ended");
@@ -109,6 +112,21 @@ impl RequestMetrics {
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.0.ledger.read()
+    }
+
+    /// Hands the metrics of a request to `sink`, as a record of their own; they are in the sink's
+    /// ledger then.
+    pub fn emit(
+        &self,
+        timestamp: Timestamp,
+        observation: &Observation<'_>,
+        extras: &[Extra<'_>],
+        ids: Ids<'_>,
+        sink: &dyn Sink,
+    ) {
+        let (dimensions, values) = (observation.dimensions(), observation.values());
+        let record = Record::new(self.shape(), timestamp).dimensions(&dimensions);
+        sink.emit(&record.values(&values).extras(extras).ids(ids).error(observation.fault));
     }
 
     /// Appends `,"_aws":{…}`, the dimensions and the metrics of a request to its line.

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use obs_core::id::TraceId;
+
 use super::{OTHER_METHOD, UNMATCHED};
 use crate::encode::ABSENT;
 
@@ -20,8 +22,8 @@ pub struct Observation<'a> {
     pub response_size: Option<u64>,
     /// Requests being served now, this one included.
     pub in_flight: u64,
-    /// The trace, for the exemplars of aggregated metrics; 32 hexadecimal digits.
-    pub trace_id: Option<&'a str>,
+    /// The trace, for the exemplars of aggregated metrics.
+    pub trace_id: Option<TraceId>,
 }
 
 impl<'a> Observation<'a> {

@@ -9,6 +9,7 @@ use obs_core::log::Value;
 use obs_core::propagate::TrustPolicy;
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::Sampler;
+use obs_emf::sink::Sink;
 
 use super::capture::BodyLogging;
 use super::config::{Config, MetricsMode, PanicPolicy};
@@ -65,6 +66,25 @@ impl ObserveLayerBuilder {
     /// How metrics go out. Default [`MetricsMode::PerRequest`].
     pub const fn metrics_mode(mut self, mode: MetricsMode) -> Self {
         self.config.mode = mode;
+        self
+    }
+
+    /// How long metrics are gathered before they go out, unless the mode is per request. Default
+    /// 10 s; they also go out when the telemetry flushes, as at the end of a Lambda invocation, and
+    /// at its shutdown.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) refuses what is not between 100 ms and 5 min.
+    pub const fn metrics_interval(mut self, interval: Duration) -> Self {
+        self.config.metrics_interval = interval;
+        self
+    }
+
+    /// Where metrics go in place of the telemetry's own lines, such as the CloudWatch agent or
+    /// what [`from_environment`](obs_emf::sink::from_environment) chooses; the lines of requests
+    /// are bare then in any mode.
+    pub fn metrics_sink(mut self, sink: Arc<dyn Sink>) -> Self {
+        self.config.metrics_sink = Some(sink);
         self
     }
 

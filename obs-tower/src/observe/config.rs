@@ -12,6 +12,7 @@ use obs_core::config::ConfigError;
 use obs_core::log::Value;
 use obs_core::propagate::TrustPolicy;
 use obs_core::trace::Sampler;
+use obs_emf::sink::Sink;
 
 use super::builder::SECRET_HEADERS;
 use super::capture::BodyLogging;
@@ -20,6 +21,9 @@ use super::route::Route;
 
 /// How long a record waits for the end of a response whose headers are out.
 pub(super) const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(60);
+
+/// How long metrics are gathered.
+const DEFAULT_METRICS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What happens when the handler panics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,10 +44,14 @@ pub enum MetricsMode {
     /// Each request's line carries its metrics.
     #[default]
     PerRequest,
-    /// Values are gathered by the telemetry's recorder; lines go out bare.
+    /// Values are gathered by method and route, and go out in one line for each of them and
+    /// [window](super::ObserveLayerBuilder::metrics_interval), with the trace ids of the slowest
+    /// and of the last failed request; the lines of requests are bare.
     Aggregated,
     /// As `Aggregated`, and of the successful, fast requests only one line in `keep_one_in` is
-    /// written, with its `weight`. Errors and slow requests always have their line.
+    /// written, chosen by the trace id. Errors, requests above the slow threshold and the slowest
+    /// one so far of each method, route and window always have their line. Each line says in
+    /// `sample_weight` for how many requests it stands.
     Hybrid {
         /// At least 1.
         keep_one_in: u32,
@@ -60,6 +68,8 @@ pub(super) struct Config {
     pub(super) tracing: bool,
     pub(super) name: String,
     pub(super) mode: MetricsMode,
+    pub(super) metrics_interval: Duration,
+    pub(super) metrics_sink: Option<Arc<dyn Sink>>,
     pub(super) trust: TrustPolicy,
     pub(super) sampler: Option<Sampler>,
     pub(super) namespace: Option<String>,
@@ -88,6 +98,8 @@ impl Default for Config {
             tracing: true,
             name: "http".to_owned(),
             mode: MetricsMode::PerRequest,
+            metrics_interval: DEFAULT_METRICS_INTERVAL,
+            metrics_sink: None,
             trust: TrustPolicy::edge(),
             sampler: None,
             namespace: None,

@@ -16,11 +16,11 @@ use obs_core::trace::{Decision, SamplingInput};
 use tracing::Level;
 
 use super::by_route::ByRoute;
-use super::config::{Config, MetricsMode};
+use super::config::Config;
 use super::ending::{Circumstances, Ending};
 use super::head::RequestHead;
 use super::in_flight::InFlight;
-use super::metrics::{self, Metrics};
+use super::metrics::{self, Metrics, Share};
 use super::recording::{Extra, Recording};
 use super::request_body::Intake;
 use super::route::Route;
@@ -212,28 +212,34 @@ impl Observer {
             deadline_has_passed: deadline.is_some_and(|deadline| deadline.has_passed(now)),
         };
         let ending = Ending::of(&recording, end, recorded.error_kind.clone(), circumstances);
-        self.metrics.gather(self.telemetry.recorder(), &recording, &recorded, &ending);
+        let is_slow = self.config.is_slow(ending.at - recording.started);
+        let share = self.metrics.hand_over(&recording, &recorded, &ending, is_slow);
         if let Some(recorder) = recording.context.flight_recorder() {
             let went_well = matches!(ending.outcome, Outcome::Success | Outcome::ClientError);
-            recorder.settle(!went_well || self.config.is_slow(ending.at - recording.started));
+            recorder.settle(!went_well || is_slow);
         }
-        self.write_line(&recording, &recorded, &ending);
+        self.write_line(&recording, &recorded, &ending, share);
         self.end_span(&recording, recorded, &ending);
     }
 
     /// Writes the line, with the metrics if they go out with it.
-    fn write_line(&self, recording: &Recording, recorded: &Recorded, ending: &Ending) {
-        let weight = self.weight(recording, ending);
-        let logged = self.config.logging && !recording.skips_line(ending) && weight.is_some();
-        let metrics = self.metrics.per_request();
-        if weight.is_none() && self.config.logging {
+    fn write_line(
+        &self,
+        recording: &Recording,
+        recorded: &Recorded,
+        ending: &Ending,
+        share: Share,
+    ) {
+        let logged = self.config.logging && !recording.skips_line(ending) && share != Share::None;
+        let metrics = self.metrics.in_line();
+        if share == Share::None && self.config.logging {
             self.telemetry.output().sampled_out(1);
         }
         if !logged && metrics.is_none() {
             return;
         }
         let context = &recording.context;
-        let timestamp = recording.wall.saturating_add(ending.at - recording.started);
+        let timestamp = metrics::at(recording, ending);
         let message = if logged { "request completed" } else { "request metrics" };
         let head = RequestLine {
             timestamp,
@@ -248,8 +254,8 @@ impl Observer {
                 line::write_fields(line, recording, ending);
                 line::write_rest(line, recording, recorded, ending, &self.config);
             }
-            if let Some(weight @ 2..) = weight.filter(|_| logged) {
-                line.u64("weight", weight.into());
+            if let (Share::Weighted(weight), true) = (share, logged) {
+                line.u64("sample_weight", weight.into());
             }
         };
         let Some(metrics) = metrics else {
@@ -269,19 +275,6 @@ impl Observer {
             written = Some(written.unwrap_or(0) + tail.extras);
             tail.extras < extras.len()
         });
-    }
-
-    /// How many requests the line of this one stands for; `None` if it has none.
-    fn weight(&self, recording: &Recording, ending: &Ending) -> Option<u32> {
-        let MetricsMode::Hybrid { keep_one_in } = self.config.mode else { return Some(1) };
-        let notable =
-            ending.level() != Level::INFO || self.config.is_slow(ending.at - recording.started);
-        if notable {
-            return Some(1);
-        }
-        // By the trace id, so that all services keep the lines of the same requests.
-        let kept = recording.context.trace_id().get().is_multiple_of(u128::from(keep_one_in));
-        kept.then_some(keep_one_in)
     }
 
     /// Exports the span, if the request was sampled or ended in a way that must be seen.

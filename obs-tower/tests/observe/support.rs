@@ -65,6 +65,11 @@ impl Bench {
         self.lines.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// What has been written so far, without flushing.
+    pub(crate) fn written(&self) -> String {
+        self.lines.text()
+    }
+
     /// The lines of requests so far.
     pub(crate) fn request_lines(&self) -> Vec<Value> {
         self.lines().into_iter().filter(|line| line["message"] == "request completed").collect()

@@ -10,8 +10,13 @@ use http_body_util::{BodyExt, Full};
 use obs_core::client_address::TrustedHops;
 use obs_core::control::Kind;
 use obs_core::environment::Environment;
+use obs_core::output::Output;
 use obs_core::propagate::TrustPolicy;
+use obs_core::resource::Resource;
 use obs_core::trace::{AttributeValue, Sampler, SpanRecord};
+use obs_emf::Transport;
+use obs_emf::lint::{Metrics, assert_metric};
+use obs_emf::sink::{LineSink, Sink};
 use obs_tower::observe::{
     BodyLogging, MetricsMode, ObserveLayer, ObserveLayerBuilder, RequestBodyLayer, RequestHead,
     Route,
@@ -19,7 +24,7 @@ use obs_tower::observe::{
 use serde_json::Value;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::{Bench, Script, Step, Tally};
+use crate::support::{Bench, Script, Step};
 
 /// What is left of `request`, answered with 200 and `{"a":1}` after 30 ms, under `change`d settings.
 async fn left_by(
@@ -113,32 +118,98 @@ async fn the_layer_is_found_among_the_controls_by_its_name() {
     assert!(bench.telemetry.controls().get(Kind::InFlight, "http").is_none());
 }
 
+/// What CloudWatch would make of the lines of a bench, and the lines themselves.
+fn metrics_of(bench: &Bench) -> (Metrics, Vec<Value>) {
+    let lines = bench.lines();
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    (Metrics::read(&text.join("\n")), lines)
+}
+
+const OF_SERVICE: [(&str, &str); 2] = [("Service", "orders"), ("Environment", "local")];
+const OF_ROUTE: [(&str, &str); 4] =
+    [("Service", "orders"), ("Environment", "local"), ("Method", "GET"), ("Route", "/orders/{id}")];
+
+fn by_route(builder: ObserveLayerBuilder) -> ObserveLayerBuilder {
+    builder.route(|_| Some(Route::from("/orders/{id}")))
+}
+
 #[tokio::test]
 async fn gathered_metrics_leave_the_line_bare() {
-    let tally = Arc::new(Tally::default());
-    let bench = Bench::with(|builder| builder.metrics(tally.clone()));
-    let aggregated = |builder: ObserveLayerBuilder| {
-        let builder = builder.metrics_mode(MetricsMode::Aggregated);
-        builder.route(|_| Some(Route::from("/orders/{id}")))
-    };
-    let bench = observed(bench, Request::get("/"), 503, aggregated).await;
+    let aggregated = |builder| by_route(builder).metrics_mode(MetricsMode::Aggregated);
+    let bench = observed(Bench::new(), Request::get("/"), 503, aggregated).await;
     let line = bench.request_line();
     assert_eq!((line.get("_aws"), line.get("Requests")), (None, None));
-    for labels in ["", "Method=GET,Route=/orders/{id}"] {
-        assert_eq!(tally.of("Requests", labels), [1.0]);
-        assert_eq!(tally.of("Errors", labels), [0.0]);
-        assert_eq!(tally.of("Faults", labels), [1.0]);
-        assert_eq!(tally.of("Latency", labels), [30.0]);
-        assert_eq!(tally.of("ResponseSize", labels), [7.0]);
-        assert_eq!(tally.of("InFlight", labels), [1.0]);
+    let (metrics, lines) = metrics_of(&bench);
+    for dimensions in [&OF_SERVICE[..], &OF_ROUTE[..]] {
+        for (name, value) in [
+            ("Requests", 1.0),
+            ("Errors", 0.0),
+            ("Faults", 1.0),
+            ("Latency", 30.0),
+            ("ResponseSize", 7.0),
+            ("InFlight", 1.0),
+        ] {
+            assert_eq!(
+                assert_metric(&metrics, name, dimensions).values(),
+                [(value, 1.0)],
+                "{name}"
+            );
+        }
     }
+    let gathered = lines.iter().find(|line| line.get("_aws").is_some()).unwrap();
+    assert_eq!(gathered["slowest_trace_id"], line["trace_id"]);
+    assert_eq!(gathered["error_trace_id"], line["trace_id"]);
+}
+
+#[tokio::test]
+async fn gathered_metrics_go_out_by_interval_too() {
+    let mode = |builder: ObserveLayerBuilder| {
+        let builder = by_route(builder).metrics_mode(MetricsMode::Aggregated);
+        builder.metrics_interval(Duration::from_millis(100))
+    };
+    let bench = observed(Bench::new(), Request::get("/"), 200, mode).await;
+    // Neither flushes nor shuts down: a thread of the layer's own does it.
+    while !bench.written().contains("_aws") {
+        std::thread::yield_now();
+    }
+    let builder = ObserveLayer::builder(bench.telemetry.clone());
+    let builder = builder.metrics_mode(MetricsMode::Aggregated).metrics_interval(Duration::ZERO);
+    assert_eq!(builder.build().unwrap_err().field(), "interval");
+}
+
+#[tokio::test]
+async fn with_a_sink_of_their_own_metrics_leave_the_line_bare_in_every_mode() {
+    for mode in [MetricsMode::PerRequest, MetricsMode::Aggregated] {
+        let bench = Bench::new();
+        let (output, captured) = Output::captured();
+        let clock = bench.clock.clock();
+        let sink = Arc::new(LineSink::to(output, "orders", Transport::Agent, clock));
+        let change = |builder: ObserveLayerBuilder| {
+            by_route(builder).metrics_mode(mode).metrics_sink(sink.clone())
+        };
+        let bench = observed(bench, Request::get("/"), 200, change).await;
+        let (inside, _) = metrics_of(&bench);
+        assert_eq!(inside.observations(), 0.0);
+        assert!(sink.shutdown(Duration::from_secs(10)));
+        let metrics = Metrics::read(&captured.text());
+        assert_eq!(assert_metric(&metrics, "Latency", &OF_ROUTE).max(), 30.0);
+        let trace = bench.request_line()["trace_id"].as_str().unwrap().to_owned();
+        assert!(captured.text().contains(&trace));
+    }
+}
+
+#[tokio::test]
+async fn the_metrics_name_what_the_service_runs_on() {
+    let resource = Resource::default().with("k8s.pod.name", "orders-1");
+    let bench = Bench::with(|builder| builder.resource(resource));
+    let bench = observed(bench, Request::get("/"), 200, |builder| builder).await;
+    assert_eq!(bench.request_line()["K8s.Pod"], "orders-1");
 }
 
 #[tokio::test]
 async fn a_hybrid_keeps_all_errors_and_some_of_the_rest_with_their_weight() {
     const REQUESTS: usize = 400;
-    let tally = Arc::new(Tally::default());
-    let bench = Bench::with(|builder| builder.metrics(tally.clone()));
+    let bench = Bench::new();
     let mode = MetricsMode::Hybrid { keep_one_in: 8 };
     let layer = ObserveLayer::builder(bench.telemetry.clone()).metrics_mode(mode).build().unwrap();
     let service = layer.layer(service_fn(async |request: Request<()>| {
@@ -153,10 +224,11 @@ async fn a_hybrid_keeps_all_errors_and_some_of_the_rest_with_their_weight() {
     let lines = bench.request_lines();
     let (bad, good): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["status"] == 500);
     assert_eq!(bad.len(), 100);
-    assert!(bad.iter().all(|line| line.get("weight").is_none()));
+    assert!(bad.iter().all(|line| line["sample_weight"] == 1));
     assert!((10..100).contains(&good.len()), "{}", good.len());
-    assert!(good.iter().all(|line| line["weight"] == 8));
-    assert_eq!(tally.of("Requests", "").iter().sum::<f64>(), REQUESTS as f64);
+    assert!(good.iter().all(|line| line["sample_weight"] == 8));
+    let (metrics, _) = metrics_of(&bench);
+    assert_eq!(assert_metric(&metrics, "Requests", &OF_SERVICE).sum(), REQUESTS as f64);
     let ledger = bench.telemetry.report().lines;
     assert_eq!(ledger.sampled_out, (300 - good.len()) as u64);
     assert_eq!(ledger.created, ledger.written + ledger.sampled_out);

@@ -6,8 +6,10 @@
 )]
 
 mod command;
+mod full;
 mod lint;
 mod parts;
+mod pictures;
 mod test;
 mod workspace;
 
@@ -21,6 +23,9 @@ cargo xtask <command>
   lint     formatting, clippy, rustdoc and the project's own policy; warnings are errors
   test     sets up what the tests need (once, under .parts/), starts it, runs every test, stops it
   check    lint, then test: what CI runs
+  full     check, and what a release needs: each feature alone, foreign types in public items,
+           licences and duplicates, semver, packages; `full NAME` runs one of these alone
+  pictures draws docs/pictures/*.dot; the lint asks for it when one changed
   parts    sets up and starts what the tests need, prints its addresses, waits for end of input
 ";
 
@@ -31,6 +36,9 @@ fn main() -> ExitCode {
         ["lint"] => lint::lint(),
         ["test", filter @ ..] => test::test(filter),
         ["check"] => lint::lint().and_then(|()| test::test(&[])),
+        ["full"] => lint::lint().and_then(|()| test::test(&[])).and_then(|()| full::full(None)),
+        ["full", name] => full::full(Some(name)),
+        ["pictures"] => pictures::draw(),
         ["parts"] => parts::serve(),
         _ => {
             eprint!("{USAGE}");

@@ -11,6 +11,13 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lives in the workspace's root")
 }
 
+/// What cargo says of the workspace and its members.
+pub(crate) fn metadata() -> Outcome<Value> {
+    let metadata = capture(&mut cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
+    serde_json::from_str(&metadata)
+        .map_err(|error| Failure::new(format!("cargo metadata: {error}")))
+}
+
 /// A member of the workspace.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -21,9 +28,7 @@ pub(crate) struct Member {
 
 /// The members of the workspace, by name.
 pub(crate) fn members() -> Outcome<Vec<Member>> {
-    let metadata = capture(&mut cargo(&["metadata", "--no-deps", "--format-version=1"]))?;
-    let metadata: Value = serde_json::from_str(&metadata)
-        .map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
+    let metadata = metadata()?;
     let packages = metadata["packages"].as_array().cloned().unwrap_or_default();
     let mut members: Vec<Member> = packages.iter().filter_map(member).collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));

@@ -2,6 +2,8 @@
 
 mod documents;
 mod manifests;
+mod modules;
+mod pictures;
 mod trees;
 
 use crate::command::{Failure, Outcome, cargo, run};
@@ -10,7 +12,14 @@ use crate::command::{Failure, Outcome, cargo, run};
 const ALL: &[&str] = &["--workspace", "--exclude=obs-benches", "--all-targets", "--all-features"];
 
 pub(crate) fn lint() -> Outcome {
-    let findings = [manifests::check()?, documents::check()?, trees::check()?].concat();
+    let findings = [
+        manifests::check()?,
+        documents::check()?,
+        modules::check()?,
+        pictures::check()?,
+        trees::check()?,
+    ]
+    .concat();
     for finding in &findings {
         eprintln!("policy: {finding}");
     }

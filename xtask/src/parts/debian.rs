@@ -6,13 +6,13 @@ use std::process::Command;
 use crate::command::{Failure, Outcome, run};
 
 /// The path of a program that is on `PATH`.
-pub(super) fn which(program: &str) -> Option<PathBuf> {
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Installs packages with apt-get; says what to install where that is not possible.
-pub(super) fn install(packages: &[&str]) -> Outcome {
+pub(crate) fn install(packages: &[&str]) -> Outcome {
     let advice = format!("install {} with your package manager", packages.join(", "));
     if which("apt-get").is_none() {
         return Err(Failure::new(advice));

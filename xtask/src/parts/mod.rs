@@ -4,7 +4,7 @@
 //! by the system's package manager (Redis, PostgreSQL), started on free ports of 127.0.0.1, and stopped by
 //! their process when the run ends.
 
-mod debian;
+pub(crate) mod debian;
 mod postgres;
 mod process;
 mod python;

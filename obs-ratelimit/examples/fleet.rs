@@ -1,5 +1,5 @@
-//! Tries a leased limit on traffic before it is deployed: `cargo run -p obs-aws-ratelimit
-//! --features sim --example fleet`.
+//! Tries a leased limit on traffic before it is deployed:
+//! `cargo run -p obs-aws-ratelimit --example fleet`.
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ pub use key::Key;
 #[cfg(feature = "layer")]
 pub use layer::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
 pub use lease::{Bound, LeaseConfig, OnStoreFailure};
-pub use limiter::{Check, Limiter, LimiterBuilder, Peek};
+pub use limiter::{Acquired, Check, KeyInStore, Limiter, LimiterBuilder, Peek, RequestCost};
 pub use overrides::{Limit, Overrides};
 pub use policy::{Charge, DEFAULT_MAX_KEYS, OnMissingKey, Policy, PolicyBuilder};
 pub use quota::{CalendarUnit, MAX_PERIOD, Quota};
@@ -97,6 +97,6 @@ pub use store::DynamoDbStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 pub use store::{
-    GiveBack, Grant, MemoryStore, SharedBucket, Store, StoreError, StoreErrorKind, StoreFuture,
-    StoreKey, Take,
+    GiveBack, Grant, Hold, MemoryStore, Shape, SharedQuota, Store, StoreError, StoreErrorKind,
+    StoreFuture, StoreKey, Take,
 };

@@ -37,6 +37,7 @@ pub struct Policy {
     pub(crate) override_key: Option<Key>,
     pub(crate) overrides: Overrides,
     pub(crate) cost: Cost,
+    pub(crate) late_cost: bool,
     pub(crate) charge: Charge,
     pub(crate) charge_refused: bool,
     pub(crate) refund_on_cancel: bool,
@@ -58,6 +59,7 @@ impl Policy {
             override_key: None,
             overrides: Overrides::default(),
             cost: Cost::Fixed(1),
+            late_cost: false,
             charge: Charge::Always,
             charge_refused: false,
             refund_on_cancel: false,
@@ -125,6 +127,15 @@ impl PolicyBuilder {
         self
     }
 
+    /// What a request costs is known only when it has been answered: bytes, or tokens of a model.
+    ///
+    /// [`cost`](Self::cost) or [`cost_by`](Self::cost_by) is what is reserved while it runs, and
+    /// [`RequestCost`](crate::RequestCost) says what it came to. No effect on concurrency.
+    pub fn cost_after(mut self) -> Self {
+        self.0.late_cost = true;
+        self
+    }
+
     /// Which requests count. Default [`Charge::Always`].
     pub fn charge(mut self, charge: Charge) -> Self {
         self.0.charge = charge;
@@ -172,7 +183,13 @@ impl PolicyBuilder {
     /// and decides by itself while they last. What the fleet is admitted is bounded:
     /// [`Bound`](crate::Bound).
     ///
-    /// Needs a rate for its quota, and tokio to run on. A node keeps about 170 bytes for a key.
+    /// Every quota can be leased. A rate is bounded as [`Bound`](crate::Bound) says. A window or a
+    /// calendar unit gives its limit and no more, for its leases end with it; its keys are told to
+    /// the store from the first request on. A concurrency limit leases places, which a node renews
+    /// while it uses them: never more than the limit run at once, except on nodes that do not reach
+    /// the store for longer than [`place_age`](crate::LeaseConfig::place_age).
+    ///
+    /// Needs tokio to run on. A node keeps about 230 bytes for a key.
     #[cfg(feature = "shared")]
     pub fn leased(
         mut self,
@@ -185,8 +202,10 @@ impl PolicyBuilder {
 
     /// Shares the limit with a fleet exactly: every request waits for `store`.
     ///
-    /// Needs a rate for its quota, and tokio to run on. Of `config` the time-out, the action on
-    /// failure and the number of nodes count.
+    /// For every quota but concurrency, which [`LimiterBuilder::build`](crate::LimiterBuilder::build)
+    /// refuses: a place has to be renewed while its request runs, which is what a lease is, and
+    /// leases of places never exceed the limit. Needs tokio to run on. Of `config` the time-out,
+    /// the action on failure and the number of nodes count.
     #[cfg(feature = "shared")]
     pub fn strict(
         mut self,
@@ -234,6 +253,12 @@ pub(crate) enum Mode {
     Leased(Arc<dyn crate::store::Store>, crate::LeaseConfig),
     #[cfg(feature = "shared")]
     Strict(Arc<dyn crate::store::Store>, crate::LeaseConfig),
+}
+
+impl Mode {
+    pub(crate) const fn is_shared(&self) -> bool {
+        !matches!(self, Self::Local)
+    }
 }
 
 /// Which requests count against a policy.
@@ -317,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rl_5_22_a_name_that_could_break_a_header_is_refused() {
+    fn rl_22_a_name_that_could_break_a_header_is_refused() {
         for name in ["", "a\"b", "a\\b", "a\r\nx: y", "é", "a b", &"x".repeat(65)] {
             let error = Policy::builder(name, Quota::per_second(1)).build().unwrap_err();
             assert_eq!(error.field(), "name");

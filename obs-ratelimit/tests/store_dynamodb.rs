@@ -59,7 +59,7 @@ async fn store() -> Subject {
 store_conformance!(store());
 
 #[tokio::test]
-async fn rl_5_34_a_stale_item_means_the_same_as_none() {
+async fn rl_34_a_stale_item_means_the_same_as_none() {
     let manual = ManualClock::default();
     let store: Subject = Arc::new(DynamoDbStore::new(ready().await, TABLE, manual.clock()));
     let (key, bucket) = (new_key(), bucket(10, HOUR, 10));
@@ -70,7 +70,7 @@ async fn rl_5_34_a_stale_item_means_the_same_as_none() {
 }
 
 #[tokio::test]
-async fn rl_5_25_a_node_whose_clock_is_ahead_moves_time_once() {
+async fn rl_25_a_node_whose_clock_is_ahead_moves_time_once() {
     let (ahead, behind) = (ManualClock::default(), ManualClock::default());
     ahead.advance(Duration::from_secs(2));
     let node = |clock: &ManualClock, client| -> Subject {

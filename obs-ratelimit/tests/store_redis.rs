@@ -80,7 +80,7 @@ async fn behind_a_proxy() -> (Proxy, Subject) {
 }
 
 #[tokio::test]
-async fn rl_5_33_garbage_is_an_error_and_the_bucket_is_as_before() {
+async fn rl_33_garbage_is_an_error_and_the_bucket_is_as_before() {
     let (proxy, store) = behind_a_proxy().await;
     let (key, bucket) = (new_key(), bucket(10, HOUR, 3));
     assert_eq!(take(&store, Take::new(key, bucket, 3)).await.tokens, 3);

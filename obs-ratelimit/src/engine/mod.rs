@@ -1,10 +1,9 @@
 //! The deciding part of a policy: one implementation per place where the count is kept.
 
 mod keyed;
+mod plans;
 #[cfg(feature = "shared")]
-mod leased;
-#[cfg(feature = "shared")]
-mod strict;
+mod shared;
 
 use std::fmt;
 use std::future::Future;
@@ -12,25 +11,23 @@ use std::pin::Pin;
 
 use obs_core::config::ConfigError;
 
-pub(crate) use keyed::{Timer, keyed};
+pub(crate) use keyed::keyed;
 #[cfg(feature = "shared")]
-pub(crate) use leased::Leased;
-#[cfg(feature = "shared")]
-pub(crate) use strict::Strict;
+pub(crate) use shared::{leased, strict};
 
-use crate::lease::Fallback;
+use crate::lease::{Fallback, NameOf};
 use crate::local::{Charged, Place, Standing, Wait};
 use crate::overrides::Limit;
 use crate::quota::Quota;
-use crate::store::StoreKey;
+use crate::store::{StoreError, StoreKey};
 
 /// Decides about keys.
 pub(crate) trait Engine: Send + Sync + fmt::Debug {
     /// Charges a key, or says why not. `report` asks for the standing after it.
-    fn spend(&self, subject: Subject, key: SharedKey<'_>, cost: u64, report: bool) -> Spent;
+    fn spend(&self, subject: Subject, name: NameOf<'_>, cost: u64, report: bool) -> Spent;
 
     /// Decides after [`Spent::Await`], within the store's time-out.
-    fn wait(&self, _subject: Subject, _key: StoreKey, _cost: u64) -> Waiting<Spent> {
+    fn wait(&self, _subject: Subject, _name: StoreKey, _cost: u64) -> Waiting<Spent> {
         Box::pin(std::future::ready(Spent::Unlimited))
     }
 
@@ -43,25 +40,43 @@ pub(crate) trait Engine: Send + Sync + fmt::Debug {
     fn probe(&self, subject: Subject, cost: u64) -> Result<(), Refused>;
 
     /// Charges without asking.
-    fn debit(&self, subject: Subject, cost: u64);
+    fn debit(&self, subject: Subject, name: NameOf<'_>, cost: u64);
 
     /// Takes a charge back.
-    fn refund(&self, subject: Subject, receipt: Receipt);
+    fn refund(&self, subject: Subject, name: Option<StoreKey>, receipt: Receipt);
 
-    /// What the key could use now.
-    fn report(&self, subject: Subject) -> Report;
+    /// What the key could use now; `None` if it has no limit.
+    fn report(&self, subject: Subject) -> Option<Report>;
 
-    /// Makes a key as if it had never been seen.
+    /// Makes a key as if it had never been seen, on this node.
     fn forget(&self, subject: Subject);
 
-    /// Gives a key back what it used, up to `tokens`.
+    /// Gives a key back what it used on this node, up to `tokens`.
     fn grant(&self, subject: Subject, tokens: u64);
+
+    /// Acts on a key in the store; `None` without a store.
+    fn in_store(
+        &self,
+        _subject: Subject,
+        _name: StoreKey,
+        _action: StoreAction,
+    ) -> Option<Waiting<Result<Option<Report>, StoreError>>> {
+        None
+    }
 
     /// Puts other quotas in place.
     fn replace(&self, default: Quota, overrides: Vec<(u64, Limit)>) -> Result<(), ConfigError>;
 
     /// Counters for the control's snapshot.
     fn figures(&self) -> Figures;
+}
+
+/// What an operator does to a key in a store. All of them tell what is left after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreAction {
+    Peek,
+    Reset,
+    Grant(u64),
 }
 
 /// A key as an engine knows it.
@@ -86,9 +101,6 @@ pub(crate) enum Spent {
     Await,
 }
 
-/// The name of a key in a shared store, made when it is needed.
-pub(crate) type SharedKey<'a> = &'a dyn Fn() -> StoreKey;
-
 /// What an engine's asynchronous part yields.
 pub(crate) type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -97,8 +109,6 @@ pub(crate) type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) struct Receipt {
     pub(crate) charged: Charged,
     pub(crate) place: Place,
-    /// The key that a store was asked for.
-    pub(crate) key: Option<StoreKey>,
 }
 
 /// Why a charge is not made.

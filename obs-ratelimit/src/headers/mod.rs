@@ -3,6 +3,7 @@
 mod date;
 mod write;
 
+use http::StatusCode;
 use obs_core::clock::Clock;
 
 pub(crate) use date::imf_fixdate;
@@ -22,6 +23,7 @@ pub struct Headers {
     pub(crate) x_rate_limit: Option<ResetStyle>,
     pub(crate) emit: Emit,
     pub(crate) replace: bool,
+    pub(crate) on_redirect: bool,
 }
 
 impl Default for Headers {
@@ -33,6 +35,7 @@ impl Default for Headers {
             x_rate_limit: Some(ResetStyle::Delta),
             emit: Emit::Always,
             replace: false,
+            on_redirect: false,
         }
     }
 }
@@ -41,7 +44,13 @@ impl Headers {
     /// No headers but `Retry-After` on a refusal.
     #[must_use]
     pub const fn none() -> Self {
-        Self { ietf: false, x_rate_limit: None, emit: Emit::OnRefusal, replace: false }
+        Self {
+            ietf: false,
+            x_rate_limit: None,
+            emit: Emit::OnRefusal,
+            replace: false,
+            on_redirect: false,
+        }
     }
 
     /// Whether to send `RateLimit-Policy` and `RateLimit` as the draft of revision 10 has them
@@ -74,9 +83,27 @@ impl Headers {
         self
     }
 
+    /// Whether a redirect gets headers: a client may take them for those of the target. Default
+    /// no. An informational response never gets any.
+    #[must_use]
+    pub const fn on_redirect(mut self, send: bool) -> Self {
+        self.on_redirect = send;
+        self
+    }
+
+    /// Whether a response of this status may carry headers.
+    pub(crate) fn on_status(&self, status: StatusCode) -> bool {
+        !status.is_informational() && (self.on_redirect || !status.is_redirection())
+    }
+
+    /// Whether a refusal gets headers other than `Retry-After`.
+    pub(crate) const fn on_refusal(&self) -> bool {
+        self.ietf || self.x_rate_limit.is_some()
+    }
+
     /// Whether an admitted request may get headers.
     pub(crate) fn on_success(&self) -> bool {
-        (self.ietf || self.x_rate_limit.is_some()) && self.emit != Emit::OnRefusal
+        self.on_refusal() && self.emit != Emit::OnRefusal
     }
 }
 

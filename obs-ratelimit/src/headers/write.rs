@@ -1,4 +1,4 @@
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use smallvec::SmallVec;
 
 use super::{Emit, ResetStyle, imf_fixdate, wall_seconds};
@@ -45,9 +45,18 @@ impl Limiter {
         }
     }
 
-    /// Writes the headers of a request that passed.
-    pub(crate) fn passed_headers(&self, headers: &mut HeaderMap, passed: &Passed) {
-        if self.emits(&passed.reports) {
+    /// Writes the headers of a request that passed; `status` is that of its response, if it is
+    /// known.
+    pub(crate) fn passed_headers(
+        &self,
+        headers: &mut HeaderMap,
+        passed: &Passed,
+        status: Option<StatusCode>,
+    ) {
+        if !status.is_none_or(|status| self.0.headers.on_status(status)) {
+            return;
+        }
+        if !passed.reports.is_empty() && self.emits(&passed.reports) {
             self.write_headers(headers, &passed.reports);
         }
         write_fallback(headers, passed.fallback);
@@ -84,10 +93,10 @@ impl Limiter {
     fn policies(&self, reports: &[PolicyReport]) -> Text {
         let mut text = Text::new();
         for PolicyReport { policy, report } in reports {
-            let policy = &self.0.policies[*policy].policy;
-            write_name(&mut text, policy.name());
+            let active = &self.0.policies[*policy];
+            write_name(&mut text, active.policy.name());
             write_parameter(&mut text, b";q=", report.capacity);
-            if policy.quota.is_concurrency() {
+            if active.holds_places {
                 text.extend_from_slice(b";qu=\"concurrent-requests\"");
             }
             if report.window > 0 {

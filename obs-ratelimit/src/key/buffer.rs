@@ -1,3 +1,5 @@
+use smallvec::SmallVec;
+
 use super::siphash::siphash128;
 
 /// The parts of one key, encoded so that different parts never give the same bytes.
@@ -5,10 +7,9 @@ use super::siphash::siphash128;
 /// Each part is a tag, a length and its bytes. A part longer than [`INLINE`] bytes is replaced by
 /// its 128-bit digest under a tag of its own, so a key has a fixed largest size and building it
 /// never allocates.
-#[derive(Clone, Copy)]
+#[derive(Default)]
 pub(crate) struct KeyBuffer {
-    bytes: [u8; CAPACITY],
-    length: usize,
+    bytes: SmallVec<[u8; 512]>,
     missing: bool,
 }
 
@@ -24,8 +25,10 @@ const DIGEST: u8 = 0x80;
 const ABSENT: u8 = 0xff;
 
 impl KeyBuffer {
-    pub(crate) const fn new() -> Self {
-        Self { bytes: [0; CAPACITY], length: 0, missing: false }
+    /// Makes it ready for another key.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.missing = false;
     }
 
     /// Appends a part. `secret` keys the digest of a long one.
@@ -46,13 +49,11 @@ impl KeyBuffer {
     }
 
     fn append(&mut self, tag: u8, length: u8, part: &[u8]) {
-        let end = self.length + 2 + part.len();
         // A policy with more parts than fit is refused when it is built.
-        if let Some(room) = self.bytes.get_mut(self.length..end) {
-            room[0] = tag;
-            room[1] = length;
-            room[2..].copy_from_slice(part);
-            self.length = end;
+        if self.bytes.len() + 2 + part.len() <= CAPACITY {
+            self.bytes.push(tag);
+            self.bytes.push(length);
+            self.bytes.extend_from_slice(part);
         }
     }
 
@@ -63,7 +64,7 @@ impl KeyBuffer {
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        &self.bytes
     }
 }
 
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     fn encode(parts: &[Vec<u8>]) -> Vec<u8> {
-        let mut buffer = KeyBuffer::new();
+        let mut buffer = KeyBuffer::default();
         for part in parts {
             buffer.push(1, part, [1, 2]);
         }
@@ -83,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rl_5_41_different_parts_never_give_the_same_key(
+        fn rl_41_different_parts_never_give_the_same_key(
             a in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..=MAX_PARTS),
             b in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..=MAX_PARTS),
         ) {
@@ -92,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn rl_5_41_a_separator_inside_a_part_separates_nothing() {
+    fn rl_41_a_separator_inside_a_part_separates_nothing() {
         let split = encode(&[b"x".to_vec(), b"user:y".to_vec()]);
         assert_ne!(split, encode(&[b"x:user".to_vec(), b"y".to_vec()]));
         assert_ne!(split, encode(&[b"x:user:y".to_vec()]));
     }
 
     #[test]
-    fn rl_5_42_a_part_of_any_length_gives_a_key_of_bounded_length() {
+    fn rl_42_a_part_of_any_length_gives_a_key_of_bounded_length() {
         let long = |fill: u8, length: usize| vec![fill; length];
         let parts = vec![long(b'a', 70_000); MAX_PARTS];
         assert!(encode(&parts).len() <= CAPACITY);
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_absent_part_is_not_an_empty_one() {
-        let (mut absent, mut empty) = (KeyBuffer::new(), KeyBuffer::new());
+        let (mut absent, mut empty) = (KeyBuffer::default(), KeyBuffer::default());
         absent.push_absent(1);
         empty.push(1, b"", [0, 0]);
         assert_ne!(absent.as_bytes(), empty.as_bytes());

@@ -168,14 +168,18 @@ impl Key {
         Ok(())
     }
 
-    /// Encodes the key of a request.
+    /// Encodes the key of a request into `buffer`, which is emptied first.
     #[inline]
-    pub(crate) fn encode(&self, request: &request::Parts, secret: [u64; 2]) -> KeyBuffer {
-        let mut buffer = KeyBuffer::new();
+    pub(crate) fn encode(
+        &self,
+        request: &request::Parts,
+        secret: [u64; 2],
+        buffer: &mut KeyBuffer,
+    ) {
+        buffer.clear();
         for part in &self.parts {
-            part.encode(request, secret, &mut buffer);
+            part.encode(request, secret, buffer);
         }
-        buffer
     }
 
     /// Encodes a key from the values of its parts, in their order; `None` if their number differs.
@@ -183,7 +187,7 @@ impl Key {
         if values.len() != self.parts.len() {
             return None;
         }
-        let mut buffer = KeyBuffer::new();
+        let mut buffer = KeyBuffer::default();
         for (part, value) in self.parts.iter().zip(values) {
             match (part, value.parse()) {
                 (Part::Address { prefix, .. }, Ok(address)) => {
@@ -196,7 +200,29 @@ impl Key {
     }
 }
 
+impl Key {
+    /// Encodes `of`, a key whose parts are among those of this one, from the values of this one;
+    /// `None` if a part is not.
+    pub(crate) fn part_of(
+        &self,
+        values: &[&str],
+        of: &Self,
+        secret: [u64; 2],
+    ) -> Option<KeyBuffer> {
+        let value = |part: &Part| {
+            let mut known = self.parts.iter().zip(values);
+            known.find(|(known, _)| known.is_like(part)).map(|(_, value)| *value)
+        };
+        let values = of.parts.iter().map(value).collect::<Option<Vec<&str>>>()?;
+        of.encode_values(&values, secret)
+    }
+}
+
 impl Part {
+    fn is_like(&self, other: &Self) -> bool {
+        self.tag() == other.tag() && format!("{self:?}") == format!("{other:?}")
+    }
+
     /// Part of every stored key: never change the number of a kind.
     const fn tag(&self) -> u8 {
         match self {
@@ -299,11 +325,13 @@ mod tests {
             request.header("x-forwarded-for", *line)
         });
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        key.encode(&parts, [0; 2]).as_bytes().to_vec()
+        let mut buffer = KeyBuffer::default();
+        key.encode(&parts, [0; 2], &mut buffer);
+        buffer.as_bytes().to_vec()
     }
 
     #[test]
-    fn rl_5_40_what_a_client_writes_gives_it_no_other_bucket() {
+    fn rl_40_what_a_client_writes_gives_it_no_other_bucket() {
         assert_eq!(key_of(0, &["203.0.113.9"]), key_of(0, &["198.51.100.1"]));
         assert_eq!(key_of(1, &["spoofed, 203.0.113.9"]), key_of(1, &["1.2.3.4, 203.0.113.9"]));
         assert_eq!(key_of(1, &["1.2.3.4", "203.0.113.9"]), key_of(1, &["203.0.113.9"]));
@@ -311,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn rl_5_40_the_forms_of_one_address_are_one_key() {
+    fn rl_40_the_forms_of_one_address_are_one_key() {
         assert_eq!(key_of(1, &["::ffff:203.0.113.9"]), key_of(1, &["203.0.113.9"]));
         assert_eq!(key_of(1, &["203.0.113.9:4711"]), key_of(1, &["203.0.113.9"]));
         assert_eq!(key_of(1, &["2001:db8::1"]), key_of(1, &["2001:db8::ffff:1"]));

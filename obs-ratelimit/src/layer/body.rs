@@ -14,13 +14,17 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
-        reservation: Option<Reservation>,
+        reservation: Option<Box<Reservation>>,
         outcome: Outcome,
     }
 }
 
 impl<B> ResponseBody<B> {
-    pub(super) const fn new(inner: B, reservation: Option<Reservation>, outcome: Outcome) -> Self {
+    pub(super) const fn new(
+        inner: B,
+        reservation: Option<Box<Reservation>>,
+        outcome: Outcome,
+    ) -> Self {
         Self { inner, reservation, outcome }
     }
 

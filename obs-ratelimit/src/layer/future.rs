@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::ResponseBody;
-use crate::limiter::{Asked, Denied, Limiter, Passed};
+use crate::limiter::{Denied, Limiter, Passed, Pending};
 
 pin_project! {
     /// The future of a limited request.
@@ -54,10 +54,10 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         inner: S,
         request: Request<B>,
         limiter: Limiter,
-        asked: Vec<Asked>,
+        pending: Pending,
     ) -> Self {
         let report = limiter.0.headers.on_success();
-        let decision = Box::pin(limiter.clone().resolve(asked, report));
+        let decision = Box::pin(limiter.clone().resolve(pending, report, false));
         Self { limiter, state: State::Pending { decision, inner, request: Some(request) } }
     }
 }
@@ -111,8 +111,9 @@ fn finish<B, E>(
             return Err(error);
         }
     };
-    limiter.passed_headers(response.headers_mut(), passed);
-    let outcome = Outcome::from_status(response.status().as_u16());
+    let status = response.status();
+    limiter.passed_headers(response.headers_mut(), passed, Some(status));
+    let outcome = Outcome::from_status(status.as_u16());
     if let Some(reservation) = &mut reservation {
         reservation.decide(outcome);
     }
@@ -120,9 +121,7 @@ fn finish<B, E>(
 }
 
 fn refuse<B: From<Bytes>>(limiter: &Limiter, denied: &Denied) -> Response<ResponseBody<B>> {
-    let refusal = limiter.refusal(denied);
-    let mut response = refusal.problem.into_response::<B>();
-    response.headers_mut().extend(refusal.headers);
+    let mut response = limiter.refuse::<B>(denied);
     // For layers further out, which tell who refused.
     response.extensions_mut().insert(Outcome::Rejected(Rejection::RateLimit));
     response.map(|body| ResponseBody::new(body, None, Outcome::ClientError))

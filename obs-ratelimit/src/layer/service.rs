@@ -5,7 +5,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{ResponseBody, ResponseFuture};
-use crate::limiter::{Decision, Limiter};
+use crate::limiter::{Decision, Limiter, RequestCost};
 
 /// A service whose requests are limited; made by [`RateLimitLayer`](super::RateLimitLayer).
 #[derive(Clone, Debug)]
@@ -57,19 +57,22 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if self.limiter.0.late_cost && parts.extensions.get::<RequestCost>().is_none() {
+            parts.extensions.insert(RequestCost::new());
+        }
         match self.limiter.decide(&parts, self.limiter.0.headers.on_success()) {
             Decision::Passed(passed) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
                 ResponseFuture::passed(future, self.limiter.clone(), passed)
             }
             Decision::Denied(denied) => ResponseFuture::denied(self.limiter.clone(), denied),
-            Decision::Pending(asked) => {
+            Decision::Pending(pending) => {
                 // The one that is ready goes with the request; its clone must become ready anew.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
                 let request = Request::from_parts(parts, body);
-                ResponseFuture::pending(ready, request, self.limiter.clone(), asked)
+                ResponseFuture::pending(ready, request, self.limiter.clone(), pending)
             }
         }
     }

@@ -76,7 +76,7 @@ async fn a_request_over_its_quota_is_refused_with_a_problem_and_never_reaches_th
 }
 
 #[tokio::test]
-async fn rl_5_17_being_ready_charges_nothing_and_clones_share_their_state() {
+async fn rl_17_being_ready_charges_nothing_and_clones_share_their_state() {
     let limiter = limiter(&ManualClock::default(), tenant(Quota::per_minute(2)));
     let mut service =
         RateLimit::new(service_fn(|_: Request<Body>| answer(StatusCode::OK)), limiter);
@@ -90,7 +90,7 @@ async fn rl_5_17_being_ready_charges_nothing_and_clones_share_their_state() {
 }
 
 #[tokio::test]
-async fn rl_5_16_a_place_is_held_until_the_body_has_ended() {
+async fn rl_16_a_place_is_held_until_the_body_has_ended() {
     let limiter = limiter(&ManualClock::default(), tenant(Quota::concurrency(1)));
     let mut service =
         RateLimit::new(service_fn(|_: Request<Body>| answer(StatusCode::OK)), limiter);
@@ -106,7 +106,7 @@ async fn rl_5_16_a_place_is_held_until_the_body_has_ended() {
 }
 
 #[tokio::test]
-async fn rl_5_16_a_request_whose_future_is_dropped_gives_its_place_back() {
+async fn rl_16_a_request_whose_future_is_dropped_gives_its_place_back() {
     let limiter = limiter(&ManualClock::default(), tenant(Quota::concurrency(1)));
     let mut stuck = RateLimit::new(
         service_fn(|_: Request<Body>| pending::<Result<Response<Body>, Infallible>>()),
@@ -123,7 +123,7 @@ async fn rl_5_16_a_request_whose_future_is_dropped_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn rl_5_15_only_failures_count_and_running_requests_are_reserved() {
+async fn rl_15_only_failures_count_and_running_requests_are_reserved() {
     let policy = Policy::builder("login", Quota::per_minute(2)).charge(Charge::OnFailure).build();
     let limiter = limiter(&ManualClock::default(), policy.unwrap());
     let mut good =
@@ -143,7 +143,7 @@ async fn rl_5_15_only_failures_count_and_running_requests_are_reserved() {
 }
 
 #[tokio::test]
-async fn rl_5_23_an_epoch_reset_comes_with_the_date_it_is_measured_by() {
+async fn rl_23_an_epoch_reset_comes_with_the_date_it_is_measured_by() {
     let limiter = Limiter::builder()
         .clock(ManualClock::default().clock())
         .policy(tenant(Quota::per_minute(1)))
@@ -160,7 +160,7 @@ async fn rl_5_23_an_epoch_reset_comes_with_the_date_it_is_measured_by() {
 }
 
 #[tokio::test]
-async fn rl_5_24_headers_of_the_inner_service_stay() {
+async fn rl_24_headers_of_the_inner_service_stay() {
     let limiter = limiter(&ManualClock::default(), tenant(Quota::per_minute(10)));
     let inner = service_fn(|_: Request<Body>| {
         let response = Response::builder().header("ratelimit", "\"mine\";r=1");
@@ -172,7 +172,7 @@ async fn rl_5_24_headers_of_the_inner_service_stay() {
 }
 
 #[tokio::test]
-async fn rl_5_18_a_retry_at_the_time_named_passes_and_a_second_earlier_does_not() {
+async fn rl_18_a_retry_at_the_time_named_passes_and_a_second_earlier_does_not() {
     for (quota, wait) in [
         (Quota::per_second(100).burst(1), 1),
         (Quota::per_minute(7).burst(1), 9),

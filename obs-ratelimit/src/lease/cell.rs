@@ -1,8 +1,11 @@
+use obs_core::random::Random;
+
 use super::LeaseConfig;
-use super::bound::share;
+use super::bound::silent_plan;
 use super::config::OnStoreFailure;
+use super::step::{Fallback, Step};
 use crate::local::{BucketCell, Cell, Slot, Standing, Wait};
-use crate::quota::BucketPlan;
+use crate::quota::{BucketPlan, SharedPlan};
 use crate::store::Grant;
 
 /// One key on one node.
@@ -21,6 +24,10 @@ pub(crate) struct LeaseCell {
     next: Lease,
     /// No asking before this time; without tokens, no passing either.
     hold_until: u64,
+    /// When the store, asked for tokens, said it would have some.
+    dry_until: u64,
+    /// When the window ends that the store last spoke of; 0 for a bucket.
+    window_ends: u64,
     /// Without the store until this time.
     fallback_until: u64,
     /// When the call under way was made; 0 without one.
@@ -39,6 +46,10 @@ pub(crate) struct LeaseCell {
     grants_seen: u32,
     nodes: f32,
     pace: u32,
+    /// With so many live tokens or fewer it is time to ask for more.
+    low_water: u32,
+    /// The generation of quotas that the cell last decided by.
+    generation: u32,
 }
 
 /// Tokens that may be spent until a time.
@@ -46,6 +57,8 @@ pub(crate) struct LeaseCell {
 struct Lease {
     tokens: u32,
     expires: u64,
+    /// The window that they are of.
+    window: u64,
 }
 
 impl Lease {
@@ -54,37 +67,25 @@ impl Lease {
     }
 }
 
-/// What a cell says to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Passes; the stamp is the expiry of the lease that paid for it, 0 for none.
-    Pass { stamp: u64, fallback: Option<Fallback> },
-    /// Does not pass before this many nanoseconds.
-    Refuse { wait: Wait, fallback: Option<Fallback> },
-    /// A lease is under way.
-    Await,
-}
-
-/// A step of the ladder without the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fallback {
-    Share,
-    Reuse,
-    Open,
-    Closed,
-}
-
 /// What a cell decides by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene<'a> {
     pub(crate) config: &'a LeaseConfig,
-    pub(crate) plan: &'a BucketPlan,
-    pub(crate) silent: Option<&'a BucketPlan>,
+    pub(crate) plan: &'a SharedPlan,
+    /// The policy's own quota, with what of it a node may use without telling.
+    pub(crate) usual: &'a (SharedPlan, Option<BucketPlan>),
     pub(crate) now: u64,
     /// How long the store takes to answer.
     pub(crate) round_trip: u64,
-    /// A number in `0.0..1.0`.
-    pub(crate) chance: f64,
+    pub(crate) random: &'a Random,
+    /// Grows when other quotas are put in place.
+    pub(crate) generation: u32,
+}
+
+impl Scene<'_> {
+    fn silent(&self) -> Option<BucketPlan> {
+        if *self.plan == self.usual.0 { self.usual.1 } else { silent_plan(self.plan, self.config) }
+    }
 }
 
 /// A call that a cell wants to be made.
@@ -98,6 +99,10 @@ pub(crate) struct Wanted {
 const TICK: u64 = 250_000_000;
 const MILLI: u64 = 1_000_000;
 
+/// For so long at most the word of the store that it has nothing is taken: somebody may have given
+/// tokens back, and an operator may have granted some.
+const RECHECK: u64 = 10_000 * MILLI;
+
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -106,43 +111,60 @@ const MILLI: u64 = 1_000_000;
 )]
 impl LeaseCell {
     /// Decides about a request, and says what to ask the store for.
+    #[inline]
     pub(crate) fn spend(&mut self, scene: &Scene<'_>, cost: u64) -> (Step, Option<Wanted>) {
         let now = scene.now;
-        self.count(now, cost);
-        if cost > scene.plan.burst {
+        self.count(scene, cost);
+        if u64::from(self.current.live(now)) >= cost {
+            self.current.tokens -= cost as u32;
+            let low = self.current.tokens <= self.low_water;
+            let wanted = if low { self.ask(scene, 1) } else { None };
+            return (Step::pass(self.current.expires), wanted);
+        }
+        self.spend_more(scene, cost)
+    }
+
+    /// As [`spend`](Self::spend), where the running lease is not enough.
+    fn spend_more(&mut self, scene: &Scene<'_>, cost: u64) -> (Step, Option<Wanted>) {
+        let now = scene.now;
+        if cost > scene.plan.capacity() {
             return (Step::Refuse { wait: Wait::Never, fallback: None }, None);
+        }
+        if self.generation != scene.generation {
+            // What was said of another quota does not bind this one.
+            (self.hold_until, self.dry_until) = (0, 0);
+            self.generation = scene.generation;
         }
         self.shift(now);
         if u64::from(self.current.live(now)) >= cost {
             self.current.tokens -= cost as u32;
-            let wanted = if self.is_low(scene) { self.ask(scene, 1) } else { None };
-            return (Step::Pass { stamp: self.current.expires, fallback: None }, wanted);
+            return (Step::pass(self.current.expires), None);
         }
         if now < self.fallback_until {
             return (self.fall_back(scene, cost), None);
         }
         if now < self.hold_until {
-            let wait = Wait::Nanos(self.hold_until - now);
+            let wait = Wait::Nanos(self.hold_until.max(self.dry_until) - now);
             return (Step::Refuse { wait, fallback: None }, None);
         }
         if self.spend_silently(scene, cost) {
-            return (Step::Pass { stamp: 0, fallback: None }, None);
+            return (Step::pass(0), None);
         }
         (Step::Await, self.ask(scene, cost))
     }
 
     /// A key that has no lease may use this node's silent part.
     fn spend_silently(&mut self, scene: &Scene<'_>, cost: u64) -> bool {
-        let Some(plan) = scene.silent else { return false };
         let recently = self.last_grant_at > 0
             && scene.now < self.last_grant_at.saturating_add(2 * self.age(scene));
         if recently || self.asked_at > 0 {
             return false;
         }
+        let Some(plan) = scene.silent() else { return false };
         if self.silent.is_fresh(scene.now) {
             self.untold = 0;
         }
-        let passes = self.silent.spend(plan, scene.now, cost).is_ok();
+        let passes = self.silent.spend(&plan, scene.now, cost).is_ok();
         if passes {
             self.untold = self.untold.saturating_add(cost as u32);
         }
@@ -158,10 +180,8 @@ impl LeaseCell {
         }
         let (plan, step) = self.fallback_plan(scene);
         match self.share.spend(&plan, scene.now, cost) {
-            Ok(_) => Step::Pass { stamp: 0, fallback: Some(step) },
-            Err(_) if action == OnStoreFailure::Open => {
-                Step::Pass { stamp: 0, fallback: Some(Fallback::Open) }
-            }
+            Ok(_) => Step::pass_by(step),
+            Err(_) if action == OnStoreFailure::Open => Step::pass_by(Fallback::Open),
             Err(wait) => Step::Refuse { wait, fallback: Some(step) },
         }
     }
@@ -174,13 +194,13 @@ impl LeaseCell {
                 if self.last_grant_at > 0
                     && scene.now - self.last_grant_at <= max_age.as_nanos() as u64 =>
             {
-                let rate = scene.plan.limit as f64 / scene.plan.period as f64;
                 let lease = f64::from(self.last_granted) / self.pace(scene) as f64;
-                ((lease / rate).clamp(even.min(1.0), 1.0), Fallback::Reuse)
+                let whole = scene.plan.rate_per_nano();
+                ((lease / whole).clamp(even.min(1.0), 1.0), Fallback::Reuse)
             }
             _ => (even, Fallback::Share),
         };
-        (share(scene.plan, part, 1).unwrap_or(*scene.plan), step)
+        (scene.plan.share_of_at_least_one(part), step)
     }
 
     /// The store has answered a call made at `asked_at`.
@@ -190,14 +210,20 @@ impl LeaseCell {
         self.fallback_until = 0;
         self.observe(scene, grant);
         self.level = u32::try_from(grant.remaining).unwrap_or(u32::MAX);
+        if scene.plan.is_window() {
+            self.window_ends = asked_at.saturating_add(nanos(grant.valid_for));
+        }
         if grant.tokens == 0 {
-            let wait = u64::try_from(grant.wait.as_nanos()).unwrap_or(u64::MAX);
-            self.hold_until = now.saturating_add(wait.max(MILLI));
+            let wait = nanos(grant.wait).max(MILLI);
+            self.dry_until = now.saturating_add(wait);
+            self.hold_until = now.saturating_add(wait.min(RECHECK));
             return;
         }
         let tokens = u32::try_from(grant.tokens).unwrap_or(u32::MAX);
-        // The lease ages from before it was issued, which errs on the safe side.
-        let lease = Lease { tokens, expires: asked_at.saturating_add(self.age(scene)) };
+        // The lease ages from before it was issued, which errs on the safe side; and a window's
+        // tokens die with it.
+        let age = self.age(scene).min(nanos(grant.valid_for));
+        let lease = Lease { tokens, expires: asked_at.saturating_add(age), window: grant.window };
         self.shift(now);
         if self.current.live(now) == 0 {
             self.current = lease;
@@ -206,8 +232,9 @@ impl LeaseCell {
         }
         self.last_granted = tokens;
         self.last_grant_at = now;
+        self.set_low_water(scene);
         if grant.tokens < want {
-            let pause = self.pace(scene) as f64 / 2.0 * (0.75 + scene.chance / 2.0);
+            let pause = self.pace(scene) as f64 / 2.0 * (0.75 + scene.random.next_f64() / 2.0);
             self.hold_until = now.saturating_add(pause as u64);
         }
     }
@@ -215,23 +242,23 @@ impl LeaseCell {
     /// The store has failed, or must not be called: this node is on its own for a while.
     pub(crate) fn failed(&mut self, scene: &Scene<'_>) {
         self.asked_at = 0;
-        let pause = self.pace(scene) as f64 * (0.5 + scene.chance);
+        let pause = self.pace(scene) as f64 * (0.5 + scene.random.next_f64());
         self.fallback_until = scene.now.saturating_add(pause as u64);
     }
 
-    /// Takes out what will not be used before it expires: more than twice what demand makes
-    /// likely.
-    pub(crate) fn surplus(&mut self, scene: &Scene<'_>, all: bool) -> u64 {
+    /// Takes out what will not be used before it expires, more than twice what demand makes
+    /// likely: so many tokens, of that window.
+    pub(crate) fn surplus(&mut self, scene: &Scene<'_>, all: bool) -> (u64, u64) {
         self.shift(scene.now);
         let live = self.current.live(scene.now);
         let left = self.current.expires.saturating_sub(scene.now);
         let likely = 2.0 * f64::from(self.demand_at(scene.now)) * left as f64 / 1e9;
         let keep = if all { 0 } else { likely as u32 };
         if live <= keep {
-            return 0;
+            return (0, 0);
         }
         self.current.tokens = keep;
-        u64::from(live - keep)
+        (u64::from(live - keep), self.current.window)
     }
 
     /// A charge comes back into the lease that paid for it, if it lives.
@@ -241,27 +268,47 @@ impl LeaseCell {
         }
     }
 
-    /// Charges what was used without asking: out of the lease, and else told with the next call.
-    pub(crate) fn debit(&mut self, cost: u64) {
+    /// Charges what was used without asking out of the lease; returns what that does not cover.
+    pub(crate) fn debit(&mut self, now: u64, cost: u64) -> u64 {
+        self.shift(now);
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
-        let paid = self.current.tokens.min(cost);
+        let paid = self.current.live(now).min(cost);
         self.current.tokens -= paid;
-        self.untold = self.untold.saturating_add(cost - paid);
+        u64::from(cost - paid)
+    }
+
+    /// Is told to the store with the next lease.
+    pub(crate) fn owe(&mut self, cost: u64) {
+        self.untold = self.untold.saturating_add(u32::try_from(cost).unwrap_or(u32::MAX));
+    }
+
+    /// The store may have tokens again.
+    pub(crate) fn wake(&mut self) {
+        (self.hold_until, self.dry_until) = (0, 0);
     }
 
     /// What the key may have left, never more than the store said.
-    pub(crate) fn standing(&self, plan: &BucketPlan, now: u64) -> Standing {
+    pub(crate) fn standing(&self, plan: &SharedPlan, now: u64) -> Standing {
         let live = u64::from(self.current.live(now)) + u64::from(self.next.live(now));
-        if self.last_grant_at == 0 {
-            let remaining = plan.burst.saturating_sub(self.untold.into());
-            return Standing { remaining, more_in: u64::from(remaining < plan.burst) };
+        let capacity = plan.capacity();
+        if self.last_grant_at == 0 && self.dry_until == 0 {
+            let remaining = capacity.saturating_sub(self.untold.into());
+            return Standing { remaining, more_in: u64::from(remaining < capacity) };
         }
-        let remaining = (live + u64::from(self.level)).min(plan.burst);
+        let level = if self.is_another_window(plan, now) { capacity } else { self.level.into() };
+        let remaining = (live + level).min(capacity);
         let more_in = match remaining {
-            0 => self.hold_until.saturating_sub(now).max(1),
-            _ => u64::from(remaining < plan.burst) * (plan.period / plan.limit).max(1),
+            0 => self.hold_until.max(self.dry_until).saturating_sub(now).max(1),
+            _ if remaining == capacity => 0,
+            _ if plan.is_window() => self.window_ends.saturating_sub(now).max(1),
+            _ => plan.step(),
         };
         Standing { remaining, more_in }
+    }
+
+    /// Whether the window that the store spoke of is over.
+    fn is_another_window(&self, plan: &SharedPlan, now: u64) -> bool {
+        plan.is_window() && now >= self.window_ends
     }
 
     #[cfg(feature = "sim")]
@@ -286,7 +333,11 @@ impl LeaseCell {
         let doubled = if fast { 2.0 * f64::from(self.last_granted) } else { 0.0 };
         let nodes = f64::from(self.nodes.max(1.0));
         let fraction = scene.config.max_fraction.min(2.0 / (nodes + 1.0));
-        let most = (scene.plan.burst as f64 * fraction) as u64;
+        let mut most = (scene.plan.capacity() as f64 * fraction) as u64;
+        if scene.plan.is_window() && !self.is_another_window(scene.plan, scene.now) {
+            // What a dead node had leased of a window is lost: the less is left, the less is risked.
+            most = most.min((f64::from(self.level) / (2.0 * nodes)) as u64);
+        }
         // A lease lives for two paces: half as much again as one needs is used in time, and asked
         // for less often.
         let want = ((demand * 1.5).max(doubled) as u64).clamp(1, most.max(1)).max(cost);
@@ -301,11 +352,10 @@ impl LeaseCell {
         self.untold = self.untold.saturating_add(wanted.debit as u32);
     }
 
-    /// Whether the live tokens last for less than three round trips.
-    fn is_low(&self, scene: &Scene<'_>) -> bool {
-        let live = self.current.live(scene.now);
+    /// The live tokens that last for three round trips.
+    fn set_low_water(&mut self, scene: &Scene<'_>) {
         let soon = self.demand_at(scene.now) * (3 * scene.round_trip) as f32 / 1e9;
-        live <= (soon as u32).min(self.last_granted / 2)
+        self.low_water = (soon as u32).min(self.last_granted / 2);
     }
 
     fn shift(&mut self, now: u64) {
@@ -314,15 +364,22 @@ impl LeaseCell {
         }
     }
 
-    fn count(&mut self, now: u64, cost: u64) {
-        let elapsed = now.saturating_sub(self.tick_at);
+    #[inline]
+    fn count(&mut self, scene: &Scene<'_>, cost: u64) {
+        let elapsed = scene.now.saturating_sub(self.tick_at);
         if elapsed >= TICK {
-            let rate = self.tick_count as f32 * 1e9 / elapsed as f32;
-            let fade = (0.5_f32).powf(elapsed as f32 / TICK as f32);
-            self.demand = self.demand * fade + rate * (1.0 - fade);
-            (self.tick_at, self.tick_count) = (now, 0);
+            self.tick(scene, elapsed);
         }
         self.tick_count = self.tick_count.saturating_add(cost as u32);
+    }
+
+    #[cold]
+    fn tick(&mut self, scene: &Scene<'_>, elapsed: u64) {
+        let rate = self.tick_count as f32 * 1e9 / elapsed as f32;
+        let fade = (0.5_f32).powf(elapsed as f32 / TICK as f32);
+        self.demand = self.demand * fade + rate * (1.0 - fade);
+        (self.tick_at, self.tick_count) = (scene.now, 0);
+        self.set_low_water(scene);
     }
 
     /// Requests per second, at least those of the running tick.
@@ -363,6 +420,10 @@ impl LeaseCell {
             micros => u64::from(micros) * 1_000,
         }
     }
+}
+
+fn nanos(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Slot for LeaseCell {

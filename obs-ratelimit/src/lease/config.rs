@@ -22,6 +22,7 @@ pub struct LeaseConfig {
     pub(crate) max_nodes: u32,
     pub(crate) write_budget: f64,
     pub(crate) calls_per_second: u32,
+    pub(crate) place_age: Duration,
     pub(crate) store_timeout: Duration,
     pub(crate) on_store_failure: OnStoreFailure,
 }
@@ -36,6 +37,7 @@ impl Default for LeaseConfig {
             max_nodes: 32,
             write_budget: 100.0,
             calls_per_second: 1_000,
+            place_age: Duration::from_secs(30),
             store_timeout: Duration::from_millis(50),
             on_store_failure: OnStoreFailure::Open,
         }
@@ -113,6 +115,17 @@ impl LeaseConfig {
         self
     }
 
+    /// For how long a node that says nothing keeps its places of a concurrency limit; it renews
+    /// them each third of that. Default 30 s; above 0, up to 1 h.
+    ///
+    /// The places of a node that died are free after this time. A node that does not reach the
+    /// store for longer may run as many requests as it had places on top of the limit.
+    #[must_use]
+    pub const fn place_age(mut self, age: Duration) -> Self {
+        self.place_age = age;
+        self
+    }
+
     /// How long a call to the store, and a request that waits for it, may take. Default 50 ms;
     /// above 0.
     #[must_use]
@@ -156,6 +169,10 @@ impl LeaseConfig {
         }
         if self.calls_per_second == 0 {
             return refuse("calls_per_second", "0".to_owned(), "must be at least 1");
+        }
+        if self.place_age.is_zero() || self.place_age > Duration::from_secs(3_600) {
+            let rule = "must be above 0, up to 1 h";
+            return refuse("place_age", format!("{:?}", self.place_age), rule);
         }
         if self.store_timeout.is_zero() || self.store_timeout > Duration::from_secs(60) {
             let rule = "must be above 0, up to 60 s";

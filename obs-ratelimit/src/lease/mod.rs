@@ -1,17 +1,92 @@
-//! Leases: a node takes tokens from the store ahead of need and spends them at the price of a
-//! local limit.
+//! Leasing: a node takes tokens, or places, from a store ahead of need and decides by itself while
+//! they last.
 //!
-//! What is here does no I/O and owns no task: a [`Plane`] decides, says which calls it wants made,
-//! and is told their results. The engine makes the calls on tokio, the simulator in virtual time.
+//! Nothing here waits or knows a runtime: a cell is asked and answers, and a plane is the cells of
+//! one policy. Calls to the store are wanted here and made elsewhere, so that the simulator makes
+//! them in virtual time.
 
 mod bound;
 mod cell;
 mod config;
+mod gate;
+mod place_cell;
+mod places;
 mod plane;
+mod step;
+
+use std::fmt;
+use std::time::Duration;
 
 pub use bound::Bound;
-#[cfg(feature = "shared")]
-pub(crate) use bound::share;
-pub(crate) use cell::{Fallback, Step};
 pub use config::{LeaseConfig, OnStoreFailure};
-pub(crate) use plane::{Ask, Plane};
+pub(crate) use gate::{Counts, Gate};
+pub(crate) use places::PlacePlane;
+pub(crate) use plane::TokenPlane;
+pub(crate) use step::{Chore, Fallback, NameOf, Step};
+
+use crate::local::{Place, Standing};
+use crate::store::{Grant, Store, StoreError, StoreFuture};
+
+/// The leases of one policy on one node.
+pub(crate) trait Plane: fmt::Debug + Send + Sync + 'static {
+    type Plan: Copy + fmt::Debug + Send + Sync + 'static;
+    /// A call that must be made, and whose result the plane must be told.
+    type Ask: fmt::Debug + Send + 'static;
+
+    fn gate(&self) -> &Gate;
+
+    /// Decides about a request now; a returned ask must be made. `name` is only asked for when the
+    /// store is.
+    fn spend(
+        &self,
+        fingerprint: u64,
+        name: NameOf<'_>,
+        plan: &Self::Plan,
+        cost: u64,
+        now: u64,
+    ) -> (Step, Option<Self::Ask>);
+
+    /// Decides about a request that has waited for the store as long as it may.
+    fn fall_back(&self, fingerprint: u64, plan: &Self::Plan, cost: u64, now: u64) -> Step;
+
+    /// The key that a call is for.
+    fn fingerprint(ask: &Self::Ask) -> u64;
+
+    /// Makes a call.
+    fn send(&self, ask: &Self::Ask, store: &dyn Store) -> StoreFuture<Grant>;
+
+    /// Tells the result of a call; whoever waits for the key should ask again.
+    fn complete(&self, ask: Self::Ask, result: &Result<Grant, StoreError>, now: u64);
+
+    /// What is to be done now for the leases there are; all are given up if `all`.
+    fn chores(&self, now: u64, all: bool) -> Vec<Chore<Self::Ask>>;
+
+    /// Whether there are leases to look after.
+    fn has_leases(&self) -> bool;
+
+    /// How often to look after them.
+    fn pause(&self) -> Duration;
+
+    /// Takes a charge back.
+    fn refund(&self, fingerprint: u64, place: Place, stamp: u64, cost: u64, now: u64);
+
+    /// Charges what was used without asking as far as leases cover it; returns the rest.
+    fn debit(&self, fingerprint: u64, cost: u64, now: u64) -> u64;
+
+    /// What could not be told to the store is told with the next lease.
+    fn owe(&self, fingerprint: u64, cost: u64, now: u64);
+
+    fn standing(&self, fingerprint: u64, plan: &Self::Plan, now: u64) -> Standing;
+
+    /// Makes the key as if it had never been seen on this node.
+    fn forget(&self, fingerprint: u64);
+
+    /// The store may have more for this key than it said.
+    fn wake(&self, fingerprint: u64, now: u64);
+
+    /// Other quotas are in place.
+    fn replaced(&self) {}
+
+    /// Keys with a cell in use, keys that shared one, and bytes of memory.
+    fn table(&self, now: u64) -> (usize, u64, usize);
+}

@@ -12,7 +12,7 @@ impl Admit for Limiter {
             Decision::Pending(asked) => {
                 let this = self.clone();
                 Admission::Pending(PendingAdmission::new(async move {
-                    let decision = this.clone().resolve(asked, report).await;
+                    let decision = this.clone().resolve(asked, report, false).await;
                     this.admission(decision)
                 }))
             }
@@ -28,9 +28,9 @@ impl Limiter {
         };
         let mut permit = Permit::new();
         let mut headers = HeaderMap::new();
-        self.passed_headers(&mut headers, &passed);
+        self.passed_headers(&mut headers, &passed, None);
         if let Some(reservation) = passed.reservation {
-            permit = permit.settled_by(reservation);
+            permit = permit.settled_by(*reservation);
         }
         if !headers.is_empty() {
             permit = permit.with_headers(headers);

@@ -7,12 +7,13 @@ use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::metric::{Descriptor, Recorder, Unit};
 
-use super::{Active, Counters, Inner, Limiter, Secret, Tally};
-use crate::engine::{Engine, Timer, keyed};
+use super::{Active, Counters, Inner, Limiter, Prebuilt, Secret, Tally};
+use crate::engine::{Engine, keyed};
 use crate::headers::Headers;
+use crate::local::Timer;
 use crate::overrides::Limit;
 use crate::policy::{Charge, Mode, Policy, Predicate};
-use crate::quota::{Plan, Quota};
+use crate::quota::Plan;
 
 static DECISIONS: Descriptor =
     Descriptor::new("RateLimitDecisions", Unit::Count, "Decisions of a rate limit by outcome");
@@ -139,12 +140,17 @@ impl LimiterBuilder {
                 false => policy.max_keys,
             };
             let engine = engine(&policy, overrides, keys, timer.clone(), has_secret)?;
+            let holds_places = matches!(policy.quota.plan()?, Plan::Concurrency(_));
             let settles = policy.charge != Charge::Always
                 || policy.refund_on_cancel
-                || matches!(policy.quota.plan()?, Plan::Concurrency(_));
+                || policy.late_cost
+                || holds_places;
             let counters = counters(self.recorder.as_deref(), &policy);
-            Ok(Active { policy, engine, counters, settles, shadow_until: AtomicU64::new(0) })
+            let prebuilt = Prebuilt::new(&policy);
+            let shadow_until = AtomicU64::new(0);
+            Ok(Active { policy, engine, counters, settles, holds_places, prebuilt, shadow_until })
         };
+        let late_cost = self.policies.iter().any(|policy| policy.late_cost);
         let policies =
             self.policies.into_iter().map(activate).collect::<Result<_, ConfigError>>()?;
         let recorder = self.recorder.as_deref();
@@ -160,7 +166,8 @@ impl LimiterBuilder {
             headers,
             timer,
             skip,
-            peeked: std::sync::Mutex::default(),
+            late_cost,
+            peeked: Arc::default(),
             fallbacks,
         })))
     }
@@ -185,13 +192,11 @@ fn engine(
         }
         #[cfg(feature = "shared")]
         Mode::Leased(store, config) => {
-            let store = store.clone();
-            Ok(Box::new(crate::engine::Leased::new(store, *config, quota, overrides, keys, timer)?))
+            crate::engine::leased(store.clone(), *config, quota, overrides, keys, timer)
         }
         #[cfg(feature = "shared")]
         Mode::Strict(store, config) => {
-            let store = store.clone();
-            Ok(Box::new(crate::engine::Strict::new(store, *config, quota, overrides, keys, timer)?))
+            crate::engine::strict(store.clone(), *config, quota, overrides, keys, timer)
         }
     }
 }
@@ -207,12 +212,5 @@ fn counters(recorder: Option<&dyn Recorder>, policy: &Policy) -> Counters {
         limit: counter("refused_limit"),
         other: counter("refused_other"),
         shadow: counter("shadow_refused"),
-    }
-}
-
-impl Quota {
-    /// Whether a place is held while a request runs.
-    pub(crate) fn is_concurrency(&self) -> bool {
-        matches!(self.plan(), Ok(Plan::Concurrency(_)))
     }
 }

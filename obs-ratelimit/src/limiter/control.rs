@@ -1,69 +1,15 @@
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use obs_core::config::ConfigError;
 use obs_core::control::{Action, ActionError, Control, Health, Kind};
 use serde_json::{Value, json};
 
-use super::{Active, Limiter};
-use crate::engine::Subject;
-
-/// The standing of one key under one policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Peek {
-    /// The most that can be used at once.
-    pub capacity: u64,
-    /// What can be used now.
-    pub remaining: u64,
-    /// The time until there is more; zero when there is all.
-    pub more_in: Duration,
-}
+use super::{Active, Limiter, Peek};
+#[cfg(feature = "shared")]
+use crate::engine::StoreAction;
 
 impl Limiter {
-    /// The standing of a key, given as the values of its parts; charges nothing and claims no
-    /// memory.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if there is no such policy or the values do not fit its key.
-    pub fn peek(&self, policy: &str, key: &[&str]) -> Result<Peek, ConfigError> {
-        let (active, subject) = self.find(policy, key)?;
-        let report = active.engine.report(subject);
-        Ok(Peek {
-            capacity: report.capacity,
-            remaining: report.standing.remaining,
-            more_in: Duration::from_nanos(report.standing.more_in),
-        })
-    }
-
-    /// Makes a key as if it had never been seen.
-    ///
-    /// # Errors
-    /// As for [`peek`](Self::peek).
-    pub fn reset(&self, policy: &str, key: &[&str]) -> Result<(), ConfigError> {
-        let (active, subject) = self.find(policy, key)?;
-        active.engine.forget(subject);
-        Ok(())
-    }
-
-    /// Gives a key back up to `tokens` of what it used; it never gets more than its capacity.
-    ///
-    /// # Errors
-    /// As for [`peek`](Self::peek).
-    pub fn grant(&self, policy: &str, key: &[&str], tokens: u64) -> Result<(), ConfigError> {
-        let (active, subject) = self.find(policy, key)?;
-        active.engine.grant(subject, tokens);
-        Ok(())
-    }
-
-    fn find(&self, policy: &str, key: &[&str]) -> Result<(&Active, Subject), ConfigError> {
-        let active = self.active(policy)?;
-        let subject = active.subject_of(key, &self.0.secret).ok_or_else(|| {
-            ConfigError::new("key", key.join(", "), "must have one value for each part of the key")
-        })?;
-        Ok((active, subject))
-    }
-
     fn apply_to_key(&self, action: &Action) -> Result<(), ActionError> {
         let text = |name: &'static str| {
             let value = action.arguments.get(name).and_then(Value::as_str);
@@ -84,12 +30,31 @@ impl Limiter {
                 let tokens = tokens.ok_or_else(|| ActionError::invalid("tokens", "", rule))?;
                 self.grant(policy, &key, tokens)
             }
-            _ => self.peek(policy, &key).map(|peek| {
-                *self.0.peeked.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-                    Some((policy.to_owned(), peek));
-            }),
+            _ => self.look(policy, &key),
         };
         done.map_err(|error| ActionError::invalid(error.field(), error.value(), error.rule()))
+    }
+
+    /// Puts what is known of a key into the snapshot, and then what its store says, when it has.
+    fn look(&self, policy: &str, key: &[&str]) -> Result<(), ConfigError> {
+        let publish = {
+            let (peeked, policy) = (self.0.peeked.clone(), policy.to_owned());
+            move |peek: Peek| {
+                *peeked.lock().unwrap_or_else(PoisonError::into_inner) = Some((policy, peek));
+            }
+        };
+        publish.clone()(self.peek(policy, key)?);
+        #[cfg(feature = "shared")]
+        if let Some(answer) = self.find(policy, key)?.in_store(StoreAction::Peek)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move {
+                if let Ok(report) = answer.await {
+                    publish(report.into());
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Lets a policy refuse nothing until the action's time is over, or refuse again.
@@ -166,7 +131,7 @@ impl Control for Limiter {
     fn snapshot(&self) -> Value {
         let policies = self.0.policies.iter().map(|active| self.snapshot_of(active));
         let mut snapshot = json!({ "policies": policies.collect::<Vec<_>>() });
-        let peeked = self.0.peeked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let peeked = self.0.peeked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((policy, peek)) = &*peeked {
             snapshot["peeked"] = json!({
                 "policy": policy,
@@ -183,7 +148,8 @@ impl Control for Limiter {
     }
 
     /// `peek`, `reset` and `grant` take `policy`, `key` (the values of its parts, in their order)
-    /// and, for `grant`, `tokens`; what `peek` found stands in the snapshot. `shadow` and
+    /// and, for `grant`, `tokens`; what `peek` found stands in the snapshot. Of a key in a store
+    /// the store is told, or asked, on its own time. `shadow` and
     /// `enforce` take `policy`; `shadow` ends after the action's time.
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
         match action.name.as_str() {
@@ -198,6 +164,7 @@ impl Control for Limiter {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use obs_core::clock::ManualClock;
     use obs_core::control::Registry;

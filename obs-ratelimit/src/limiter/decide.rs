@@ -3,10 +3,11 @@ use std::time::Duration;
 use http::request;
 use smallvec::SmallVec;
 
-use super::reservation::Held;
-use super::{Active, Inner, Limiter, Reservation};
+use super::reservation::{Held, HeldCharges};
+use super::{Active, Inner, Limiter, RequestCost, Reservation};
 use crate::engine::{Reason, Refused, Report, Spent, Subject};
-use crate::lease::Fallback;
+use crate::key::KeyBuffer;
+use crate::lease::{Fallback, NameOf};
 use crate::local::Wait;
 use crate::policy::OnMissingKey;
 use crate::store::StoreKey;
@@ -20,15 +21,16 @@ pub(crate) enum Decision {
     Passed(Passed),
     Denied(Denied),
     /// A store must be asked about these.
-    Pending(Vec<Asked>),
+    Pending(Pending),
 }
 
 /// A request that may pass.
 #[derive(Debug, Default)]
 pub(crate) struct Passed {
     /// What must be settled when the request ends.
-    pub(crate) reservation: Option<Reservation>,
-    pub(crate) reports: SmallVec<[PolicyReport; INLINE]>,
+    pub(crate) reservation: Option<Box<Reservation>>,
+    /// Where every policy stands, if headers may tell it.
+    pub(crate) reports: Vec<PolicyReport>,
     /// The step of the ladder, if a store is missing.
     pub(crate) fallback: Option<Fallback>,
 }
@@ -44,16 +46,23 @@ pub(crate) struct PolicyReport {
 #[derive(Debug, Default)]
 pub(crate) struct Denied {
     /// The policies that refused, at least one.
-    pub(crate) violated: SmallVec<[(usize, Refused); INLINE]>,
-    pub(crate) reports: SmallVec<[PolicyReport; INLINE]>,
+    pub(crate) violated: SmallVec<[(usize, Refused); 1]>,
+    pub(crate) reports: Vec<PolicyReport>,
 }
 
-/// What a policy is asked about a request, without the request.
+/// What the policies are asked about a request, without the request.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(super) asked: Vec<Asked>,
+    pub(super) cost: Option<RequestCost>,
+}
+
+/// What a policy is asked about a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     pub(super) policy: usize,
     pub(super) subject: Subject,
-    pub(super) key: StoreKey,
+    pub(super) name: StoreKey,
     pub(super) cost: u64,
 }
 
@@ -64,7 +73,7 @@ impl Denied {
 
     fn add(&mut self, inner: &Inner, policy: usize, refused: Refused) {
         inner.policies[policy].counters.refused(refused.reason, false);
-        if refused.report.capacity > 0 {
+        if refused.report.capacity > 0 && inner.headers.on_refusal() {
             self.reports.push(PolicyReport { policy, report: refused.report });
         }
         self.violated.push((policy, refused));
@@ -96,97 +105,142 @@ impl Denied {
 /// What a caller is told to wait for a place that a running request holds: 1 s.
 const UNKNOWN_WAIT: u64 = 1_000_000_000;
 
-pub(super) type HeldCharges = SmallVec<[Held; INLINE]>;
+/// What the policies asked so far have said.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) passed: Passed,
+    pub(super) held: HeldCharges,
+}
 
-/// What one policy says.
+/// What one policy says; a charge it made is among those [`Said`].
 pub(super) enum Answer {
-    /// It does not see the request.
-    Absent,
-    Admitted(Held, Option<Report>, Option<Fallback>),
+    Passes,
     Refused(Refused),
     Await,
 }
 
 impl Limiter {
     /// Asks every policy in turn; charges all of them or none.
+    #[inline]
     pub(crate) fn decide(&self, request: &request::Parts, report: bool) -> Decision {
+        self.decide_by(request, report, false)
+    }
+
+    /// As [`decide`](Self::decide), where every charge may still be taken back.
+    pub(super) fn decide_and_hold(&self, request: &request::Parts) -> Decision {
+        self.decide_by(request, false, true)
+    }
+
+    fn decide_by(&self, request: &request::Parts, report: bool, hold: bool) -> Decision {
         let inner = &*self.0;
-        let mut passed = Passed::default();
         if inner.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
-            return Decision::Passed(passed);
+            return Decision::Passed(Passed::default());
         }
-        let mut held = HeldCharges::new();
+        let mut said = Said::default();
+        let mut buffer = KeyBuffer::default();
         for (index, active) in inner.policies.iter().enumerate() {
-            match self.ask(index, active, request, report) {
-                Answer::Absent => {}
-                Answer::Admitted(charge, report, fallback) => {
-                    held.push(charge);
-                    passed.note(index, report, fallback);
-                }
+            match self.ask(index, active, request, &mut buffer, report, &mut said) {
+                Answer::Passes => {}
                 Answer::Refused(refused) => {
-                    let rest = self.asked(request, index + 1);
-                    return Decision::Denied(self.deny(index, refused, &held, rest));
+                    return Decision::Denied(
+                        self.deny(index, refused, &said.held, || self.asked(request, index + 1)),
+                    );
                 }
                 Answer::Await => {
-                    self.take_back(&held);
-                    return Decision::Pending(self.asked(request, 0).collect());
+                    self.take_back(&said.held);
+                    let cost = self.late_cost(request);
+                    let asked = self.asked(request, 0);
+                    return Decision::Pending(Pending { asked, cost });
                 }
             }
         }
-        self.pass(&mut passed, held);
-        Decision::Passed(passed)
+        self.pass(&mut said, hold, || self.late_cost(request));
+        Decision::Passed(said.passed)
+    }
+
+    fn late_cost(&self, request: &request::Parts) -> Option<RequestCost> {
+        if self.0.late_cost { RequestCost::of(request) } else { None }
     }
 
     /// Every policy has admitted the request.
-    pub(super) fn pass(&self, passed: &mut Passed, mut held: HeldCharges) {
+    #[inline]
+    pub(super) fn pass(
+        &self,
+        said: &mut Said,
+        hold: bool,
+        cost: impl FnOnce() -> Option<RequestCost>,
+    ) {
         let policies = &self.0.policies;
-        for held in &held {
+        let mut settles = hold;
+        for held in &said.held {
             policies[held.policy].counters.admitted.add();
+            settles |= policies[held.policy].settles;
         }
-        if let Some(fallback) = passed.fallback {
+        if let Some(fallback) = said.passed.fallback {
             self.0.fallbacks[fallback as usize].add();
         }
-        if held.iter().any(|held| policies[held.policy].settles) {
-            held.retain(|held| policies[held.policy].settles);
-            passed.reservation = Some(Reservation::new(self.clone(), held));
+        if settles {
+            let mut held = std::mem::take(&mut said.held);
+            held.retain(|held| hold || policies[held.policy].settles);
+            let reservation = Reservation::new(self.clone(), held, cost());
+            said.passed.reservation = Some(Box::new(reservation));
         }
     }
 
     #[inline]
-    fn ask(&self, index: usize, active: &Active, request: &request::Parts, report: bool) -> Answer {
+    fn ask(
+        &self,
+        index: usize,
+        active: &Active,
+        request: &request::Parts,
+        buffer: &mut KeyBuffer,
+        report: bool,
+        said: &mut Said,
+    ) -> Answer {
         let policy = &active.policy;
         if policy.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
-            return Answer::Absent;
+            return Answer::Passes;
         }
-        let Some((subject, key)) = active.subject(request, &self.0.secret) else {
+        let Some(subject) = active.subject(request, &self.0.secret, buffer) else {
             return match policy.on_missing_key {
                 OnMissingKey::Refuse => Answer::Refused(MISSING_KEY),
-                OnMissingKey::Share | OnMissingKey::Skip => Answer::Absent,
+                OnMissingKey::Share | OnMissingKey::Skip => Answer::Passes,
             };
         };
         let cost = policy.cost.of(request);
-        let shared = || self.0.secret.shared(policy.name(), key.as_bytes());
-        let spent = active.engine.spend(subject, &shared, cost, report);
-        self.answer(index, subject, cost, spent)
+        let name = || self.0.secret.shared(policy.name(), buffer.as_bytes());
+        let spent = active.engine.spend(subject, &name, cost, report);
+        self.answer(index, subject, &name, cost, spent, said)
     }
 
     /// Reads what an engine says as what its policy says.
     #[inline]
-    pub(super) fn answer(&self, index: usize, subject: Subject, cost: u64, spent: Spent) -> Answer {
+    pub(super) fn answer(
+        &self,
+        index: usize,
+        subject: Subject,
+        name: NameOf<'_>,
+        cost: u64,
+        spent: Spent,
+        said: &mut Said,
+    ) -> Answer {
+        let active = &self.0.policies[index];
         match spent {
-            Spent::Unlimited => Answer::Absent,
+            Spent::Unlimited => Answer::Passes,
             Spent::Await => Answer::Await,
             Spent::Admitted { receipt, report, fallback } => {
-                Answer::Admitted(Held { policy: index, subject, receipt }, report, fallback)
+                let name = active.policy.mode.is_shared().then(name);
+                said.held.push(Held { policy: index, subject, receipt, cost, name });
+                said.passed.note(index, report, fallback);
+                Answer::Passes
             }
             Spent::Refused(refused) => {
-                let active = &self.0.policies[index];
                 if active.policy.charge_refused {
-                    active.engine.debit(subject, cost);
+                    active.engine.debit(subject, name, cost);
                 }
                 if active.is_shadow(self.clock()) {
                     active.counters.refused(refused.reason, true);
-                    return Answer::Absent;
+                    return Answer::Passes;
                 }
                 Answer::Refused(refused)
             }
@@ -194,57 +248,46 @@ impl Limiter {
     }
 
     /// What the policies from `first` on are asked about a request.
-    fn asked<'a>(
-        &'a self,
-        request: &'a request::Parts,
-        first: usize,
-    ) -> impl Iterator<Item = Asked> + 'a {
+    fn asked(&self, request: &request::Parts, first: usize) -> Vec<Asked> {
         let inner = &*self.0;
-        inner.policies.iter().enumerate().skip(first).filter_map(move |(index, active)| {
+        let mut buffer = KeyBuffer::default();
+        let asked = |(index, active): (usize, &Active)| {
             let policy = &active.policy;
             if policy.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
                 return None;
             }
-            let (subject, key) = active.subject(request, &inner.secret)?;
-            let key = inner.secret.shared(policy.name(), key.as_bytes());
-            Some(Asked { policy: index, subject, key, cost: policy.cost.of(request) })
-        })
-    }
-
-    pub(super) fn take_back(&self, held: &[Held]) {
-        for held in held {
-            self.0.policies[held.policy].engine.refund(held.subject, held.receipt);
-        }
+            let subject = active.subject(request, &inner.secret, &mut buffer)?;
+            let name = inner.secret.shared(policy.name(), buffer.as_bytes());
+            Some(Asked { policy: index, subject, name, cost: policy.cost.of(request) })
+        };
+        inner.policies.iter().enumerate().skip(first).filter_map(asked).collect()
     }
 
     /// Takes back what the policies before `first` charged, and asks those after it how long the
     /// request would have to wait for them.
-    #[cold]
     pub(super) fn deny(
         &self,
         first: usize,
         refused: Refused,
         held: &[Held],
-        rest: impl Iterator<Item = Asked>,
+        rest: impl FnOnce() -> Vec<Asked>,
     ) -> Denied {
         let inner = &*self.0;
         let mut denied = Denied::default();
         self.take_back(held);
         for held in held {
-            let report = inner.policies[held.policy].engine.report(held.subject);
-            denied.reports.push(PolicyReport { policy: held.policy, report });
+            denied.tell(inner, held.policy, held.subject);
         }
         denied.add(inner, first, refused);
-        for asked in rest {
-            let active = &inner.policies[asked.policy];
-            if active.is_shadow(self.clock()) {
-                continue;
-            }
-            match active.engine.probe(asked.subject, asked.cost) {
-                Err(refused) => denied.add(inner, asked.policy, refused),
-                Ok(()) => {
-                    let report = active.engine.report(asked.subject);
-                    denied.reports.push(PolicyReport { policy: asked.policy, report });
+        if first + 1 < inner.policies.len() {
+            for asked in rest() {
+                let active = &inner.policies[asked.policy];
+                if active.is_shadow(self.clock()) {
+                    continue;
+                }
+                match active.engine.probe(asked.subject, asked.cost) {
+                    Err(refused) => denied.add(inner, asked.policy, refused),
+                    Ok(()) => denied.tell(inner, asked.policy, asked.subject),
                 }
             }
         }
@@ -255,13 +298,20 @@ impl Limiter {
     }
 }
 
+impl Denied {
+    /// Adds where a policy stands that did not refuse.
+    fn tell(&mut self, inner: &Inner, policy: usize, subject: Subject) {
+        if inner.headers.on_refusal()
+            && let Some(report) = inner.policies[policy].engine.report(subject)
+        {
+            self.reports.push(PolicyReport { policy, report });
+        }
+    }
+}
+
 impl Passed {
-    pub(super) fn note(
-        &mut self,
-        policy: usize,
-        report: Option<Report>,
-        fallback: Option<Fallback>,
-    ) {
+    #[inline]
+    fn note(&mut self, policy: usize, report: Option<Report>, fallback: Option<Fallback>) {
         if let Some(report) = report {
             self.reports.push(PolicyReport { policy, report });
         }

@@ -1,9 +1,12 @@
 //! Several policies as one limit.
 
+mod acquire;
 mod admit;
 mod builder;
 mod control;
+mod cost;
 mod decide;
+mod key;
 mod pending;
 mod refusal;
 mod reservation;
@@ -20,14 +23,18 @@ use obs_core::config::ConfigError;
 use obs_core::metric::Counter;
 use smallvec::SmallVec;
 
+pub use acquire::Acquired;
 pub use builder::LimiterBuilder;
-pub use control::Peek;
-pub(crate) use decide::{Asked, Decision, Denied, Passed, PolicyReport};
+pub use cost::RequestCost;
+pub(crate) use decide::{Decision, Denied, Passed, Pending, PolicyReport};
+pub use key::{KeyInStore, Peek};
+pub(crate) use refusal::Prebuilt;
 pub(crate) use reservation::Reservation;
 
-use crate::engine::{Engine, Reason, Subject, Timer};
+use crate::engine::{Engine, Reason, Subject};
 use crate::headers::Headers;
 use crate::key::{Key, KeyBuffer, siphash128};
+use crate::local::Timer;
 use crate::overrides::{Limit, Overrides};
 use crate::policy::Policy;
 use crate::quota::Quota;
@@ -62,10 +69,12 @@ pub(crate) struct Inner {
     pub(crate) headers: Headers,
     pub(crate) timer: Arc<Timer>,
     pub(crate) skip: Option<crate::policy::Predicate>,
+    /// Whether a policy learns what a request cost when it is answered.
+    pub(crate) late_cost: bool,
     /// Decisions without a store, by the step of the ladder.
     pub(crate) fallbacks: [Tally; 4],
     /// What an operator looked at last.
-    pub(crate) peeked: std::sync::Mutex<Option<(String, Peek)>>,
+    pub(crate) peeked: Arc<std::sync::Mutex<Option<(String, Peek)>>>,
 }
 
 /// A policy at work.
@@ -76,6 +85,10 @@ pub(crate) struct Active {
     pub(crate) counters: Counters,
     /// Whether a request must be told how it ended.
     pub(crate) settles: bool,
+    /// Whether a place is held while a request runs.
+    pub(crate) holds_places: bool,
+    /// The answer to a request that this policy alone refuses.
+    pub(crate) prebuilt: Prebuilt,
     /// Until when an operator wants nothing refused; 0 for never.
     pub(crate) shadow_until: AtomicU64,
 }
@@ -153,11 +166,12 @@ impl Limiter {
     /// Decides about one request, and keeps what it charged.
     ///
     /// It is for callers without the layer and for local policies. Policies that need to know how
-    /// a request ended, or that wait for a store, must be asked through the layer or through
-    /// [`Admit`](obs_core::admit::Admit): here a request that would wait for a store passes.
+    /// a request ended, or that wait for a store, must be asked through the layer, through
+    /// [`acquire`](Self::acquire) or through [`Admit`](obs_core::admit::Admit): here a request
+    /// that would wait for a store passes.
     pub fn check(&self, request: &request::Parts) -> Check {
         match self.decide(request, false) {
-            // It cannot wait for a store; the layer and `Admit` do.
+            // It cannot wait for a store; the others do.
             Decision::Pending(_) => Check { refused_by: None, retry_after: None },
             Decision::Passed(passed) => {
                 if let Some(reservation) = passed.reservation {
@@ -165,10 +179,14 @@ impl Limiter {
                 }
                 Check { refused_by: None, retry_after: None }
             }
-            Decision::Denied(denied) => Check {
-                retry_after: denied.retry_after(),
-                refused_by: Some(self.0.policies[denied.first()].policy.name.clone()),
-            },
+            Decision::Denied(denied) => self.refused(&denied),
+        }
+    }
+
+    fn refused(&self, denied: &Denied) -> Check {
+        Check {
+            retry_after: denied.retry_after(),
+            refused_by: Some(self.0.policies[denied.first()].policy.name.clone()),
         }
     }
 
@@ -249,31 +267,27 @@ impl Active {
         self.policy.shadow || (until > 0 && clock.now().as_nanos() < until)
     }
 
-    /// The key with these values.
-    pub(crate) fn subject_of(&self, values: &[&str], secret: &Secret) -> Option<Subject> {
-        let key = self.policy.key.encode_values(values, secret.fleet)?;
-        let fingerprint = secret.fingerprint(key.as_bytes());
-        Some(Subject { fingerprint, override_of: fingerprint })
-    }
-
-    /// The key of a request under this policy; `None` if it lacks a part and that matters.
+    /// The key of a request under this policy, encoded into `buffer`; `None` if it lacks a part and
+    /// that matters.
     #[inline]
     pub(crate) fn subject(
         &self,
         request: &request::Parts,
         secret: &Secret,
-    ) -> Option<(Subject, KeyBuffer)> {
+        buffer: &mut KeyBuffer,
+    ) -> Option<Subject> {
         let policy = &self.policy;
-        let key = policy.key.encode(request, secret.fleet);
-        if key.is_missing_a_part() && policy.on_missing_key != crate::policy::OnMissingKey::Share {
+        let override_of = policy.override_key.as_ref().map(|key| {
+            key.encode(request, secret.fleet, buffer);
+            secret.fingerprint(buffer.as_bytes())
+        });
+        policy.key.encode(request, secret.fleet, buffer);
+        if buffer.is_missing_a_part() && policy.on_missing_key != crate::policy::OnMissingKey::Share
+        {
             return None;
         }
-        let fingerprint = secret.fingerprint(key.as_bytes());
-        let override_of = match &policy.override_key {
-            None => fingerprint,
-            Some(key) => secret.fingerprint(key.encode(request, secret.fleet).as_bytes()),
-        };
-        Some((Subject { fingerprint, override_of }, key))
+        let fingerprint = secret.fingerprint(buffer.as_bytes());
+        Some(Subject { fingerprint, override_of: override_of.unwrap_or(fingerprint) })
     }
 }
 

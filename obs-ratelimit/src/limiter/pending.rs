@@ -1,7 +1,8 @@
 use smallvec::SmallVec;
 
 use super::Limiter;
-use super::decide::{Answer, Asked, Denied, HeldCharges, INLINE, Passed};
+use super::decide::{Answer, Asked, Denied, INLINE, Passed, Pending, Said};
+use super::reservation::HeldCharges;
 use crate::engine::Spent;
 
 /// Answers that a store gave, by the index of their policies. What they charged is held until all
@@ -12,17 +13,26 @@ impl Limiter {
     /// Asks the stores, one after another, until every policy has an answer.
     ///
     /// Dropped while it waits for a lease, it has charged nothing.
-    pub(crate) async fn resolve(self, asked: Vec<Asked>, report: bool) -> Result<Passed, Denied> {
-        let mut settled = Settled::new();
+    pub(crate) async fn resolve(
+        self,
+        pending: Pending,
+        report: bool,
+        hold: bool,
+    ) -> Result<Passed, Denied> {
+        let mut settled =
+            Unsettled { limiter: &self, asked: &pending.asked, spent: Settled::new() };
         loop {
-            match self.evaluate(&asked, &settled, report) {
-                Ok(decision) => return decision,
-                Err(Asked { policy, subject, key, cost }) => {
-                    let spent = self.0.policies[policy].engine.wait(subject, key, cost).await;
+            match self.evaluate(&pending, &settled.spent, report, hold) {
+                Ok(decision) => {
+                    settled.spent.clear();
+                    return decision;
+                }
+                Err(Asked { policy, subject, name, cost }) => {
+                    let spent = self.0.policies[policy].engine.wait(subject, name, cost).await;
                     // An engine that still has no answer has no say.
                     let spent =
                         if matches!(spent, Spent::Await) { Spent::Unlimited } else { spent };
-                    settled.push((policy, spent));
+                    settled.spent.push((policy, spent));
                 }
             }
         }
@@ -30,35 +40,31 @@ impl Limiter {
 
     fn evaluate(
         &self,
-        asked: &[Asked],
+        pending: &Pending,
         settled: &Settled,
         report: bool,
+        hold: bool,
     ) -> Result<Result<Passed, Denied>, Asked> {
-        let mut passed = Passed::default();
-        let (mut held, mut fresh) = (HeldCharges::new(), HeldCharges::new());
-        for (position, it) in asked.iter().enumerate() {
+        let mut said = Said::default();
+        let mut fresh = HeldCharges::new();
+        for (position, it) in pending.asked.iter().enumerate() {
             let known = settled.iter().find(|(policy, _)| *policy == it.policy);
             let spent = match known {
                 Some((_, spent)) => *spent,
                 None => {
                     let engine = &self.0.policies[it.policy].engine;
-                    engine.spend(it.subject, &|| it.key, it.cost, report)
+                    engine.spend(it.subject, &|| it.name, it.cost, report)
                 }
             };
-            match self.answer(it.policy, it.subject, it.cost, spent) {
-                Answer::Absent => {}
-                Answer::Admitted(charge, report, fallback) => {
-                    held.push(charge);
-                    if known.is_none() {
-                        fresh.push(charge);
-                    }
-                    passed.note(it.policy, report, fallback);
-                }
+            let held = said.held.len();
+            match self.answer(it.policy, it.subject, &|| it.name, it.cost, spent, &mut said) {
+                Answer::Passes if known.is_none() => fresh.extend_from_slice(&said.held[held..]),
+                Answer::Passes => {}
                 Answer::Refused(refused) => {
-                    let rest = &asked[position + 1..];
+                    let rest = &pending.asked[position + 1..];
                     self.take_back_settled(rest, settled);
-                    let rest = rest.iter().copied();
-                    return Ok(Err(self.deny(it.policy, refused, &held, rest)));
+                    let denied = self.deny(it.policy, refused, &said.held, || rest.to_vec());
+                    return Ok(Err(denied));
                 }
                 Answer::Await => {
                     self.take_back(&fresh);
@@ -66,8 +72,8 @@ impl Limiter {
                 }
             }
         }
-        self.pass(&mut passed, held);
-        Ok(Ok(passed))
+        self.pass(&mut said, hold, || pending.cost.clone());
+        Ok(Ok(said.passed))
     }
 
     /// A policy that comes later may have been charged by its store already.
@@ -75,8 +81,22 @@ impl Limiter {
         for it in rest {
             let charged = settled.iter().find(|(policy, _)| *policy == it.policy);
             if let Some((_, Spent::Admitted { receipt, .. })) = charged {
-                self.0.policies[it.policy].engine.refund(it.subject, *receipt);
+                let engine = &self.0.policies[it.policy].engine;
+                engine.refund(it.subject, Some(it.name), *receipt);
             }
         }
+    }
+}
+
+/// What stores have charged while another is waited for; taken back if the caller goes away.
+struct Unsettled<'a> {
+    limiter: &'a Limiter,
+    asked: &'a [Asked],
+    spent: Settled,
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        self.limiter.take_back_settled(self.asked, &self.spent);
     }
 }

@@ -24,7 +24,7 @@ fn tenant(quota: Quota) -> crate::PolicyBuilder {
 }
 
 #[test]
-fn rl_5_13_a_refusal_by_one_policy_leaves_the_others_as_they_were() {
+fn rl_13_a_refusal_by_one_policy_leaves_the_others_as_they_were() {
     let manual = ManualClock::default();
     let all = Policy::builder("all", Quota::per_minute(10)).build().unwrap();
     let limiter = limiter(&manual, [all, tenant(Quota::per_minute(1)).build().unwrap()]);
@@ -37,7 +37,7 @@ fn rl_5_13_a_refusal_by_one_policy_leaves_the_others_as_they_were() {
 }
 
 #[test]
-fn rl_5_14_refused_requests_cost_nothing_unless_they_are_asked_to() {
+fn rl_14_refused_requests_cost_nothing_unless_they_are_asked_to() {
     let manual = ManualClock::default();
     for (charged, expected) in [(false, true), (true, false)] {
         let policy = tenant(Quota::per_minute(2)).charge_refused(charged).build().unwrap();
@@ -53,7 +53,7 @@ fn rl_5_14_refused_requests_cost_nothing_unless_they_are_asked_to() {
 }
 
 #[test]
-fn rl_5_19_several_violated_policies_ask_for_the_longest_of_their_waits() {
+fn rl_19_several_violated_policies_ask_for_the_longest_of_their_waits() {
     let short = tenant(Quota::per_second(1)).build().unwrap();
     let long = Policy::builder("daily", Quota::rate(1, Duration::from_secs(86_400))).build();
     let limiter = limiter(&ManualClock::default(), [short, long.unwrap()]);
@@ -66,7 +66,7 @@ fn rl_5_19_several_violated_policies_ask_for_the_longest_of_their_waits() {
 }
 
 #[test]
-fn rl_5_6_a_request_dearer_than_the_quota_is_refused_without_a_time_to_retry() {
+fn rl_6_a_request_dearer_than_the_quota_is_refused_without_a_time_to_retry() {
     let policy = tenant(Quota::per_second(2)).cost_by(|parts| {
         let cost = parts.headers.get("x-cost").and_then(|it| it.to_str().ok());
         cost.and_then(|it| it.parse().ok()).unwrap_or(1)
@@ -131,7 +131,7 @@ fn a_policy_in_shadow_counts_what_it_would_refuse_and_refuses_nothing() {
 }
 
 #[test]
-fn rl_5_16_an_abandoned_request_is_charged_unless_it_is_to_be_refunded() {
+fn rl_16_an_abandoned_request_is_charged_unless_it_is_to_be_refunded() {
     for (refund, remaining) in [(false, 1), (true, 2)] {
         let policy = tenant(Quota::per_minute(2)).refund_on_cancel(refund).build().unwrap();
         let limiter = limiter(&ManualClock::default(), [policy]);
@@ -142,7 +142,7 @@ fn rl_5_16_an_abandoned_request_is_charged_unless_it_is_to_be_refunded() {
 }
 
 #[test]
-fn rl_5_15_only_successes_count_if_that_is_asked_for() {
+fn rl_15_only_successes_count_if_that_is_asked_for() {
     let policy = tenant(Quota::per_minute(2)).charge(Charge::OnSuccess).build().unwrap();
     let limiter = limiter(&ManualClock::default(), [policy]);
     for (outcome, remaining) in [(Outcome::ServerError, 2), (Outcome::Success, 1)] {
@@ -154,7 +154,7 @@ fn rl_5_15_only_successes_count_if_that_is_asked_for() {
 }
 
 #[test]
-fn rl_5_43_a_route_key_is_the_template_and_a_made_up_method_is_not_a_new_one() {
+fn rl_43_a_route_key_is_the_template_and_a_made_up_method_is_not_a_new_one() {
     let key = Key::route(|parts| parts.extensions.get::<&str>().copied()).and(Key::method());
     let policy = Policy::builder("route", Quota::per_minute(1)).key(key).build().unwrap();
     let limiter = limiter(&ManualClock::default(), [policy]);
@@ -171,7 +171,7 @@ fn rl_5_43_a_route_key_is_the_template_and_a_made_up_method_is_not_a_new_one() {
 }
 
 #[test]
-fn rl_5_44_two_processes_place_the_same_key_differently() {
+fn rl_44_two_processes_place_the_same_key_differently() {
     let policy = || tenant(Quota::per_second(1)).max_keys(1).build().unwrap();
     let fingerprint = |limiter: &Limiter| limiter.0.secret.fingerprint(b"tenant");
     let (one, two) = (Limiter::new(policy()).unwrap(), Limiter::new(policy()).unwrap());
@@ -202,7 +202,7 @@ fn parse_list(text: &str) -> Option<Vec<Member>> {
 
 proptest! {
     #[test]
-    fn rl_5_20_21_22_every_header_parses_and_says_nothing_impossible(
+    fn rl_20_21_22_every_header_parses_and_says_nothing_impossible(
         limit in 1_u64..u64::MAX / 2,
         burst in 1_u64..1_000_000,
         window in 1_u64..50,
@@ -248,7 +248,7 @@ proptest! {
 }
 
 #[test]
-fn rl_5_39_the_name_of_a_key_in_a_store_never_changes() {
+fn rl_39_the_name_of_a_key_in_a_store_never_changes() {
     let secret = Secret {
         table: foldhash::quality::FixedState::with_seed(1),
         fleet: [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908],

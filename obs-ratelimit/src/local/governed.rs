@@ -121,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rl_5_1_governor_decides_like_the_own_bucket(
+        fn rl_1_governor_decides_like_the_own_bucket(
             limit in 1_u64..2_000,
             burst in 1_u64..50,
             arrivals in prop::collection::vec((0_u64..400_000_000, 0_u64..60), 1..100),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn rl_5_5_a_cost_that_wraps_governor_alone_is_refused() {
+    fn rl_5_a_cost_that_wraps_governor_alone_is_refused() {
         let plan = BucketPlan::new(1, Duration::from_secs(86_400), 10).unwrap();
         for cost in [11, 213_504, 213_505, 213_506, 427_010, u64::from(u32::MAX), u64::MAX] {
             let mut cell = GovernedCell::default();

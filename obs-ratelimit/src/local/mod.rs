@@ -17,7 +17,7 @@ pub(crate) use bucket::BucketCell;
 pub(crate) use governed::GovernedCell;
 pub(crate) use in_flight::InFlightCell;
 pub(crate) use table::{Place, Table};
-pub(crate) use time::{Steady, TimeBase};
+pub(crate) use time::{TimeBase, Timer};
 pub(crate) use window::WindowCell;
 
 /// What a [`Table`] holds for a key.

@@ -85,7 +85,7 @@ fn arrivals() -> impl Strategy<Value = Vec<(u64, u64)>> {
 
 proptest! {
     #[test]
-    fn rl_5_1_no_window_of_any_length_admits_more_than_the_quota_promises(
+    fn rl_1_no_window_of_any_length_admits_more_than_the_quota_promises(
         quota in quotas(),
         arrivals in arrivals(),
     ) {
@@ -110,7 +110,7 @@ proptest! {
 
     /// The oracle keeps its level as an exact fraction: tokens times the period.
     #[test]
-    fn rl_5_1_a_bucket_decides_like_an_exact_token_bucket(
+    fn rl_1_a_bucket_decides_like_an_exact_token_bucket(
         limit in 1_u64..1_000,
         period in 1_000_u64..10_000_000_000,
         burst in 1_u64..50,
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn rl_5_18_the_wait_is_the_shortest_after_which_the_charge_passes(
+    fn rl_18_the_wait_is_the_shortest_after_which_the_charge_passes(
         quota in quotas(),
         arrivals in arrivals(),
         cost in 1_u64..5,
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn rl_5_20_what_is_said_to_remain_can_be_used_and_no_more(
+    fn rl_20_what_is_said_to_remain_can_be_used_and_no_more(
         quota in quotas(),
         arrivals in arrivals(),
     ) {
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn rl_5_15_a_refund_never_gives_more_than_was_charged(
+    fn rl_15_a_refund_never_gives_more_than_was_charged(
         quota in quotas(),
         arrivals in arrivals(),
         delay in 0_u64..6_000_000_000,
@@ -198,7 +198,7 @@ proptest! {
 }
 
 #[test]
-fn rl_5_2_a_full_bucket_straddling_a_period_admits_twice_less_one() {
+fn rl_2_a_full_bucket_straddling_a_period_admits_twice_less_one() {
     let mut cell = Any::new(Quota::per_second(100));
     let first = cell.drain(START);
     let second: u64 = (1..100).map(|i| cell.drain(START + i * NANOS / 100)).sum();
@@ -206,7 +206,7 @@ fn rl_5_2_a_full_bucket_straddling_a_period_admits_twice_less_one() {
 }
 
 #[test]
-fn rl_5_2_a_strict_quota_admits_its_limit_in_any_period() {
+fn rl_2_a_strict_quota_admits_its_limit_in_any_period() {
     let quota = Quota::strict(100, SECOND, 20);
     let mut cell = Any::new(quota);
     let admitted: Vec<u64> = (0..400).map(|i| cell.drain(START + i * NANOS / 100)).collect();
@@ -216,7 +216,7 @@ fn rl_5_2_a_strict_quota_admits_its_limit_in_any_period() {
 }
 
 #[test]
-fn rl_5_3_what_straddles_a_boundary_is_what_the_docs_say() {
+fn rl_3_what_straddles_a_boundary_is_what_the_docs_say() {
     let end = START + NANOS;
     for (quota, straddled) in [
         (Quota::fixed_window(100, SECOND), 200),
@@ -236,7 +236,7 @@ fn rl_5_3_what_straddles_a_boundary_is_what_the_docs_say() {
 }
 
 #[test]
-fn rl_5_4_a_rate_is_exact_over_a_thousand_million_seconds() {
+fn rl_4_a_rate_is_exact_over_a_thousand_million_seconds() {
     for limit in [3_u64, 7, 700_000, 600_000_001] {
         // The burst of half a million seconds is charged whole, whenever it passes.
         let burst = limit * 500_009;
@@ -256,7 +256,7 @@ fn rl_5_4_a_rate_is_exact_over_a_thousand_million_seconds() {
 }
 
 #[test]
-fn rl_5_5_a_hostile_cost_is_refused_and_does_not_wrap() {
+fn rl_5_a_hostile_cost_is_refused_and_does_not_wrap() {
     let mut cell = Any::new(Quota::rate(1, Duration::from_secs(86_400)).burst(10));
     for cost in [11, 213_504, 213_505, 213_506, 300_000, 427_010, u64::MAX - 1, u64::MAX] {
         assert_eq!(cell.spend(START, cost), Err(Wait::Never), "cost {cost}");
@@ -267,7 +267,7 @@ fn rl_5_5_a_hostile_cost_is_refused_and_does_not_wrap() {
 }
 
 #[test]
-fn rl_5_6_a_cost_of_nothing_only_looks_and_one_beyond_the_burst_is_never_charged() {
+fn rl_6_a_cost_of_nothing_only_looks_and_one_beyond_the_burst_is_never_charged() {
     for quota in [Quota::per_second(5), Quota::fixed_window(5, SECOND)] {
         let mut cell = Any::new(quota);
         assert!(cell.spend(START, 0).is_ok());
@@ -279,7 +279,7 @@ fn rl_5_6_a_cost_of_nothing_only_looks_and_one_beyond_the_burst_is_never_charged
 }
 
 #[test]
-fn rl_5_11_a_bucket_that_rested_long_enough_is_as_good_as_new() {
+fn rl_11_a_bucket_that_rested_long_enough_is_as_good_as_new() {
     let plan = crate::quota::BucketPlan::new(3, SECOND, 7).unwrap();
     let mut cell = BucketCell::default();
     cell.spend(&plan, START, 7).unwrap();
@@ -292,7 +292,7 @@ fn rl_5_11_a_bucket_that_rested_long_enough_is_as_good_as_new() {
 }
 
 #[test]
-fn rl_5_15_a_refund_does_not_reach_the_next_window() {
+fn rl_15_a_refund_does_not_reach_the_next_window() {
     let mut cell = Any::new(Quota::fixed_window(2, SECOND));
     let charged = cell.spend(START, 1).unwrap();
     assert_eq!(cell.drain(START + NANOS), 2);
@@ -301,7 +301,7 @@ fn rl_5_15_a_refund_does_not_reach_the_next_window() {
 }
 
 #[test]
-fn rl_5_37_a_quota_put_in_place_takes_effect_at_once() {
+fn rl_37_a_quota_put_in_place_takes_effect_at_once() {
     let small = crate::quota::BucketPlan::new(100, Duration::from_secs(3_600), 100).unwrap();
     let large = crate::quota::BucketPlan::new(1_000, SECOND, 1_000).unwrap();
     let mut cell = BucketCell::default();
@@ -320,7 +320,7 @@ fn bucket(limit: u64, burst: u64) -> crate::quota::BucketPlan {
 }
 
 #[test]
-fn rl_5_7_a_clock_that_jumps_back_in_one_thread_neither_grants_nor_denies() {
+fn rl_7_a_clock_that_jumps_back_in_one_thread_neither_grants_nor_denies() {
     let table = Table::<BucketCell>::new(7);
     let plan = bucket(1, 10);
     let spend = |now| table.with(9, now, |cell, now, _| cell.spend(&plan, now, 1)).is_ok();
@@ -336,7 +336,7 @@ fn rl_5_7_a_clock_that_jumps_back_in_one_thread_neither_grants_nor_denies() {
 }
 
 #[test]
-fn rl_5_9_threads_together_are_admitted_exactly_what_the_bucket_holds() {
+fn rl_9_threads_together_are_admitted_exactly_what_the_bucket_holds() {
     let table = Table::<BucketCell>::new(64);
     let (plan, admitted) = (bucket(1, 1_000), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -353,7 +353,7 @@ fn rl_5_9_threads_together_are_admitted_exactly_what_the_bucket_holds() {
 }
 
 #[test]
-fn rl_5_10_a_new_window_loses_no_charge_made_at_its_start() {
+fn rl_10_a_new_window_loses_no_charge_made_at_its_start() {
     let table = Table::<WindowCell>::new(7);
     let Plan::Window(plan) = Quota::fixed_window(500, SECOND).plan().unwrap() else {
         unreachable!("a window")
@@ -376,7 +376,7 @@ fn rl_5_10_a_new_window_loses_no_charge_made_at_its_start() {
 }
 
 #[test]
-fn rl_5_12_a_flood_of_keys_never_resets_one_that_is_limited() {
+fn rl_12_a_flood_of_keys_never_resets_one_that_is_limited() {
     let keys = 7 * 64;
     let table = Table::<BucketCell>::new(keys);
     let plan = bucket(1, 2);
@@ -408,7 +408,7 @@ fn rl_5_12_a_flood_of_keys_never_resets_one_that_is_limited() {
 }
 
 #[test]
-fn rl_5_12_a_key_that_shared_a_cell_stays_there_until_its_debt_is_paid() {
+fn rl_12_a_key_that_shared_a_cell_stays_there_until_its_debt_is_paid() {
     let table = Table::<BucketCell>::new(7);
     let plan = bucket(1, 2);
     let charge = |key, now, cost| table.with(key, now, |cell, now, _| cell.spend(&plan, now, cost));

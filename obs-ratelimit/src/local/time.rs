@@ -18,14 +18,14 @@ pub(crate) enum TimeBase {
 /// has gone ahead by more than [`Steady::TOLERANCE`]: a suspended machine, or a clock set forward.
 /// A wall clock set back is not followed, so it neither refuses wrongly nor grants anew.
 #[derive(Debug, Default)]
-pub(crate) struct Steady {
+struct Steady {
     offset: AtomicU64,
 }
 
 impl Steady {
-    pub(crate) const TOLERANCE: Duration = Duration::from_secs(1);
+    const TOLERANCE: Duration = Duration::from_secs(1);
 
-    pub(crate) fn now(&self, clock: &Clock) -> u64 {
+    fn now(&self, clock: &Clock) -> u64 {
         let (monotonic, wall) = (clock.now().as_nanos(), clock.wall().unix_nanos());
         // Relaxed: the offset stands alone and only grows.
         let now = monotonic.saturating_add(self.offset.load(Ordering::Relaxed));
@@ -36,6 +36,27 @@ impl Steady {
         let offset = wall.saturating_sub(monotonic);
         let latest = self.offset.fetch_max(offset, Ordering::Relaxed).max(offset);
         monotonic.saturating_add(latest)
+    }
+}
+
+/// The clocks of a limiter.
+#[derive(Debug, Default)]
+pub(crate) struct Timer {
+    pub(crate) clock: Clock,
+    steady: Steady,
+}
+
+impl Timer {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, steady: Steady::default() }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self, base: TimeBase) -> u64 {
+        match base {
+            TimeBase::Monotonic => self.clock.now().as_nanos(),
+            TimeBase::Steady => self.steady.now(&self.clock),
+        }
     }
 }
 

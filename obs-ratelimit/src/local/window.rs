@@ -11,6 +11,36 @@ pub(crate) struct WindowCell {
     fresh_at: u64,
 }
 
+/// A window as a store keeps it.
+#[cfg(feature = "dynamodb")]
+impl WindowCell {
+    /// The cell of a window that began at `start`, as a store keeps it.
+    pub(crate) fn kept(plan: &WindowPlan, start: u64, used: u64, previous: u64) -> Self {
+        let (start, end) = plan.bounds(start);
+        let mut cell = Self { start, end, used, previous, fresh_at: 0 };
+        cell.fresh_at = cell.forgotten_at(plan);
+        cell
+    }
+
+    /// The cell in the window around `now`.
+    pub(crate) fn rolled(mut self, plan: &WindowPlan, now: u64) -> Self {
+        self.roll(plan, now);
+        self
+    }
+
+    pub(crate) const fn start(&self) -> u64 {
+        self.start
+    }
+
+    pub(crate) const fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(crate) const fn previous(&self) -> u64 {
+        self.previous
+    }
+}
+
 impl WindowCell {
     /// Moves on to the window around `now`.
     fn roll(&mut self, plan: &WindowPlan, now: u64) {
@@ -101,7 +131,8 @@ impl Cell for WindowCell {
 
     fn debit(&mut self, plan: &WindowPlan, now: u64, cost: u64) {
         self.roll(plan, now);
-        self.used = self.used.saturating_add(cost);
+        let deepest = plan.limit.saturating_mul(2).max(self.used);
+        self.used = self.used.saturating_add(cost).min(deepest);
     }
 
     fn refund(&mut self, _now: u64, charged: Charged) {

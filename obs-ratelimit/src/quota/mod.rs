@@ -12,6 +12,7 @@
 
 mod bucket;
 mod calendar;
+mod shared;
 mod window;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use obs_core::config::ConfigError;
 pub(crate) use bucket::{BucketPlan, Span};
 pub use calendar::CalendarUnit;
 pub(crate) use calendar::civil_date;
+pub(crate) use shared::SharedPlan;
 pub(crate) use window::{WindowPlan, WindowSpan};
 
 /// The longest period and the longest time to refill a bucket: 100 years of 365 days.

@@ -8,10 +8,9 @@ use obs_core::random::Random;
 
 use super::fault::Effect;
 use super::{Fault, Load, Report};
-use crate::lease::{Ask, Bound, LeaseConfig, Plane, Step};
-use crate::local::{BucketCell, Cell};
-use crate::quota::{BucketPlan, Quota};
-use crate::store::{Grant, MemoryStore, SharedBucket, StoreError, StoreErrorKind, StoreKey};
+use crate::lease::{Bound, Chore, LeaseConfig, Plane, Step, TokenPlane};
+use crate::quota::{Quota, SharedPlan};
+use crate::store::{Grant, MemoryStore, SharedQuota, StoreError, StoreErrorKind, StoreKey, Take};
 
 /// Nodes that lease one key from one store.
 #[derive(Clone, Debug)]
@@ -23,6 +22,8 @@ pub struct Fleet {
     load: Load,
     faults: Vec<Fault>,
 }
+
+type Ask = <TokenPlane as Plane>::Ask;
 
 /// One step of virtual time.
 const STEP: Duration = Duration::from_millis(1);
@@ -83,13 +84,14 @@ impl Fleet {
 /// A run under way.
 struct Run<'a> {
     fleet: &'a Fleet,
-    plan: BucketPlan,
+    plan: SharedPlan,
     manual: ManualClock,
     clock: Clock,
-    planes: Vec<Plane>,
+    planes: Vec<TokenPlane>,
     store: MemoryStore,
     random: Random,
-    central: BucketCell,
+    /// The ideal: one counter that every request reaches at once.
+    central: MemoryStore,
     /// Calls under way, by the time of their answers.
     answers: BinaryHeap<Reverse<(u64, u64)>>,
     calls: BTreeMap<u64, (usize, Ask, Result<Grant, StoreErrorKind>)>,
@@ -122,13 +124,13 @@ impl Second {
 
 impl<'a> Run<'a> {
     fn new(fleet: &'a Fleet, seed: u64) -> Result<Self, ConfigError> {
-        let plan = SharedBucket::new(fleet.quota)?.plan;
+        let plan = SharedPlan::new(fleet.quota)?;
         let manual = ManualClock::default();
         let clock = manual.clock();
         let random = Random::seeded(seed);
         let plane = |_| {
             let random = Random::seeded(random.next_u64());
-            Plane::new(plan, fleet.config, 7, clock.clone(), random)
+            TokenPlane::new(plan, fleet.config, 7, clock.clone(), random)
         };
         Ok(Self {
             fleet,
@@ -136,9 +138,9 @@ impl<'a> Run<'a> {
             planes: (0..fleet.nodes).map(plane).collect::<Result<_, _>>()?,
             store: MemoryStore::new(clock.clone(), 7),
             manual,
-            clock,
             random,
-            central: BucketCell::default(),
+            central: MemoryStore::new(clock.clone(), 7),
+            clock,
             answers: BinaryHeap::new(),
             calls: BTreeMap::new(),
             waiting: vec![VecDeque::new(); fleet.nodes],
@@ -161,7 +163,8 @@ impl<'a> Run<'a> {
             let rate = self.fleet.load.rate(node, self.fleet.nodes, at) * STEP.as_secs_f64();
             for _ in 0..self.poisson(rate) {
                 self.report.requests += 1;
-                central += u64::from(self.central.spend(&self.plan, self.now(), 1).is_ok());
+                let one = Take::new(StoreKey::new(1), SharedQuota { plan: self.plan }, 1);
+                central += self.central.take_now(one).tokens;
                 self.request(node, self.now(), at);
             }
             self.retry(node, at);
@@ -247,7 +250,8 @@ impl<'a> Run<'a> {
     }
 
     fn give_back(&mut self, node: usize) {
-        for back in self.planes[node].returns(self.now(), false) {
+        for chore in self.planes[node].chores(self.now(), false) {
+            let Chore::GiveBack(back) = chore else { continue };
             self.report.writes += 1;
             self.report.returned += back.tokens;
             self.store.give_back_now(back);

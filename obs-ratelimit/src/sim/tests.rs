@@ -22,7 +22,7 @@ const LOADS: [Load; 5] = [
 ];
 
 #[test]
-fn rl_5_26_leases_stay_within_their_bound_and_near_one_bucket_under_every_load() {
+fn rl_26_leases_stay_within_their_bound_and_near_one_bucket_under_every_load() {
     for load in LOADS {
         let report = run(&fleet().load(load));
         assert!(report.worst_second <= report.bound_in_a_second, "{load:?}: {report}");
@@ -46,7 +46,7 @@ fn writes_stay_within_the_budget_at_twenty_nodes_and_for_one_hot_key() {
 }
 
 #[test]
-fn rl_5_30_keys_far_from_their_limit_cause_no_write() {
+fn rl_30_keys_far_from_their_limit_cause_no_write() {
     // 1,000 an hour for each key, 20 nodes, ten requests an hour.
     let quiet = Fleet::new(Quota::per_hour(1_000), LeaseConfig::new());
     let load = Load::Even { per_second: 10.0 / 3_600.0 };
@@ -55,7 +55,7 @@ fn rl_5_30_keys_far_from_their_limit_cause_no_write() {
 }
 
 #[test]
-fn rl_5_31_in_an_outage_the_fleet_gets_its_shares_and_nobody_waits_longer_than_the_time_out() {
+fn rl_31_in_an_outage_the_fleet_gets_its_shares_and_nobody_waits_longer_than_the_time_out() {
     let outage = Fault::Outage { from: 2 * SECOND, until: 8 * SECOND };
     for (action, admits) in [
         (OnStoreFailure::Open, 1.1..1.8),
@@ -73,7 +73,7 @@ fn rl_5_31_in_an_outage_the_fleet_gets_its_shares_and_nobody_waits_longer_than_t
 }
 
 #[test]
-fn rl_5_32_lost_answers_lose_tokens_and_never_make_them() {
+fn rl_32_lost_answers_lose_tokens_and_never_make_them() {
     let lost = Fault::LostAnswers { from: 2 * SECOND, until: 4 * SECOND };
     let config = LeaseConfig::new().on_store_failure(OnStoreFailure::Closed);
     let fleet = Fleet::new(Quota::per_second(1_000), config).fault(lost);
@@ -83,7 +83,7 @@ fn rl_5_32_lost_answers_lose_tokens_and_never_make_them() {
 }
 
 #[test]
-fn rl_5_29_a_partition_is_bounded_by_the_shares_of_the_nodes_cut_off() {
+fn rl_29_a_partition_is_bounded_by_the_shares_of_the_nodes_cut_off() {
     let partition = Fault::Partition { nodes: 5, from: 2 * SECOND, until: 8 * SECOND };
     let config = LeaseConfig::new().on_store_failure(OnStoreFailure::ShareLocal);
     let fleet = Fleet::new(Quota::per_second(1_000), config).fault(partition);
@@ -93,7 +93,7 @@ fn rl_5_29_a_partition_is_bounded_by_the_shares_of_the_nodes_cut_off() {
 }
 
 #[test]
-fn rl_5_35_a_dry_key_asks_the_store_a_bounded_number_of_times_whatever_the_load() {
+fn rl_35_a_dry_key_asks_the_store_a_bounded_number_of_times_whatever_the_load() {
     let dry = |per_second| {
         let fleet = Fleet::new(Quota::per_minute(60), LeaseConfig::new());
         run(&fleet.load(Load::Even { per_second })).writes
@@ -104,7 +104,7 @@ fn rl_5_35_a_dry_key_asks_the_store_a_bounded_number_of_times_whatever_the_load(
 }
 
 #[test]
-fn rl_5_36_after_an_outage_the_nodes_come_back_spread_out() {
+fn rl_36_after_an_outage_the_nodes_come_back_spread_out() {
     let outage = Fault::Outage { from: SECOND, until: 3 * SECOND };
     let with = run(&fleet().fault(outage).load(Load::Even { per_second: 800.0 }));
     let without = run(&fleet().load(Load::Even { per_second: 800.0 }));

@@ -1,6 +1,6 @@
 //! Where a fleet keeps its counts.
 //!
-//! A [`Store`] holds one bucket for each key and takes tokens out of it, atomically. What is built
+//! A [`Store`] holds one count for each key and takes tokens out of it, atomically. What is built
 //! on it, leases and strict limits, is the same for all stores.
 
 #[cfg(feature = "dynamodb")]
@@ -21,25 +21,28 @@ pub use self::dynamodb::DynamoDbStore;
 pub use self::redis::RedisStore;
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
-pub use types::{GiveBack, Grant, SharedBucket, StoreKey, Take};
+pub use types::{GiveBack, Grant, Hold, Shape, SharedQuota, StoreKey, Take};
 
 /// The future of a store's answer.
 pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
-/// Buckets that a fleet shares.
+/// Counts that a fleet shares.
 ///
 /// # Contract
 ///
 /// - **Atomic.** Takes of the same key by any number of callers are as if made one after another;
 ///   no two of them get the same token. Over any span `W` a bucket gives at most
-///   `burst + rate * W`, where the store's own error of time, if it has one, adds to `W`.
+///   `burst + rate * W`, where the store's own error of time, if it has one, adds to `W`; a
+///   window gives at most its limit.
 /// - **Partial.** A take gets as many whole tokens as there are, at most `want`; with fewer than
 ///   `least` it gets none and charges none.
-/// - **An unknown key is a full bucket.** An error never is: it leaves the bucket as it was, or
+/// - **An unknown key is unused.** An error never is: it leaves the count as it was, or
 ///   charged if the answer was lost, and never refilled.
 /// - **Returned once.** `give_back` is applied at most once for each call, and never retried.
 ///   Losing it is safe.
-/// - **Forgetting.** A bucket may be forgotten when it is full again, not before.
+/// - **Forgetting.** A count may be forgotten when nothing of it counts any more, not before.
+/// - **Places.** All holders of a key together hold at most its limit, but for what they
+///   [keep](Hold::keep) after their time was over.
 ///
 /// Implementations neither retry nor wait: time-outs, the circuit and the fallback are the
 /// caller's. A future that is dropped may or may not have been applied.
@@ -47,9 +50,15 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// A short name for metrics and snapshots: `memory`, `redis`, `dynamodb`.
     fn name(&self) -> &'static str;
 
-    /// Takes tokens out of a bucket.
+    /// Takes tokens.
     fn take(&self, take: Take) -> StoreFuture<Grant>;
 
     /// Puts tokens back that were taken and not used.
     fn give_back(&self, back: GiveBack) -> StoreFuture<()>;
+
+    /// Holds places, or lets them go.
+    fn hold(&self, hold: Hold) -> StoreFuture<Grant>;
+
+    /// Makes a key as if it had never been used.
+    fn reset(&self, key: StoreKey) -> StoreFuture<()>;
 }

@@ -1,7 +1,10 @@
-//! Buckets in a DynamoDB table.
+//! Counts in a DynamoDB table.
 
-mod call;
+mod bucket;
+mod hold;
 mod read;
+mod window;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,20 +13,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_dynamodb::Client;
 use obs_core::clock::Clock;
 
-use super::{GiveBack, Grant, Store, StoreError, StoreErrorKind, StoreFuture, StoreKey, Take};
-use read::{Kept, Prices};
+use super::{GiveBack, Grant, Hold, Store, StoreError, StoreFuture, StoreKey, Take};
+use crate::quota::SharedPlan;
 
-/// Buckets in a DynamoDB table.
+/// Counts in a DynamoDB table.
 ///
 /// One item for each key, one conditional write for each take in steady state, two when a bucket
-/// turns from used to idle or back. The table needs a binary partition key `pk`; its TTL attribute
+/// turns from used to idle or back, when a window begins, for a sliding window, and for places
+/// that others hold too. The table needs a binary partition key `pk`; its TTL attribute
 /// is `x`, in seconds, and only cleans up: an item that has outlived it means the same as none.
 ///
 /// Time is the caller's wall clock. A node whose clock is ahead of the others moves a bucket's time
-/// once, not with each call. A token takes `period / limit`, rounded up to a nanosecond.
+/// once, not with each call, and begins a window early by as much; no clock begins an old window
+/// again. A token takes `period / limit`, rounded up to a nanosecond.
 ///
 /// Give it a client without retries and with a short time-out of its own: what is retried may be
-/// charged twice. Its calls need `dynamodb:UpdateItem` on the table, and nothing else.
+/// charged twice. Its calls need `dynamodb:UpdateItem` on the table; for an operator who looks at a
+/// key or resets it also `dynamodb:GetItem` and `dynamodb:DeleteItem`.
 ///
 /// ```no_run
 /// use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
@@ -70,44 +76,17 @@ impl DynamoDbStore {
     }
 
     async fn take_tokens(self, take: Take) -> Result<Grant, StoreError> {
-        let now = self.now();
-        let prices = Prices::new(&take.bucket.plan, now);
-        let burst = take.bucket.plan.burst;
-        // A full bucket pays the debit and still grants what is of use.
-        let debit = take.debit.min(burst.saturating_sub(take.least.max(1)));
-        let mut tokens = take.want.min(burst - debit);
-        let mut is_idle = self.hint(take.key).load(Ordering::Relaxed) < now;
-        for _ in 0..TRIES {
-            let written = if is_idle {
-                self.write_idle(take.key, &prices, tokens, debit).await?
-            } else {
-                self.write_busy(take.key, &prices, tokens, debit).await?
-            };
-            match written {
-                Ok(kept) => {
-                    self.hint(take.key).store(kept.full_at, Ordering::Relaxed);
-                    return Ok(prices.granted(tokens, &kept));
-                }
-                Err(kept) => {
-                    self.hint(take.key).store(kept.full_at, Ordering::Relaxed);
-                    is_idle = kept.full_at < now;
-                    let there = if is_idle {
-                        burst - debit
-                    } else {
-                        prices.tokens_there(kept.full_at, debit)
-                    };
-                    tokens = take.want.min(there);
-                    if tokens < take.least.max(1) {
-                        if debit > 0 {
-                            // Refused where the debt is as deep as it may get.
-                            let _ = self.write_debit(take.key, &prices, debit).await?;
-                        }
-                        return Ok(prices.refused(take.least, debit, &kept));
-                    }
-                }
-            }
+        match &take.quota.plan {
+            SharedPlan::Bucket(plan) => self.take_from_bucket(take, plan).await,
+            SharedPlan::Window(plan) => self.take_from_window(take, plan).await,
         }
-        Err(StoreError::new(StoreErrorKind::Throttled))
+    }
+
+    async fn put_back(self, back: GiveBack) -> Result<(), StoreError> {
+        match &back.quota.plan {
+            SharedPlan::Bucket(plan) => self.put_back_into_bucket(back, plan).await,
+            SharedPlan::Window(_) => self.put_back_into_window(back).await,
+        }
     }
 }
 
@@ -121,8 +100,16 @@ impl Store for DynamoDbStore {
     }
 
     fn give_back(&self, back: GiveBack) -> StoreFuture<()> {
+        Box::pin(self.clone().put_back(back))
+    }
+
+    fn hold(&self, hold: Hold) -> StoreFuture<Grant> {
+        Box::pin(self.clone().hold_places(hold))
+    }
+
+    fn reset(&self, key: StoreKey) -> StoreFuture<()> {
         let this = self.clone();
-        Box::pin(async move { this.write_back(back).await })
+        Box::pin(async move { this.delete(key).await })
     }
 }
 

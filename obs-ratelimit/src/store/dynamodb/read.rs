@@ -20,14 +20,21 @@ impl Kept {
     /// a full bucket.
     pub(super) fn read(item: Option<&HashMap<String, AttributeValue>>) -> Result<Self, StoreError> {
         let Some(item) = item else { return Ok(Self::default()) };
-        let number = |name: &str| match item.get(name) {
-            None => Ok(0),
-            Some(AttributeValue::N(text)) => text
-                .parse::<u64>()
-                .map_err(|error| StoreError::because(StoreErrorKind::Garbled, error)),
-            Some(_) => Err(StoreError::new(StoreErrorKind::Garbled)),
-        };
-        Ok(Self { full_at: number("t")?, grants: number("k")? })
+        Ok(Self { full_at: read_number(item, "t")?, grants: read_number(item, "k")? })
+    }
+}
+
+/// A number of an item; 0 where there is none of this name.
+pub(super) fn read_number(
+    item: &HashMap<String, AttributeValue>,
+    name: &str,
+) -> Result<u64, StoreError> {
+    match item.get(name) {
+        None => Ok(0),
+        Some(AttributeValue::N(text)) => {
+            text.parse().map_err(|error| StoreError::because(StoreErrorKind::Garbled, error))
+        }
+        Some(_) => Err(StoreError::new(StoreErrorKind::Garbled)),
     }
 }
 
@@ -39,7 +46,7 @@ pub(super) struct Prices {
     pub(super) step: u64,
     /// The time from empty to full.
     pub(super) full: u64,
-    burst: u64,
+    pub(super) burst: u64,
 }
 
 impl Prices {
@@ -60,7 +67,7 @@ impl Prices {
 
     pub(super) fn granted(&self, tokens: u64, kept: &Kept) -> Grant {
         let remaining = self.tokens_there(kept.full_at, 0).min(self.burst);
-        Grant { tokens, remaining, wait: Duration::ZERO, grants: kept.grants }
+        Grant { tokens, remaining, ..answer(kept, Duration::ZERO) }
     }
 
     pub(super) fn refused(&self, least: u64, debit: u64, kept: &Kept) -> Grant {
@@ -68,7 +75,7 @@ impl Prices {
         let needed = full_at.saturating_add(self.of(least.max(1)));
         let wait = needed.saturating_sub(self.now.saturating_add(self.full));
         let remaining = self.tokens_there(kept.full_at, debit);
-        Grant { tokens: 0, remaining, wait: Duration::from_nanos(wait), grants: kept.grants }
+        Grant { remaining, ..answer(kept, Duration::from_nanos(wait)) }
     }
 
     /// Seconds after which the item may be cleaned up: an hour after it could matter.
@@ -77,12 +84,17 @@ impl Prices {
     }
 }
 
+const fn answer(kept: &Kept, wait: Duration) -> Grant {
+    let (grants, valid_for) = (kept.grants, Duration::MAX);
+    Grant { tokens: 0, remaining: 0, wait, grants, window: 0, valid_for }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn rl_5_33_only_an_item_that_is_not_there_is_a_full_bucket() {
+    fn rl_33_only_an_item_that_is_not_there_is_a_full_bucket() {
         assert_eq!(Kept::read(None).unwrap(), Kept::default());
         let item = |value| HashMap::from([("t".to_owned(), value)]);
         for garbage in [
@@ -99,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn rl_5_34_an_item_is_never_cleaned_up_while_it_counts() {
+    fn rl_34_an_item_is_never_cleaned_up_while_it_counts() {
         let month = BucketPlan::new(1_000, Duration::from_secs(30 * 86_400), 1_000).unwrap();
         let prices = Prices::new(&month, 1_767_225_600_000_000_000);
         assert!(prices.expires() >= 1_767_225_600 + 2 * 30 * 86_400);

@@ -32,7 +32,7 @@ local there = 0
 if room > 0 then there = math.floor(room / period) end
 local tokens, wait = math.min(want, there), 0
 if tokens < least then
-  tokens, wait = 0, math.ceil((least * period - room) / limit)
+  tokens, wait = 0, math.max(math.ceil((least * period - room) / limit), 0)
 else
   charge(tokens)
   k = k + 1

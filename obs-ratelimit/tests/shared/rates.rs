@@ -1,10 +1,3 @@
-//! Limits that a fleet shares, through the public interface, in paused time.
-
-#![cfg(feature = "shared")]
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
-
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,39 +5,15 @@ use obs_core::admit::{Admission, Admit};
 use obs_core::clock::ManualClock;
 use obs_core::control::Control;
 use obs_ratelimit::{
-    Key, LeaseConfig, Limiter, MemoryStore, OnStoreFailure, Policy, Quota, Store, StoreErrorKind,
+    Key, LeaseConfig, Limiter, MemoryStore, OnStoreFailure, Overrides, Policy, Quota, Store,
+    StoreErrorKind,
 };
-use support::{Faulty, request};
 
-const SECRET: [u8; 16] = *b"of the one fleet";
-
-/// A node of the fleet; `strict` or leased.
-fn node(
-    clock: &ManualClock,
-    store: Arc<dyn Store>,
-    quota: Quota,
-    strict: bool,
-    config: LeaseConfig,
-) -> Limiter {
-    let policy = Policy::builder("tenant", quota).key(Key::tenant()).max_keys(64);
-    let policy = if strict { policy.strict(store, config) } else { policy.leased(store, config) };
-    let builder = Limiter::builder().clock(clock.clock()).fleet_secret(SECRET);
-    builder.policy(policy.build().unwrap()).build().unwrap()
-}
-
-async fn admission(limiter: &Limiter, tenant: &str) -> Admission {
-    match limiter.admit(&request(tenant)) {
-        Admission::Pending(pending) => pending.await,
-        decided => decided,
-    }
-}
-
-async fn passes(limiter: &Limiter, tenant: &str) -> bool {
-    matches!(admission(limiter, tenant).await, Admission::Admitted(_))
-}
+use crate::support::{Counted, Faulty, request};
+use crate::{SECRET, admission, node, passes};
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_25_strict_nodes_together_admit_what_one_bucket_holds() {
+async fn rl_25_strict_nodes_together_admit_what_one_bucket_holds() {
     let clock = ManualClock::default();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clock(), 64));
     let quota = Quota::per_minute(10);
@@ -61,7 +30,7 @@ async fn rl_5_25_strict_nodes_together_admit_what_one_bucket_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_26_leased_nodes_together_admit_what_one_bucket_holds_and_then_tell_when_to_retry() {
+async fn rl_26_leased_nodes_together_admit_what_one_bucket_holds_and_then_tell_when_to_retry() {
     let clock = ManualClock::default();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clock(), 64));
     let (quota, config) = (Quota::per_minute(20), LeaseConfig::new());
@@ -78,7 +47,7 @@ async fn rl_5_26_leased_nodes_together_admit_what_one_bucket_holds_and_then_tell
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_36_requests_that_wait_for_one_key_make_one_call() {
+async fn rl_36_requests_that_wait_for_one_key_make_one_call() {
     let clock = ManualClock::default();
     let store = Arc::new(Faulty::new(MemoryStore::new(clock.clock(), 64)));
     store.answer_after(Duration::from_millis(10));
@@ -94,7 +63,7 @@ async fn rl_5_36_requests_that_wait_for_one_key_make_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_16_a_request_dropped_while_it_waits_is_not_charged_and_its_lease_lands() {
+async fn rl_16_a_request_dropped_while_it_waits_is_not_charged_and_its_lease_lands() {
     let clock = ManualClock::default();
     let store = Arc::new(Faulty::new(MemoryStore::new(clock.clock(), 64)));
     store.answer_after(Duration::from_millis(10));
@@ -118,14 +87,23 @@ async fn a_store_killed_in_the_middle_of_a_load_makes_no_request_wait_or_fail() 
     for strict in [false, true] {
         let clock = ManualClock::default();
         let store = Arc::new(Faulty::new(MemoryStore::new(clock.clock(), 64)));
-        let limiter =
-            node(&clock, store.clone(), Quota::per_second(1_000), strict, LeaseConfig::new());
+        let recorder = Arc::new(Counted::default());
+        let policy = Policy::builder("tenant", Quota::per_second(1_000)).key(Key::tenant());
+        let (policy, config) = (policy.max_keys(64), LeaseConfig::new());
+        let policy = match strict {
+            true => policy.strict(store.clone(), config),
+            false => policy.leased(store.clone(), config),
+        };
+        let builder = Limiter::builder().clock(clock.clock()).fleet_secret(SECRET);
+        let builder = builder.recorder(recorder.clone()).policy(policy.build().unwrap());
+        let limiter = builder.build().unwrap();
+        let series = recorder.series();
         for _ in 0..20 {
             assert!(passes(&limiter, "acme").await);
         }
         store.hang();
         let mut steps = Vec::new();
-        for _ in 0..300 {
+        for _ in 0..600 {
             let start = tokio::time::Instant::now();
             let Admission::Admitted(mut permit) = admission(&limiter, "acme").await else {
                 panic!("open without a store")
@@ -139,6 +117,12 @@ async fn a_store_killed_in_the_middle_of_a_load_makes_no_request_wait_or_fail() 
         }
         assert!(steps.iter().any(|step| step == "share"), "strict {strict}: the first step");
         assert_eq!(limiter.state(), "degraded");
+        let told = steps.iter().filter(|step| *step == "share").count() as u64;
+        assert_eq!(recorder.count("RateLimitFallbacks", &["share"]), told, "as metric and header");
+        let opened = steps.iter().filter(|step| *step == "open").count() as u64;
+        assert_eq!(recorder.count("RateLimitFallbacks", &["open"]), opened);
+        assert_eq!(recorder.count("RateLimitDecisions", &["tenant", "admitted"]), 620);
+        assert_eq!(recorder.series(), series, "whatever comes, there are no more series");
         let figures = &limiter.snapshot()["policies"][0]["store"];
         assert!(figures["fallback_decisions"].as_u64().unwrap() > 100);
         assert!(store.takes() < 60, "the circuit keeps calls away, {} made", store.takes());
@@ -173,7 +157,7 @@ async fn a_policy_that_is_closed_without_its_store_answers_503() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_33_a_store_that_throttles_talks_nonsense_or_panics_resets_nothing() {
+async fn rl_33_a_store_that_throttles_talks_nonsense_or_panics_resets_nothing() {
     for kind in [StoreErrorKind::Throttled, StoreErrorKind::Garbled, StoreErrorKind::Rejected] {
         let clock = ManualClock::default();
         let store = Arc::new(Faulty::new(MemoryStore::new(clock.clock(), 64)));
@@ -204,7 +188,7 @@ async fn a_store_that_panics_is_a_store_that_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_13_a_strict_charge_is_given_back_when_another_policy_refuses() {
+async fn rl_13_a_strict_charge_is_given_back_when_another_policy_refuses() {
     let clock = ManualClock::default();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clock(), 64));
     let shared = Policy::builder("shared", Quota::per_hour(10)).strict(store, LeaseConfig::new());
@@ -246,7 +230,7 @@ async fn unused_tokens_go_back_when_the_node_stops() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_39_fleets_with_other_secrets_do_not_share_and_a_secret_is_needed() {
+async fn rl_39_fleets_with_other_secrets_do_not_share_and_a_secret_is_needed() {
     let clock = ManualClock::default();
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clock(), 64));
     let policy = || {
@@ -265,7 +249,7 @@ async fn rl_5_39_fleets_with_other_secrets_do_not_share_and_a_secret_is_needed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn rl_5_45_a_flood_of_keys_is_no_flood_of_writes() {
+async fn rl_45_a_flood_of_keys_is_no_flood_of_writes() {
     let clock = ManualClock::default();
     let store = Arc::new(Faulty::new(MemoryStore::new(clock.clock(), 64)));
     let config = LeaseConfig::new().calls_per_second(10).silent_fraction(0.0);
@@ -274,4 +258,80 @@ async fn rl_5_45_a_flood_of_keys_is_no_flood_of_writes() {
         let _ = passes(&limiter, &key.to_string()).await;
     }
     assert!(store.takes() <= 10, "{}", store.takes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rl_27_a_dead_node_loses_its_lease_once_and_the_bucket_recovers() {
+    let clock = ManualClock::default();
+    let store = Arc::new(Faulty::new(MemoryStore::new(clock.clock(), 64)));
+    let quota = Quota::per_second(100);
+    let config = LeaseConfig::new().silent_fraction(0.0);
+    let first = node(&clock, store.clone(), quota, false, config);
+    // It leases ever more, and dies.
+    for _ in 0..30 {
+        let _ = passes(&first, "acme").await;
+        clock.advance(Duration::from_millis(1));
+    }
+    let leased = first.snapshot()["policies"][0]["store"]["leased_tokens"].as_u64().unwrap();
+    drop(first);
+    let second = node(&clock, store.clone(), quota, false, config);
+    let mut admitted = 0;
+    for _ in 0..200 {
+        admitted += u64::from(passes(&second, "acme").await);
+    }
+    assert!(admitted <= 103 - 30, "what the dead node leased is not given again: {admitted}");
+    // A lease that nobody spends is refilled by the bucket's own rate, as any other use.
+    clock.advance(Duration::from_millis(10 * leased));
+    let mut recovered = 0;
+    for _ in 0..400 {
+        recovered += u64::from(passes(&second, "acme").await);
+        clock.advance(Duration::from_millis(5));
+    }
+    // Two seconds bring 200 more.
+    assert!(recovered >= 190, "{recovered}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rl_37_another_quota_of_a_leased_limit_takes_effect_within_the_age_of_a_lease() {
+    let clock = ManualClock::default();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clock(), 64));
+    let config = LeaseConfig::new().silent_fraction(0.0);
+    let limiter = node(&clock, store, Quota::per_hour(5), false, config);
+    while passes(&limiter, "acme").await {
+        clock.advance(Duration::from_millis(300));
+    }
+    assert!(!passes(&limiter, "acme").await, "dry for minutes");
+    limiter.replace("tenant", Quota::per_second(1_000), &Overrides::new()).unwrap();
+    // The debt of an hour is cut to what the large quota could owe: two seconds.
+    clock.advance(Duration::from_millis(2_001));
+    assert!(passes(&limiter, "acme").await, "a raise does not wait for the old quota");
+    // A lease of the large quota is honoured for its age, and not longer.
+    for _ in 0..200 {
+        let _ = passes(&limiter, "acme").await;
+        clock.advance(Duration::from_millis(2));
+    }
+    limiter.replace("tenant", Quota::per_hour(2), &Overrides::new()).unwrap();
+    clock.advance(Duration::from_millis(1_001));
+    let mut admitted = 0;
+    for _ in 0..50 {
+        admitted += u32::from(passes(&limiter, "acme").await);
+        clock.advance(Duration::from_millis(20));
+    }
+    assert!(admitted <= 2, "{admitted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rl_14_a_strict_limit_charges_what_it_refuses_if_it_is_asked_to() {
+    let clock = ManualClock::default();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clock(), 64));
+    let policy = Policy::builder("tenant", Quota::per_minute(2)).charge_refused(true);
+    let policy = policy.strict(store, LeaseConfig::new()).build().unwrap();
+    let builder = Limiter::builder().clock(clock.clock()).fleet_secret(SECRET);
+    let limiter = builder.policy(policy).build().unwrap();
+    for _ in 0..10 {
+        let _ = admission(&limiter, "a").await;
+        tokio::task::yield_now().await;
+    }
+    clock.advance(Duration::from_secs(60));
+    assert!(!passes(&limiter, "a").await, "what was refused counts too");
 }

@@ -1,13 +1,10 @@
 //! Response headers: what a caller is told about its limits.
 
 mod date;
-mod write;
 
 use http::StatusCode;
-use obs_core::clock::Clock;
 
 pub(crate) use date::imf_fixdate;
-pub(crate) use write::write_fallback;
 
 /// Which rate-limit headers a response carries.
 ///
@@ -128,8 +125,4 @@ pub enum Emit {
     BelowFraction(f64),
     /// On refusals only; an admitted request costs nothing for headers then.
     OnRefusal,
-}
-
-pub(crate) fn wall_seconds(clock: &Clock) -> u64 {
-    clock.wall().unix_seconds()
 }

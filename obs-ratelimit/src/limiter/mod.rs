@@ -6,6 +6,7 @@ mod builder;
 mod control;
 mod cost;
 mod decide;
+mod headers;
 mod key;
 mod pending;
 mod refusal;

@@ -6,8 +6,8 @@ use obs_core::admit::Refusal;
 use obs_core::context::RequestContext;
 use obs_core::problem::{self, Problem};
 
+use super::headers::write_fallback;
 use super::{Denied, Limiter};
-use crate::headers::write_fallback;
 use crate::policy::Policy;
 
 /// The problem type of a used-up quota

@@ -122,12 +122,14 @@ fn take_from<C: Cell>(cell: &mut C, plan: &C::Plan, now: u64, take: &Take) -> Gr
     let (tokens, least) = (remaining.min(take.want), take.least.max(1));
     let nothing = Grant { tokens: 0, remaining, ..NOTHING };
     if tokens < least {
-        let mut tried = *cell;
-        return match tried.spend(plan, now, least) {
+        // There is enough, and nothing was wanted.
+        if remaining >= least {
+            return nothing;
+        }
+        // A refusal charges nothing; it cuts a debt that is deeper than this quota allows.
+        return match cell.spend(plan, now, least) {
             Err(Wait::Nanos(wait)) => Grant { wait: Duration::from_nanos(wait), ..nothing },
-            Err(_) => Grant { wait: Duration::MAX, ..nothing },
-            // There is enough, and nothing was wanted.
-            Ok(_) => nothing,
+            _ => Grant { wait: Duration::MAX, ..nothing },
         };
     }
     match cell.spend(plan, now, tokens) {

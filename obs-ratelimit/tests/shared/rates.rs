@@ -303,6 +303,7 @@ async fn rl_37_another_quota_of_a_leased_limit_takes_effect_within_the_age_of_a_
     assert!(!passes(&limiter, "acme").await, "dry for minutes");
     limiter.replace("tenant", Quota::per_second(1_000), &Overrides::new()).unwrap();
     // The debt of an hour is cut to what the large quota could owe: two seconds.
+    let _ = passes(&limiter, "acme").await;
     clock.advance(Duration::from_millis(2_001));
     assert!(passes(&limiter, "acme").await, "a raise does not wait for the old quota");
     // A lease of the large quota is honoured for its age, and not longer.

@@ -34,6 +34,10 @@ impl DynamoDbStore {
                     self.hint(take.key).store(kept.full_at, Ordering::Relaxed);
                     return Ok(prices.granted(tokens, &kept));
                 }
+                Err(kept) if kept.full_at > prices.deepest() => {
+                    self.write_full_at(take.key, kept.full_at, prices.deepest()).await?;
+                    Kept { full_at: prices.deepest(), ..kept }
+                }
                 Err(kept) => kept,
             };
             self.hint(take.key).store(kept.full_at, Ordering::Relaxed);
@@ -124,14 +128,13 @@ impl DynamoDbStore {
         debit: u64,
     ) -> Result<Written<Kept>, StoreError> {
         let price = prices.of(debit);
-        let deepest = prices.now.saturating_add(prices.full.saturating_mul(2));
         let call = self
             .update(key)
             .update_expression("SET t = t + :price, x = :ttl ADD g :debit")
             .condition_expression("t >= :now AND t <= :most")
             .expression_attribute_values(":price", number(price))
             .expression_attribute_values(":now", number(prices.now))
-            .expression_attribute_values(":most", number(deepest.saturating_sub(price)))
+            .expression_attribute_values(":most", number(prices.deepest().saturating_sub(price)))
             .expression_attribute_values(":debit", number(debit))
             .expression_attribute_values(":ttl", number(prices.expires()));
         written(call.send().await, Kept::read)
@@ -154,15 +157,25 @@ impl DynamoDbStore {
         match written(call.send().await, Kept::read)? {
             // What is left of the debt is less than what is put back: the bucket is full now.
             Err(kept) if kept.full_at >= prices.now => {
-                let call = self
-                    .update(back.key)
-                    .update_expression("SET t = :now")
-                    .condition_expression("t = :seen")
-                    .expression_attribute_values(":now", number(prices.now))
-                    .expression_attribute_values(":seen", number(kept.full_at));
-                written(call.send().await, Kept::read).map(drop)
+                self.write_full_at(back.key, kept.full_at, prices.now).await
             }
             _ => Ok(()),
         }
+    }
+
+    /// Sets when a bucket is full, if nobody has set it since it was read.
+    async fn write_full_at(
+        &self,
+        key: StoreKey,
+        seen: u64,
+        full_at: u64,
+    ) -> Result<(), StoreError> {
+        let call = self
+            .update(key)
+            .update_expression("SET t = :full_at")
+            .condition_expression("t = :seen")
+            .expression_attribute_values(":full_at", number(full_at))
+            .expression_attribute_values(":seen", number(seen));
+        written(call.send().await, Kept::read).map(drop)
     }
 }

@@ -59,6 +59,12 @@ impl Prices {
         self.step.saturating_mul(tokens)
     }
 
+    /// The latest time at which a bucket can be full: a debt deeper than two buckets is of another
+    /// quota.
+    pub(super) fn deepest(&self) -> u64 {
+        self.now.saturating_add(self.full.saturating_mul(2))
+    }
+
     /// The tokens in a bucket that is full at `full_at`, after `debit`.
     pub(super) fn tokens_there(&self, full_at: u64, debit: u64) -> u64 {
         let until = self.now.saturating_add(self.full);

@@ -13,7 +13,9 @@ local full = burst * period
 local full_whole = math.floor(full / limit)
 if f >= limit then t, f = t + 1, 0 end
 if t < now then t, f = now, 0 end
-if t > now + 2 * full_whole then t, f = now + 2 * full_whole, 0 end
+-- A debt deeper than two buckets is of another quota.
+local is_cut = t > now + 2 * full_whole
+if is_cut then t, f = now + 2 * full_whole, 0 end
 
 local function charge(tokens)
   local cost = tokens * period
@@ -37,7 +39,7 @@ else
   charge(tokens)
   k = k + 1
 end
-if tokens > 0 or debit > 0 then
+if tokens > 0 or debit > 0 or is_cut then
   redis.call('HSET', KEYS[1], 't', string.format('%.0f', t), 'f', string.format('%.0f', f),
     'k', string.format('%.0f', k))
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil((t - now + 1) * unit / 1000) + 1000))

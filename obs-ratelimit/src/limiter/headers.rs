@@ -1,10 +1,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use smallvec::SmallVec;
 
-use super::{Emit, ResetStyle, imf_fixdate, wall_seconds};
+use super::{Limiter, Passed, PolicyReport};
 use crate::engine::Report;
+use crate::headers::{Emit, ResetStyle, imf_fixdate};
 use crate::lease::Fallback;
-use crate::limiter::{Limiter, Passed, PolicyReport};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -72,7 +72,7 @@ impl Limiter {
         let Some(PolicyReport { report, .. }) = scarcest else { return };
         let mut reset = time_left(report);
         if style == ResetStyle::Epoch {
-            let now = wall_seconds(self.clock());
+            let now = self.clock().wall().unix_seconds();
             reset = reset.saturating_add(now);
             if !headers.contains_key(header::DATE) {
                 headers.insert(header::DATE, value(imf_fixdate(now).as_bytes()));

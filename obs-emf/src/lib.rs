@@ -1,27 +1,9 @@
-//! CloudWatch Embedded Metric Format that is never invalid and never silently lost.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! # Modules and features
 //!
 //! A [`Shape`] declares once what events of a kind have in common; its `_aws` member is compiled
-//! and copied. A [`Record`] is one event; a [`sink::Sink`] takes it. What CloudWatch would refuse
-//! is an error when a shape is built, and repaired, split or dropped when a record is written,
-//! counted by reason in a [`Ledger`].
-//!
-//! ```
-//! use obs_core::clock::Timestamp;
-//! use obs_core::metric::Unit;
-//! use obs_emf::Shape;
-//!
-//! let shape = Shape::builder("Shop")
-//!     .dimension_set(["Service"])
-//!     .constant("Service", "orders")
-//!     .metric(("Latency", Unit::Milliseconds))
-//!     .build()?;
-//! let mut line = br#"{"message":"order placed""#.to_vec();
-//! let ledger =
-//!     shape.encode_tail(&mut line, Timestamp::from_unix_millis(1_767_225_600_000), &[], &[12.5]);
-//! line.push(b'}');
-//! assert_eq!((ledger.emitted, ledger.dropped()), (1, 0));
-//! # Ok::<(), obs_core::config::ConfigError>(())
-//! ```
+//! and copied. A [`Record`] is one event; a [`sink::Sink`] takes it.
 //!
 //! | module | what it holds |
 //! |---|---|

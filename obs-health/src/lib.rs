@@ -1,26 +1,6 @@
-//! Probes, dependency checks and circuit endpoints that tell the truth.
-//!
-//! A [`HealthRegistry`] asks its dependencies in the background and answers probes from what it
-//! knows: a dependency that hangs never delays a probe.
-//!
-//! ```
-//! use http::Request;
-//! use obs_health::{Dependency, HealthRegistry, HealthService};
-//! use tower::ServiceExt;
-//!
-//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-//! let health = HealthRegistry::builder("orders")
-//!     .dependency(Dependency::required("database", || async { Ok::<(), std::io::Error>(()) }))
-//!     .build()
-//!     .unwrap();
-//! let _running = health.start();
-//! # health.refresh().await;
-//!
-//! let request = Request::get("/ready").body(String::new()).unwrap();
-//! let response = HealthService::new(health).oneshot(request).await.unwrap();
-//! assert_eq!(response.status(), 200);
-//! # });
-//! ```
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! # Modules and features
 //!
 //! | module | what is there |
 //! |---|---|

@@ -1,16 +1,6 @@
-//! Rate limits for tower services: decided in this process in nanoseconds, alone or as leases
-//! from a limit that a fleet shares.
-//!
-//! ```
-//! use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
-//!
-//! // 100 requests a second for each tenant, 200 at once after a pause.
-//! let policy = Policy::builder("tenant", Quota::per_second(100).burst(200)).key(Key::tenant());
-//! let limiter = Limiter::new(policy.build()?)?;
-//! let layer = RateLimitLayer::new(limiter.clone());
-//! # let _ = layer;
-//! # Ok::<(), obs_core::config::ConfigError>(())
-//! ```
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! # Items
 //!
 //! | item | what it is |
 //! |---|---|

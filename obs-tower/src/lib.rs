@@ -1,6 +1,6 @@
-//! One tower layer for logs, metrics and traces, and the service-mesh patterns beside it.
-//!
-//! Every request leaves exactly one truthful record; [`observe`] has the smallest example.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! # Modules and features
 //!
 //! | module | feature | what it does |
 //! |---|---|---|

@@ -141,7 +141,7 @@ impl Record {
         let head = RequestLine {
             timestamp,
             level: verdict.level(),
-            message: format_args!("{message}"),
+            message,
             target,
             ids: Ids { span_id: Some(self.context.span_id()), ..self.context.ids() },
             has_metrics: true,

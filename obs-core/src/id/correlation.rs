@@ -33,13 +33,9 @@ impl CorrelationId {
         if bytes.is_empty() || bytes.len() > MAX_LENGTH || !bytes.iter().all(|&b| is_allowed(b)) {
             return None;
         }
-        Some(Self::from_allowed(bytes))
-    }
-
-    fn from_allowed(text: &[u8]) -> Self {
-        let mut bytes = [0; MAX_LENGTH];
-        bytes[..text.len()].copy_from_slice(text);
-        Self { length: text.len() as u8, bytes }
+        let mut copy = [0; MAX_LENGTH];
+        copy[..bytes.len()].copy_from_slice(bytes);
+        Some(Self { length: bytes.len() as u8, bytes: copy })
     }
 
     /// The text of a UUID version 7 ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)).
@@ -50,15 +46,15 @@ impl CorrelationId {
         let millis = u128::from(unix_millis & 0xffff_ffff_ffff) << 80;
         let value = millis | VERSION | VARIANT | random & RANDOM;
 
-        let mut digits = [0; 32];
-        hex::write(&value.to_be_bytes(), &mut digits);
-        let mut text = [b'-'; 36];
-        text[..8].copy_from_slice(&digits[..8]);
-        text[9..13].copy_from_slice(&digits[8..12]);
-        text[14..18].copy_from_slice(&digits[12..16]);
-        text[19..23].copy_from_slice(&digits[16..20]);
-        text[24..].copy_from_slice(&digits[20..]);
-        Self::from_allowed(&text)
+        let digits = hex::digits_32(value);
+        let mut bytes = [0; MAX_LENGTH];
+        bytes[..36].copy_from_slice(b"00000000-0000-0000-0000-000000000000");
+        bytes[..8].copy_from_slice(&digits[..8]);
+        bytes[9..13].copy_from_slice(&digits[8..12]);
+        bytes[14..18].copy_from_slice(&digits[12..16]);
+        bytes[19..23].copy_from_slice(&digits[16..20]);
+        bytes[24..36].copy_from_slice(&digits[20..]);
+        Self { length: 36, bytes }
     }
 
     /// The id as bytes; cheaper than [`CorrelationId::as_str`] where bytes will do.

@@ -1,16 +1,5 @@
 //! Fixed-width hexadecimal, strict: no sign, no prefix, no other length.
 
-const PAIRS: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
-    let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
-    }
-    pairs
-};
-
 /// The number that 16 digits spell in lower case.
 #[inline]
 pub(crate) fn parse_lower_16(digits: &[u8; 16]) -> Option<u64> {
@@ -71,12 +60,43 @@ const fn eight(digits: u64) -> Option<u64> {
     Some((halves >> 16 | halves) & 0xffff_ffff)
 }
 
-/// Writes `value` as `2 * N` lower-case digits.
+/// The 8 lower-case digits of `value`.
+///
+/// All eight at once, as [`eight`] reads them: each nibble gets a byte of its own, and those of ten
+/// and more a letter.
 #[inline]
-pub(crate) fn write<const N: usize>(value: &[u8; N], out: &mut [u8]) {
-    for (pair, byte) in out.chunks_exact_mut(2).zip(value) {
-        pair.copy_from_slice(&PAIRS[*byte as usize]);
-    }
+pub(crate) const fn digits_8(value: u32) -> [u8; 8] {
+    let halves = value as u64;
+    let bytes = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (bytes | bytes << 8) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (bytes | bytes << 4) & (0x0f * ONES);
+    let letters = ((nibbles + 6 * ONES) >> 4) & ONES;
+    (nibbles + 0x30 * ONES + letters * 0x27).to_be_bytes()
+}
+
+/// The 16 lower-case digits of `value`.
+#[inline]
+pub(crate) fn digits_16(value: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    digits[..8].copy_from_slice(&digits_8((value >> 32) as u32));
+    digits[8..].copy_from_slice(&digits_8(value as u32));
+    digits
+}
+
+/// The 32 lower-case digits of `value`.
+#[inline]
+pub(crate) fn digits_32(value: u128) -> [u8; 32] {
+    let mut digits = [0; 32];
+    digits[..16].copy_from_slice(&digits_16((value >> 64) as u64));
+    digits[16..].copy_from_slice(&digits_16(value as u64));
+    digits
+}
+
+/// The two lower-case digits of `value`.
+#[inline]
+pub(crate) const fn digits_2(value: u8) -> [u8; 2] {
+    let [.., high, low] = digits_8(value as u32);
+    [high, low]
 }
 
 #[cfg(test)]
@@ -99,6 +119,19 @@ mod tests {
                 assert_eq!(eight(u64::from_be_bytes(digits)), number.filter(|_| is_lower));
             }
         }
+    }
+
+    #[test]
+    fn every_byte_in_every_place_is_written_as_the_standard_library_writes_it() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(digits_2(byte), *format!("{byte:02x}").as_bytes());
+            for place in [0, 8, 16, 24] {
+                let value = u32::from(byte) << place | 0x9a09_f0a5_u32.rotate_left(place);
+                assert_eq!(digits_8(value), *format!("{value:08x}").as_bytes());
+            }
+        }
+        let value = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210;
+        assert_eq!(digits_32(value), *b"0123456789abcdeffedcba9876543210");
     }
 
     #[test]

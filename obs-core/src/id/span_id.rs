@@ -37,11 +37,10 @@ impl SpanId {
     }
 
     /// 16 lower-case hexadecimal digits.
+    #[inline]
     #[must_use]
     pub fn to_hex(self) -> Ascii<16> {
-        let mut text = [0; 16];
-        hex::write(&self.0.get().to_be_bytes(), &mut text);
-        Ascii::new(text)
+        Ascii::new(hex::digits_16(self.0.get()))
     }
 
     /// The 64 bits as a number.

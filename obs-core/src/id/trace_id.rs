@@ -62,14 +62,14 @@ impl TraceId {
     }
 
     /// 32 lower-case hexadecimal digits.
+    #[inline]
     #[must_use]
     pub fn to_hex(self) -> Ascii<32> {
-        let mut text = [0; 32];
-        hex::write(&self.0.get().to_be_bytes(), &mut text);
-        Ascii::new(text)
+        Ascii::new(hex::digits_32(self.0.get()))
     }
 
     /// The X-Ray spelling, `1-8hex-24hex`.
+    #[inline]
     #[must_use]
     pub fn to_xray(self) -> Ascii<35> {
         let mut text = [0; 35];

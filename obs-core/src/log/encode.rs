@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-use super::{Value, escape};
+use super::{Value, escape, number};
 
 /// A borrowed value of a field.
 ///
@@ -25,6 +25,9 @@ pub enum ValueRef<'a> {
     F64(f64),
     /// Text.
     Str(&'a str),
+    /// Text that the program itself chose, such as the name of an outcome: it is escaped as any
+    /// other, but not searched for what looks like a secret.
+    Own(&'a str),
     /// Formatted text, such as `format_args!("{x:?}")`.
     Format(fmt::Arguments<'a>),
     /// An error and its causes, separated by `: `.
@@ -58,6 +61,24 @@ impl<'a> From<&'a str> for ValueRef<'a> {
     }
 }
 
+impl From<u64> for ValueRef<'_> {
+    fn from(value: u64) -> Self {
+        Self::U64(value)
+    }
+}
+
+impl From<f64> for ValueRef<'_> {
+    fn from(value: f64) -> Self {
+        Self::F64(value)
+    }
+}
+
+impl From<bool> for ValueRef<'_> {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
 /// Appends `value` as JSON, text cut so that at most `limit` bytes are appended; `false` when it
 /// was cut. Numbers take at most 42 bytes whatever the limit.
 // Each field passes here once; the call alone is a tenth of its cost.
@@ -68,7 +89,7 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, limit: usize) -> boo
         ValueRef::Bool(true) => out.extend_from_slice(b"true"),
         ValueRef::Bool(false) => out.extend_from_slice(b"false"),
         ValueRef::I64(value) => integer(out, value),
-        ValueRef::U64(value) => integer(out, value),
+        ValueRef::U64(value) => number::write_u64(out, value),
         ValueRef::I128(value) => match i64::try_from(value) {
             Ok(value) => integer(out, value),
             Err(_) => quoted(out, |out| integer(out, value)),
@@ -78,7 +99,7 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, limit: usize) -> boo
             Err(_) => quoted(out, |out| integer(out, value)),
         },
         ValueRef::F64(value) => float(out, value),
-        ValueRef::Str(text) => {
+        ValueRef::Str(text) | ValueRef::Own(text) => {
             return quoted(out, |out| escape::write(out, text, limit.saturating_sub(2)));
         }
         ValueRef::Format(arguments) => return format(out, arguments, limit),
@@ -107,7 +128,7 @@ pub(super) fn integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
 
 fn float(out: &mut Vec<u8>, value: f64) {
     if value.is_finite() {
-        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+        number::write_f64(out, value);
     } else {
         out.extend_from_slice(b"null");
     }

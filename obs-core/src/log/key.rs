@@ -8,7 +8,7 @@ const MAX_LENGTH: usize = 128;
 const PREFIX: &[u8] = b"field_";
 
 /// The names the line itself uses.
-fn is_reserved(key: &[u8]) -> bool {
+pub(super) const fn is_reserved(key: &[u8]) -> bool {
     matches!(
         key,
         b"timestamp"
@@ -53,7 +53,7 @@ pub(super) fn write(out: &mut Vec<u8>, key: &str) -> usize {
     length
 }
 
-const fn is_snake(byte: u8) -> bool {
+pub(super) const fn is_snake(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
 }
 
@@ -83,43 +83,66 @@ fn write_in_snake_case(out: &mut Vec<u8>, key: &[u8]) {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
     /// Where each key starts, after its opening quote.
-    starts: SmallVec<[u32; 16]>,
-    /// One bit for each signature seen: most new keys are told apart by this alone.
-    signatures: u64,
+    keys: SmallVec<[(u32, Fingerprint); 16]>,
+    /// One bit for each fingerprint seen: most new keys are told apart by this alone.
+    seen: u64,
 }
 
 impl Keys {
     /// Whether the key stands in `buffer`.
     #[inline]
-    pub(super) fn contain(&self, buffer: &[u8], key: &[u8], signature: Signature) -> bool {
-        self.signatures & signature.0 != 0 && self.is_listed(buffer, key)
+    pub(super) fn contain(&self, buffer: &[u8], key: &[u8], fingerprint: Fingerprint) -> bool {
+        self.seen & fingerprint.bit() != 0 && self.is_listed(buffer, key, fingerprint)
     }
 
     #[cold]
-    fn is_listed(&self, buffer: &[u8], key: &[u8]) -> bool {
-        self.starts.iter().any(|&start| {
+    fn is_listed(&self, buffer: &[u8], key: &[u8], fingerprint: Fingerprint) -> bool {
+        self.keys.iter().filter(|(_, known)| *known == fingerprint).any(|&(start, _)| {
             let from = buffer.get(start as usize..).unwrap_or_default();
             from.starts_with(key) && from.get(key.len()) == Some(&b'"')
         })
     }
 
     #[inline]
-    pub(super) fn push(&mut self, start: usize, signature: Signature) {
-        self.signatures |= signature.0;
-        self.starts.push(start as u32);
+    pub(super) fn push(&mut self, start: usize, fingerprint: Fingerprint) {
+        self.seen |= fingerprint.bit();
+        self.keys.push((start as u32, fingerprint));
     }
 }
 
-/// One bit that depends on a key.
-#[derive(Clone, Copy)]
-pub(super) struct Signature(u64);
+/// A few bits that depend on a key; keys whose fingerprints differ are not the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint(u32);
 
-impl Signature {
+impl Fingerprint {
+    /// Looks at both ends and the length, which is enough to tell most keys of a line apart.
     #[inline]
-    pub(super) fn of(key: &[u8]) -> Self {
-        let (Some(&first), Some(&last)) = (key.first(), key.last()) else { return Self(1) };
-        let mixed = usize::from(first) ^ usize::from(last) << 2 ^ key.len() << 3;
-        Self(1 << (mixed & 63))
+    pub(super) const fn of(key: &[u8]) -> Self {
+        let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => Self::short(key),
+        };
+        let mixed = first ^ last.rotate_left(29) ^ key.len() as u64;
+        Self((mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32)
+    }
+
+    /// Both ends of a key of less than eight bytes.
+    #[inline]
+    const fn short(key: &[u8]) -> (u64, u64) {
+        if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+            return (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64);
+        }
+        match *key {
+            [] => (0, 0),
+            [only] => (only as u64, only as u64),
+            [first, second, ..] => ((first as u64) << 8 | second as u64, key[key.len() - 1] as u64),
+        }
+    }
+
+    /// The bit that stands for it among 64.
+    #[inline]
+    const fn bit(self) -> u64 {
+        1 << (self.0 >> 26)
     }
 }
 

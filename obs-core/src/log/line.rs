@@ -3,9 +3,9 @@ use std::ops::Range;
 
 use tracing::Level;
 
-use super::key::{self, Keys, Signature};
-use super::redact::REDACTED;
-use super::{Fields, Ids, LineFormat, ValueRef, encode, escape};
+use super::key::{self, Fingerprint, Keys};
+use super::redact::REDACTED_STRING;
+use super::{FieldKey, Fields, Ids, LineFormat, ValueRef, encode, escape, number};
 use crate::clock::Timestamp;
 use crate::id::{SpanId, TraceId};
 
@@ -77,14 +77,28 @@ impl<'b> Line<'b> {
         message: fmt::Arguments<'_>,
         target: &str,
     ) -> Self {
+        Self::begin_with(out, format, timestamp, level, ValueRef::Format(message), target)
+    }
+
+    /// As [`Line::begin`], with a message of any kind.
+    pub(crate) fn begin_with(
+        out: &'b mut Vec<u8>,
+        format: &'b LineFormat,
+        timestamp: Timestamp,
+        level: Level,
+        message: ValueRef<'_>,
+        target: &str,
+    ) -> Self {
         let start = out.len();
         out.extend_from_slice(b"{\"timestamp\":\"");
         timestamp.write_rfc3339(out);
         out.extend_from_slice(level_member(level));
         // Half for the message leaves room for the ids and at least one field.
         let message_start = out.len();
-        let complete = encode::format(out, message, format.max_line_bytes / 2);
-        format.redactor.scrub_string(out, message_start);
+        let complete = encode::value(out, message, format.max_line_bytes / 2);
+        if message.is_text() {
+            format.redactor.scrub_string(out, message_start);
+        }
         out.extend_from_slice(b",\"target\":\"");
         escape::write(out, target, MAX_ID_BYTES);
         out.push(b'"');
@@ -136,25 +150,43 @@ impl<'b> Line<'b> {
         let key_length = key::write(self.out, key);
         let (before, field) = self.out.split_at(start);
         let key = &field[2..2 + key_length];
-        let signature = Signature::of(key);
-        if self.keys.contain(before, key, signature) {
+        let fingerprint = Fingerprint::of(key);
+        if self.keys.contain(before, key, fingerprint) {
             self.out.truncate(start);
             return self;
         }
-        let redactor = &*self.format.redactor;
-        if redactor.hides_bytes(key) {
-            encode::value(self.out, ValueRef::Str(REDACTED), usize::MAX);
-        } else {
-            let value_start = self.out.len();
-            let taken = self.head.len() + CLOSING + (value_start - start);
-            let room = self.format.max_line_bytes.saturating_sub(taken);
-            self.truncated |= !encode::value(self.out, value, room);
-            if value.is_text() {
-                redactor.scrub_string(self.out, value_start);
-            }
-        }
-        self.keep(start, signature);
+        let hidden = self.format.redactor.hides_bytes(key);
+        self.value(start, value, hidden);
+        self.keep(start, fingerprint);
         self
+    }
+
+    /// Writes a field whose key was known when the program was compiled.
+    pub fn known<'v>(&mut self, key: &FieldKey, value: impl Into<ValueRef<'v>>) -> &mut Self {
+        if !self.keys.contain(self.out, key.as_bytes(), key.fingerprint()) {
+            let start = self.out.len();
+            key.append_to(self.out);
+            let hidden = self.format.redactor.hides_bytes(key.as_bytes());
+            self.value(start, value.into(), hidden);
+            self.keep(start, key.fingerprint());
+        }
+        self
+    }
+
+    /// Writes the value of the field that starts at `start`, whose key is written.
+    #[inline]
+    fn value(&mut self, start: usize, value: ValueRef<'_>, hidden: bool) {
+        if hidden {
+            self.out.extend_from_slice(REDACTED_STRING);
+            return;
+        }
+        let value_start = self.out.len();
+        let taken = self.head.len() + CLOSING + (value_start - start);
+        let room = self.format.max_line_bytes.saturating_sub(taken);
+        self.truncated |= !encode::value(self.out, value, room);
+        if value.is_text() {
+            self.format.redactor.scrub_string(self.out, value_start);
+        }
     }
 
     /// Writes text.
@@ -191,11 +223,11 @@ impl<'b> Line<'b> {
     pub fn fields(&mut self, fields: &Fields) -> &mut Self {
         for (field, key_length) in fields.iter() {
             let key = &field[2..2 + key_length];
-            let signature = Signature::of(key);
-            if !self.keys.contain(self.out, key, signature) {
+            let fingerprint = Fingerprint::of(key);
+            if !self.keys.contain(self.out, key, fingerprint) {
                 let start = self.out.len();
                 self.extend_with_field(field, key_length);
-                self.keep(start, signature);
+                self.keep(start, fingerprint);
             }
         }
         self
@@ -208,7 +240,7 @@ impl<'b> Line<'b> {
         let (key, value) = field.split_at(key_length + 4);
         if redactor.hides_bytes(&key[2..2 + key_length]) {
             self.out.extend_from_slice(key);
-            encode::value(self.out, ValueRef::Str(REDACTED), usize::MAX);
+            self.out.extend_from_slice(REDACTED_STRING);
             return;
         }
         let value_start = self.out.len() + key.len();
@@ -297,11 +329,11 @@ impl<'b> Line<'b> {
 
     /// Keeps the field that starts at `start`, in this part or in the next.
     #[inline]
-    fn keep(&mut self, mut start: usize, signature: Signature) {
+    fn keep(&mut self, mut start: usize, fingerprint: Fingerprint) {
         if self.is_too_long() {
             start = self.continue_in_next_part(start);
         }
-        self.keys.push(start + 2, signature);
+        self.keys.push(start + 2, fingerprint);
     }
 
     fn is_too_long(&self) -> bool {
@@ -329,7 +361,7 @@ impl<'b> Line<'b> {
 
     fn write_part(&mut self) {
         self.out.extend_from_slice(b",\"part\":");
-        encode::integer(self.out, self.part);
+        number::write_u64(self.out, self.part.into());
     }
 }
 

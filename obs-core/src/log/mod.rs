@@ -11,12 +11,14 @@
 mod buffer;
 mod encode;
 mod escape;
+mod field_key;
 mod fields;
 mod flight_recorder;
 mod format;
 mod ids;
 mod key;
 mod line;
+pub mod number;
 mod redact;
 mod scan;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod value;
 
 pub use buffer::with_buffer;
 pub use encode::ValueRef;
+pub use field_key::FieldKey;
 pub use fields::Fields;
 pub use flight_recorder::FlightRecorder;
 pub use format::LineFormat;

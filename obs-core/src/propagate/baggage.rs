@@ -243,8 +243,7 @@ fn encode(value: &str) -> String {
         if is_value_byte(byte) && byte != b'%' {
             encoded.push(char::from(byte));
         } else {
-            let mut digits = [0; 2];
-            crate::id::hex::write(&[byte], &mut digits);
+            let mut digits = crate::id::hex::digits_2(byte);
             digits.make_ascii_uppercase();
             encoded.extend(["%", scan::text(&digits)]);
         }

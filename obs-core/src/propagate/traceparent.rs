@@ -60,11 +60,11 @@ impl Traceparent {
     pub fn to_bytes(&self) -> [u8; LENGTH] {
         let mut out = [b'-'; LENGTH];
         out[..2].copy_from_slice(b"00");
-        hex::write(&self.trace_id.to_bytes(), &mut out[3..35]);
-        hex::write(&self.span_id.to_bytes(), &mut out[36..52]);
+        out[3..35].copy_from_slice(self.trace_id.to_hex().as_bytes());
+        out[36..52].copy_from_slice(self.span_id.to_hex().as_bytes());
         let sampled = if self.sampled { SAMPLED } else { 0 };
         let random = if self.random { RANDOM } else { 0 };
-        hex::write(&[sampled | random], &mut out[53..]);
+        out[53..].copy_from_slice(&hex::digits_2(sampled | random));
         out
     }
 }

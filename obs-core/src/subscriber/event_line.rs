@@ -82,7 +82,7 @@ impl<'a> EventLine<'a> {
     fn message(&mut self, value: ValueRef<'_>) {
         match value {
             ValueRef::Format(arguments) => self.begin(arguments),
-            ValueRef::Str(text) => self.begin(format_args!("{text}")),
+            ValueRef::Str(text) | ValueRef::Own(text) => self.begin(format_args!("{text}")),
             ValueRef::Bool(value) => self.begin(format_args!("{value}")),
             ValueRef::I64(value) => self.begin(format_args!("{value}")),
             ValueRef::U64(value) => self.begin(format_args!("{value}")),

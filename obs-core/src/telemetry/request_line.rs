@@ -1,10 +1,8 @@
-use std::fmt;
-
 use tracing::Level;
 
 use super::{Telemetry, class_of};
 use crate::clock::Timestamp;
-use crate::log::{Ids, Line, TailRoom, with_buffer};
+use crate::log::{Ids, Line, TailRoom, ValueRef, with_buffer};
 use crate::output::Class;
 
 /// The head of a request's line.
@@ -15,7 +13,7 @@ pub struct RequestLine<'a> {
     /// `INFO`, `WARN` for 4xx, `ERROR` for 5xx and panics.
     pub level: Level,
     /// `request completed`, or what else ended.
-    pub message: fmt::Arguments<'a>,
+    pub message: &'static str,
     /// The target by which the line is filtered.
     pub target: &'a str,
     /// The ids of the request.
@@ -63,14 +61,9 @@ impl Telemetry {
         }
         let level = if head.has_metrics { self.0.filter.passing(head.level) } else { head.level };
         with_buffer(|buffer| {
-            let mut line = Line::begin(
-                buffer,
-                &self.0.format,
-                head.timestamp,
-                level,
-                head.message,
-                head.target,
-            );
+            let (time, message) = (head.timestamp, ValueRef::Own(head.message));
+            let mut line =
+                Line::begin_with(buffer, &self.0.format, time, level, message, head.target);
             line.ids(&head.ids);
             if enabled {
                 fields(&mut line);

@@ -23,7 +23,7 @@ fn request(telemetry: &Telemetry, level: Level, has_metrics: bool) {
     let head = RequestLine {
         timestamp: telemetry.clock().wall(),
         level,
-        message: format_args!("request completed"),
+        message: "request completed",
         target: "obs_tower::observe",
         ids: Ids::default(),
         has_metrics,

@@ -1,5 +1,7 @@
 //! Numbers that JSON and CloudWatch both take.
 
+pub(crate) use obs_core::log::number::{write_number as write_f64, write_u64};
+
 use crate::ledger::DropReason;
 use crate::limits::{LARGEST_VALUE, SMALLEST_VALUE};
 
@@ -24,27 +26,6 @@ pub(crate) fn check(value: f64) -> Checked {
     } else {
         Checked::Underflow
     }
-}
-
-/// The integers up to here are exact in an `f64`.
-const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
-
-/// Writes a finite number: integers without a fraction, the rest in the shortest form that reads
-/// back as the same number.
-#[inline]
-pub(crate) fn write_f64(out: &mut Vec<u8>, value: f64) {
-    debug_assert!(value.is_finite());
-    let whole = value as i64;
-    if whole as f64 == value && value.abs() < EXACT_INTEGERS {
-        out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    } else {
-        out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-    }
-}
-
-#[inline]
-pub(crate) fn write_u64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{StatusCode, Uri, request, response};
 use obs_core::clock::{Instant, Timestamp};
 use obs_core::context::{ContextGuard, RequestContext, SpanGuard, enter_span};
+use obs_core::deadline::Deadline;
 use obs_core::id::SpanId;
 use obs_core::outcome::Outcome;
 use obs_core::propagate::TrustedHosts;
@@ -43,6 +44,7 @@ struct Record {
     span_id: SpanId,
     parent_span_id: Option<SpanId>,
     attempt: Option<u32>,
+    deadline: Option<Deadline>,
     started: Instant,
     wall: Timestamp,
     method: &'static str,
@@ -60,14 +62,16 @@ impl Caller {
         let span_id = telemetry.ids().span_id();
         let parent_span_id = within.as_ref().map(RequestContext::current_span_id);
         let context = within.unwrap_or_else(|| caller.start_trace(span_id));
-        let counted = || parts.extensions.get().map(Attempts::next);
-        let attempt = parts.extensions.get().map(|Attempt(number)| *number).or_else(counted);
+        // Counted in any case: the logical call's span says how many there were.
+        let counted = parts.extensions.get().map(Attempts::next);
+        let attempt = parts.extensions.get().map(|Attempt(number)| *number).or(counted);
+        let deadline = inherited();
         let host = parts.uri.host().unwrap_or_default();
         let policy = caller.trusted_hosts.policy(host);
         context.with_outgoing(|mut outgoing| {
             outgoing.span_id = span_id;
             outgoing.attempt = attempt;
-            outgoing.timeout = inherited().map(|deadline| deadline.remaining(now));
+            outgoing.timeout = deadline.map(|deadline| deadline.remaining(now));
             telemetry.propagators().inject(&outgoing, &mut parts.headers, &policy);
         });
         Call(Some(Record {
@@ -76,6 +80,7 @@ impl Caller {
             span_id,
             parent_span_id,
             attempt,
+            deadline,
             started: now,
             wall: telemetry.clock().wall(),
             method: method_name(&parts.method),
@@ -94,8 +99,12 @@ impl Caller {
     }
 
     fn finish(&self, record: &Record, end: &End) {
-        let elapsed = self.telemetry.clock().now() - record.started;
+        let now = self.telemetry.clock().now();
+        let elapsed = now - record.started;
         let dropped = match record.status {
+            _ if record.deadline.is_some_and(|deadline| deadline.has_passed(now)) => {
+                Outcome::DeadlineExceeded
+            }
             Some(_) => Outcome::CancelledInBody,
             None => Outcome::CancelledBeforeHeaders,
         };

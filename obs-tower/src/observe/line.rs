@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use obs_core::context::Recorded;
-use obs_core::log::Line;
+use obs_core::log::{FieldKey, Line, ValueRef};
 
 use super::capture::Capture;
 use super::config::Config;
@@ -17,31 +17,47 @@ pub const TARGET: &str = "obs_tower::observe";
 /// Longest user agent in a line, in bytes.
 const MAX_USER_AGENT: usize = 256;
 
+const METHOD: FieldKey = FieldKey::new("method");
+const ROUTE: FieldKey = FieldKey::new("route");
+const STATUS: FieldKey = FieldKey::new("status");
+const OUTCOME: FieldKey = FieldKey::new("outcome");
+const DURATION_MS: FieldKey = FieldKey::new("duration_ms");
+const TTFB_MS: FieldKey = FieldKey::new("ttfb_ms");
+const REQUEST_BYTES: FieldKey = FieldKey::new("request_bytes");
+const RESPONSE_BYTES: FieldKey = FieldKey::new("response_bytes");
+const CLIENT_ADDRESS: FieldKey = FieldKey::new("client_address");
+const USER_AGENT: FieldKey = FieldKey::new("user_agent");
+const ERROR_KIND: FieldKey = FieldKey::new("error_kind");
+
 /// Writes the fields that every request line has.
+///
+/// Method, route and outcome come from bounded sets of the program; the user agent and what went
+/// wrong do not, and are searched for secrets.
 pub(super) fn write_fields(line: &mut Line<'_>, recording: &Recording, ending: &Ending) {
-    line.str("method", recording.method).str("route", recording.route());
+    line.known(&METHOD, ValueRef::Own(recording.method));
+    line.known(&ROUTE, ValueRef::Own(recording.route()));
     if let Some(status) = ending.status {
-        line.u64("status", status.into());
+        line.known(&STATUS, u64::from(status));
     }
-    line.str("outcome", ending.outcome.as_str())
-        .f64("duration_ms", milliseconds(ending.at - recording.started));
+    line.known(&OUTCOME, ValueRef::Own(ending.outcome.as_str()));
+    line.known(&DURATION_MS, milliseconds(ending.at - recording.started));
     if let Some(ttfb) = recording.ttfb() {
-        line.f64("ttfb_ms", milliseconds(ttfb));
+        line.known(&TTFB_MS, milliseconds(ttfb));
     }
     if let Some(bytes) = recording.request_bytes() {
-        line.u64("request_bytes", bytes);
+        line.known(&REQUEST_BYTES, bytes);
     }
     if recording.response.is_some() {
-        line.u64("response_bytes", recording.response_bytes);
+        line.known(&RESPONSE_BYTES, recording.response_bytes);
     }
     if let Some(address) = recording.client_address {
-        line.display("client_address", format_args!("{address}"));
+        line.known(&CLIENT_ADDRESS, ValueRef::Format(format_args!("{address}")));
     }
     if let Some(agent) = &recording.user_agent {
-        line.str("user_agent", &beginning(agent.as_bytes(), MAX_USER_AGENT));
+        line.known(&USER_AGENT, &*beginning(agent.as_bytes(), MAX_USER_AGENT));
     }
     if let Some(kind) = &ending.error_kind {
-        line.str("error_kind", kind);
+        line.known(&ERROR_KIND, &**kind);
     }
 }
 
@@ -96,5 +112,10 @@ fn write_bodies(line: &mut Line<'_>, recording: &Recording) {
 
 /// The beginning of a header's value as text.
 fn beginning(value: &[u8], limit: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(&value[..value.len().min(limit)])
+    let beginning = &value[..value.len().min(limit)];
+    // The usual case, which is quicker to find out than what is not.
+    match std::str::from_utf8(beginning) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(beginning),
+    }
 }

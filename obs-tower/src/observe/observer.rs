@@ -244,7 +244,7 @@ impl Observer {
         let head = RequestLine {
             timestamp,
             level: ending.level(),
-            message: format_args!("{message}"),
+            message,
             target: line::TARGET,
             ids: Ids { span_id: Some(context.span_id()), ..context.ids() },
             has_metrics: metrics.is_some(),

@@ -89,7 +89,7 @@ impl Recording {
 
     /// The bytes of the request's body: as they were counted, else as they were promised.
     pub(super) fn request_bytes(&self) -> Option<u64> {
-        self.intake.as_ref().map(|intake| intake.bytes()).or(self.promised_bytes)
+        self.intake.as_ref().and_then(|intake| intake.bytes()).or(self.promised_bytes)
     }
 
     /// The path, or its beginning if the request is not sampled.

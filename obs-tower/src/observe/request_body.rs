@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -20,6 +20,8 @@ use super::head::RequestHead;
 /// What is known of a request's body; shared by the record and whoever reads the body.
 #[derive(Debug, Default)]
 pub(super) struct Intake {
+    /// Whether the body passes by here: there may be no layer that lets it.
+    watched: AtomicBool,
     bytes: AtomicU64,
     capture: Mutex<Option<Capture>>,
 }
@@ -28,7 +30,7 @@ impl Intake {
     /// An intake, if the body must be watched: to log it, or because no header says its length.
     pub(super) fn new(head: &RequestHead<'_>, capture: Option<Capture>) -> Option<Arc<Self>> {
         let watched = capture.is_some() || is_of_unknown_length(head);
-        watched.then(|| Arc::new(Self { bytes: AtomicU64::new(0), capture: Mutex::new(capture) }))
+        watched.then(|| Arc::new(Self { capture: Mutex::new(capture), ..Self::default() }))
     }
 
     fn take(&self, data: &impl Buf) {
@@ -40,9 +42,9 @@ impl Intake {
         }
     }
 
-    /// The bytes that were read.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// The bytes that were read; `None` if nobody could see them.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        self.watched.load(Ordering::Relaxed).then(|| self.bytes.load(Ordering::Relaxed))
     }
 
     /// The text to log.
@@ -70,7 +72,7 @@ pub(super) fn watch<B: 'static>(request: &mut Request<B>, intake: Arc<Intake>) {
 fn watch_now(body: &mut dyn Any, intake: Arc<Intake>) -> Result<(), Arc<Intake>> {
     let Some(body) = body.downcast_mut::<axum::body::Body>() else { return Err(intake) };
     let inner = std::mem::take(body);
-    *body = axum::body::Body::new(RequestBody { inner, intake: Some(intake) });
+    *body = axum::body::Body::new(RequestBody::new(inner, Some(intake)));
     Ok(())
 }
 
@@ -118,7 +120,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         let intake = request.extensions_mut().remove::<Handover>().map(|Handover(intake)| intake);
-        self.inner.call(request.map(|inner| RequestBody { inner, intake }))
+        self.inner.call(request.map(|inner| RequestBody::new(inner, intake)))
     }
 }
 
@@ -132,6 +134,13 @@ pin_project! {
 }
 
 impl<B> RequestBody<B> {
+    fn new(inner: B, intake: Option<Arc<Intake>>) -> Self {
+        if let Some(intake) = &intake {
+            intake.watched.store(true, Ordering::Relaxed);
+        }
+        Self { inner, intake }
+    }
+
     /// Gives the inner body back; what is left of it is not counted.
     pub fn into_inner(self) -> B {
         self.inner

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
 use obs_core::context::RequestContext;
+use obs_core::deadline::Deadline;
 use obs_core::propagate::{Propagators, TrustPolicy, TrustedHosts};
 use obs_core::trace::{AttributeValue, SpanKind, SpanRecord};
 use obs_tower::client::{ClientLayer, ClientLayerBuilder, LogicalCallLayer};
@@ -182,6 +183,23 @@ async fn each_way_a_call_can_end_is_told_apart() {
         assert_eq!(tally.of("ClientFaults", "Peer=localhost"), [faults]);
         assert_eq!(bench.span().status.is_error(), faults == 1.0);
     }
+}
+
+#[tokio::test]
+async fn a_call_given_up_at_its_deadline_has_exceeded_it() {
+    let bench = Bench::new();
+    let layer = ClientLayer::builder(bench.telemetry.clone()).line_level(Level::INFO).build();
+    let pending = std::future::pending::<Result<Response<Script>, Broken>>;
+    let mut service = layer.layer(service_fn(move |_: Request<()>| pending()));
+    let deadline = Deadline::after(bench.clock.clock().now(), Duration::from_millis(20));
+    let future = {
+        let _limit = deadline.enter();
+        service.call(Request::get("http://localhost/").body(()).unwrap())
+    };
+    bench.clock.advance(Duration::from_millis(20));
+    drop(future);
+    assert_eq!(bench.lines()[0]["outcome"], "deadline_exceeded");
+    assert!(bench.span().status.is_error());
 }
 
 #[tokio::test]

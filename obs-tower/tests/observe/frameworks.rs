@@ -8,16 +8,14 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::service::TowerToHyperService;
 use obs_core::metric::{Descriptor, Unit};
 use obs_tower::axum::{Json, Path, Query, Record, method_not_allowed, not_found};
 use obs_tower::observe::{BodyLogging, ObserveLayer};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::support::Bench;
+use crate::support::{Bench, Script, Step};
+use crate::wire::Wire;
 
 static ITEMS: Descriptor = Descriptor::new("Items", Unit::Count, "Items in an order");
 
@@ -128,24 +126,16 @@ async fn bodies_of_axum_are_logged_without_a_further_layer() {
     );
 }
 
-/// Sends raw bytes to a server with the layer over hyper, and reads until it closes.
-async fn over_the_wire(bench: &Bench, request: &[u8]) -> Vec<u8> {
+/// Sends raw bytes to an echo with the layer, which hyper-util serves, and reads until it closes.
+async fn over_the_wire(bench: &Bench, request: &[u8]) -> String {
     let layer = ObserveLayer::new(bench.telemetry.clone());
     let service = layer.layer(service_fn(async |request: Request<hyper::body::Incoming>| {
         let body = Full::new(request.into_body().collect().await.unwrap().to_bytes());
         Ok::<_, Infallible>(Response::new(body))
     }));
-    let (mut client, server) = tokio::io::duplex(1 << 16);
-    let connection = tokio::spawn(async move {
-        let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-        let service = TowerToHyperService::new(service);
-        let _ = builder.serve_connection(TokioIo::new(server), service).await;
-    });
-    client.write_all(request).await.unwrap();
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).await.unwrap();
-    connection.await.unwrap();
-    answer
+    let mut wire = Wire::to(service).await;
+    wire.send(request).await;
+    String::from_utf8(wire.read_to_end().await).unwrap()
 }
 
 #[tokio::test]
@@ -154,7 +144,6 @@ async fn the_layer_runs_over_hyper_util_with_the_body_that_hyper_brings() {
     let request =
         b"POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
     let answer = over_the_wire(&bench, request).await;
-    let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"), "{answer}");
     let line = bench.request_line();
     assert_eq!((&line["outcome"], &line["status"]), (&"success".into(), &200.into()));
@@ -171,17 +160,31 @@ async fn a_head_request_over_the_wire_is_a_success() {
 }
 
 #[tokio::test]
-async fn a_path_and_headers_that_are_no_text_change_nothing_for_the_client() {
-    let bench = Bench::new();
-    let mut request =
-        b"GET /\xff\xfe?q=\xf0\x28 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n".to_vec();
-    request
-        .extend_from_slice(b"user-agent: \xff\xfe\x01 agent\r\nx-correlation-id: a\xffb\r\n\r\n");
-    let answer = String::from_utf8_lossy(&over_the_wire(&bench, &request).await).into_owned();
-    // hyper refuses a control character in a header by itself, before any layer.
-    if answer.starts_with("HTTP/1.1 200") {
-        assert_eq!(bench.request_line()["status"], 200);
-    } else {
-        assert!(answer.starts_with("HTTP/1.1 400") && bench.lines().is_empty(), "{answer}");
+async fn a_client_that_hangs_up_over_the_wire_is_told_apart_by_when_it_did() {
+    for (path, outcome) in [("wait", "cancelled_before_headers"), ("stall", "cancelled_in_body")] {
+        let bench = Bench::new();
+        let layer = ObserveLayer::new(bench.telemetry.clone());
+        let (arrived, mut arrivals) = tokio::sync::mpsc::channel::<()>(1);
+        let service = layer.layer(service_fn(move |request: Request<hyper::body::Incoming>| {
+            let arrived = arrived.clone();
+            async move {
+                arrived.send(()).await.unwrap();
+                if request.uri().path() == "/wait" {
+                    std::future::pending::<()>().await;
+                }
+                let steps = [Step::Data(b"part"), Step::Stall];
+                Ok::<_, Infallible>(Response::new(Script::new(steps)))
+            }
+        }));
+        let mut wire = Wire::to(service).await;
+        wire.send(format!("GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
+        arrivals.recv().await.unwrap();
+        if path == "stall" {
+            wire.read_until("part").await;
+        }
+        assert_eq!(layer.in_flight().count(), 1);
+        wire.close().await;
+        assert_eq!(bench.request_line()["outcome"], outcome);
+        assert_eq!((bench.spans().len(), layer.in_flight().count()), (1, 0));
     }
 }

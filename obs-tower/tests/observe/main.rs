@@ -7,9 +7,17 @@ mod client;
 mod exits;
 #[cfg(feature = "axum")]
 mod frameworks;
+#[cfg(feature = "axum")]
+mod grpc;
 mod hostile;
+#[cfg(feature = "axum")]
+mod long_lived;
+#[cfg(all(feature = "axum", feature = "retry"))]
+mod outgoing;
 mod storm;
 mod support;
 mod switches;
+#[cfg(feature = "axum")]
+mod wire;
 #[cfg(feature = "message")]
 mod work;

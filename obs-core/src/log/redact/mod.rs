@@ -11,7 +11,10 @@ pub use headers::HeaderFields;
 use pattern::Patterns;
 
 /// What stands in place of the value of a redacted key.
-pub(super) const REDACTED: &str = "[redacted]";
+const REDACTED: &str = "[redacted]";
+
+/// The same as a line carries it.
+pub(super) const REDACTED_STRING: &[u8] = b"\"[redacted]\"";
 
 const DEFAULT_KEYS: [&str; 13] = [
     "password",

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::log::scan;
+use crate::log::scan::{self, Classes};
 
-/// Shorter texts hold neither a card number nor a token.
+/// The digits of the shortest card number; shorter texts hold no token either.
 const SHORTEST_SECRET: usize = 13;
 
 /// A word of at least this length and one of [`TOKEN_PREFIXES`] is a token.
@@ -45,25 +45,26 @@ impl Patterns {
     /// A quick look: `false` is certain.
     #[inline]
     pub(super) fn may_match(self, text: &[u8]) -> bool {
-        self.emails && scan::contains(text, b'@')
-            || text.len() >= SHORTEST_SECRET && self.may_hold_secret(text)
-    }
-
-    /// One pass over the text: a token needs a long word, a card number many digits with nothing
-    /// but separators between them. The versions in a browser's user agent are no such run.
-    fn may_hold_secret(self, text: &[u8]) -> bool {
-        let (mut digits, mut most_digits) = (0_usize, 0_usize);
-        let (mut word, mut longest) = (0_usize, 0_usize);
-        for &byte in text {
-            let kind = KIND[usize::from(byte)];
-            let separates = matches!(byte, b' ' | b'-');
-            digits = if separates { digits } else { (digits + 1) * usize::from(kind & DIGIT) };
-            most_digits = most_digits.max(digits);
-            word = if kind == 0 { 0 } else { word + 1 };
-            longest = longest.max(word);
+        if text.len() < SHORTEST_SECRET {
+            return self.emails && scan::contains(text, b'@');
         }
-        self.cards && most_digits >= SHORTEST_SECRET
-            || self.tokens && longest >= SHORTEST_TOKEN && has_token_start(text)
+        let mut window = text;
+        loop {
+            let classes = Classes::of(window);
+            let words = runs::<SHORTEST_TOKEN>(classes.graphic);
+            let numbers = runs::<SHORTEST_SECRET>(classes.spaced_digits);
+            if self.emails && classes.has_at
+                || self.tokens && words != 0 && begins_token(text, text.len() - window.len(), words)
+                || self.cards && numbers != 0 && has_many_digits(text)
+            {
+                return true;
+            }
+            // Windows overlap, so that each run that counts is whole in one of them.
+            match window.get(WINDOW..) {
+                None | Some([]) => return false,
+                Some(_) => window = &window[WINDOW - OVERLAP..],
+            }
+        }
     }
 
     #[cold]
@@ -109,43 +110,72 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-const DIGIT: u8 = 1;
-const OF_TOKEN: u8 = 2;
+const fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~')
+}
 
-/// For each byte, whether it is a digit and whether it may stand in a token.
-static KIND: [u8; 256] = {
-    let mut kinds = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        kinds[byte] = match byte as u8 {
-            b'0'..=b'9' => DIGIT | OF_TOKEN,
-            b'A'..=b'Z' | b'a'..=b'z' => OF_TOKEN,
-            b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~' => OF_TOKEN,
-            _ => 0,
-        };
-        byte += 1;
+/// So many bytes are looked at together.
+const WINDOW: usize = 64;
+const OVERLAP: usize = SHORTEST_TOKEN;
+
+/// The places at which `LENGTH` bits or more stand side by side; `LENGTH` is 8 to 16.
+#[inline]
+const fn runs<const LENGTH: usize>(mut bits: u64) -> u64 {
+    bits &= bits >> 1;
+    bits &= bits >> 2;
+    bits &= bits >> 4;
+    bits & bits >> (LENGTH - 8)
+}
+
+/// Whether a token may begin at one of the `places` behind `from`.
+fn begins_token(text: &[u8], from: usize, mut places: u64) -> bool {
+    while places != 0 {
+        let at = from + places.trailing_zeros() as usize;
+        if has_prefix(&text[at..]) || follows_scheme(&text[..at]) {
+            return true;
+        }
+        places &= places - 1;
     }
-    kinds
+    false
+}
+
+/// The first bytes of [`TOKEN_PREFIXES`], one bit each.
+const FIRST_BYTES: u128 = {
+    let (mut bytes, mut at) = (0, 0);
+    while at < TOKEN_PREFIXES.len() {
+        bytes |= 1_u128 << TOKEN_PREFIXES[at][0];
+        at += 1;
+    }
+    bytes
 };
 
-fn has_token_start(text: &[u8]) -> bool {
-    text.windows(4).any(|window| {
-        matches!(
-            window,
-            [b'e', b'y', b'J', _]
-                | b"AKIA"
-                | b"ASIA"
-                | b"ghp_"
-                | b"gho_"
-                | b"ghs_"
-                | b"gith"
-                | b"glpa"
-                | b"xoxb"
-                | b"xoxp"
-                | b"sk_l"
-                | b"rk_l"
-                | b"whse"
-        ) || matches!(window, [b'B' | b'b', b'e', b'a', b'r'] | [b'B' | b'b', b'a', b's', b'i'])
+#[inline]
+fn has_prefix(word: &[u8]) -> bool {
+    word.first().is_some_and(|first| FIRST_BYTES >> (first & 0x7f) & 1 == 1)
+        && TOKEN_PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+}
+
+/// Whether the last word is the name of a scheme that a token follows.
+fn follows_scheme(before: &[u8]) -> bool {
+    let Some(before) = before.strip_suffix(b" ") else { return false };
+    let ends_with = |scheme: &[u8]| {
+        let start = before.len().checked_sub(scheme.len());
+        start.is_some_and(|start| before[start..].eq_ignore_ascii_case(scheme))
+    };
+    ends_with(b"bearer") || ends_with(b"basic")
+}
+
+/// Whether the digits of a card number stand together anywhere, with nothing but separators
+/// between them. The versions in a browser's user agent are no such run.
+fn has_many_digits(text: &[u8]) -> bool {
+    let mut digits = 0;
+    text.iter().any(|byte| {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b' ' | b'-' => {}
+            _ => digits = 0,
+        }
+        digits >= SHORTEST_SECRET
     })
 }
 
@@ -153,8 +183,7 @@ fn token(text: &[u8], at: usize) -> Option<Finding> {
     const MARK: &[u8] = b"[token]";
     let rest = &text[at..];
     let length_from = |from: usize| {
-        let of_token = |byte: &u8| KIND[usize::from(*byte)] != 0;
-        rest.get(from..).map_or(0, |rest| rest.iter().take_while(|byte| of_token(byte)).count())
+        rest.get(from..).map_or(0, |rest| rest.iter().take_while(|&&b| is_of_token(b)).count())
     };
     for scheme in [&b"bearer "[..], b"basic "] {
         let begins = rest.get(..scheme.len()).is_some_and(|word| word.eq_ignore_ascii_case(scheme));
@@ -168,9 +197,7 @@ fn token(text: &[u8], at: usize) -> Option<Finding> {
         }
     }
     let length = length_from(0);
-    let is_token =
-        length >= SHORTEST_TOKEN && TOKEN_PREFIXES.iter().any(|prefix| rest.starts_with(prefix));
-    is_token.then(|| (at..at + length, MARK))
+    (length >= SHORTEST_TOKEN && has_prefix(rest)).then(|| (at..at + length, MARK))
 }
 
 fn email(text: &[u8], at: usize) -> Option<Finding> {

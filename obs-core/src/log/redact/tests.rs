@@ -96,8 +96,10 @@ fn a_browsers_user_agent_needs_no_second_look() {
 proptest! {
     #[test]
     fn the_quick_look_never_misses_a_secret(
-        text in "[0-9 ]{0,24}|([0-9]{4}[ -]?){3,5}|.{0,40}|[a-z0-9 .@_-]{0,60}|(ghp_|bearer )[a-z0-9]{0,40}",
+        before in "[a-z(]{0,140}|[ -~]{0,70}| {0,70}|.{0,70}",
+        text in "[0-9 ]{0,24}|([0-9]{4}[ -]?){3,5}|.{0,40}|[a-z0-9 .@_-]{0,60}|[ (]?(ghp_|bearer |BASIC )[a-z0-9]{0,40}",
     ) {
+        let text = before + &text;
         let mut scrubbed = text.clone().into_bytes();
         pattern::Patterns::all().scrub(&mut scrubbed, 0);
         let is_clean = scrubbed == text.as_bytes();

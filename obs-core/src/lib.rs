@@ -41,6 +41,8 @@ pub mod context;
 pub mod control;
 pub mod deadline;
 pub mod environment;
+#[cfg(any(test, feature = "test-util"))]
+mod fuzz;
 pub mod id;
 pub mod log;
 pub mod metric;

@@ -16,6 +16,9 @@ mod fields;
 mod flight_recorder;
 mod format;
 mod ids;
+#[cfg(any(test, feature = "test-util"))]
+#[doc(hidden)]
+pub mod invariants;
 mod key;
 mod line;
 pub mod number;
@@ -33,5 +36,6 @@ pub use flight_recorder::FlightRecorder;
 pub use format::LineFormat;
 pub use ids::Ids;
 pub use line::{Line, TailRoom};
+pub(crate) use redact::REDACTED;
 pub use redact::{HeaderFields, Redactor};
 pub use value::Value;

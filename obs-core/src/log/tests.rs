@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 use tracing::Level;
 
@@ -16,28 +14,6 @@ fn line(format: &LineFormat, message: &str, write: impl FnOnce(&mut Line<'_>)) -
     write(&mut line);
     line.finish();
     String::from_utf8(buffer).unwrap()
-}
-
-/// The members of one JSON object in their order, read without a map so that duplicates show.
-fn keys_of(line: &str) -> Vec<String> {
-    let mut keys = Vec::new();
-    let mut rest = line.strip_prefix('{').unwrap();
-    loop {
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
-        let key = values.next().unwrap().unwrap();
-        rest = &rest[values.byte_offset()..];
-        keys.push(key.as_str().unwrap().to_owned());
-        rest = rest.strip_prefix(':').unwrap();
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
-        values.next().unwrap().unwrap();
-        rest = &rest[values.byte_offset()..];
-        match rest.strip_prefix(',') {
-            Some(more) => rest = more,
-            None => break,
-        }
-    }
-    assert_eq!(rest, "}");
-    keys
 }
 
 #[test]
@@ -145,56 +121,45 @@ fn a_message_longer_than_the_line_is_cut_and_marked() {
     let line = line(&format, &"\u{1}".repeat(100_000), |_| {});
     assert!(line.len() <= 4_096);
     assert!(line.ends_with(",\"truncated\":true}\n"));
-    keys_of(line.trim_end());
+    invariants::keys_of(line.trim_end());
 }
 
-fn any_value() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-        ("[a\u{0}\"\\\\\u{2028}é]{1,8}", 0_usize..1_000)
-            .prop_map(|(text, n)| text.repeat(n).into()),
-    ]
+/// A text as [`invariants`] reads it: its length, how often it is repeated, its bytes.
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let text = prop_oneof!["\\PC{0,20}", "[a\u{0}\"\\\\\u{2028}é]{1,8}", "[a-c]{0,2}"];
+    let times = prop_oneof![4 => Just(1_u8), 1 => any::<u8>()];
+    (text, times).prop_map(|(text, times)| [&[text.len() as u8, times], text.as_bytes()].concat())
+}
+
+/// A field as [`invariants`] reads it: its key, its value, and whether a span has it.
+fn field() -> impl Strategy<Value = Vec<u8>> {
+    let key = prop_oneof![
+        (0_u8..8).prop_map(|known| vec![known]),
+        text().prop_map(|text| [&[255], &text[..]].concat()),
+    ];
+    let value = prop_oneof![
+        (0_u8..6, any::<[u8; 8]>()).prop_map(|(kind, bytes)| {
+            let length = [0, 1, 8, 8, 8, 0][usize::from(kind)];
+            [&[kind], &bytes[..length]].concat()
+        }),
+        text().prop_map(|text| [&[7], &text[..]].concat()),
+    ];
+    (key, value, any::<u8>()).prop_map(|(key, value, of_span)| [key, value, vec![of_span]].concat())
 }
 
 proptest! {
     #[test]
     fn any_input_gives_valid_lines_without_duplicates_or_raw_controls(
-        message in any::<String>(),
-        fields in prop::collection::vec((any::<String>(), any_value()), 0..40),
-        encoded in prop::collection::vec((any::<String>(), any_value()), 0..10),
-        repeated in prop::collection::vec(("[a-c]{0,2}|level|_aws|Trace-Id", any_value()), 0..20),
+        texts in prop::collection::vec(text(), 3),
+        tail_and_time in any::<[u8; 9]>(),
+        fields in prop::collection::vec(field(), 0..60),
     ) {
-        let format = LineFormat::new("s\"ervice").max_line_bytes(4_096).unwrap();
-        let mut span = Fields::default();
-        for (key, value) in encoded.iter().chain(&repeated) {
-            span.set(key, value);
-        }
-        let text = line(&format, &message, |line| {
-            line.ids(&Ids { tenant_id: Some(&message), ..Ids::default() });
-            line.fields(&span);
-            for (key, value) in fields.iter().chain(&repeated) {
-                line.field(key, value.into());
-            }
-        });
-        let mut seen = BTreeSet::new();
-        for (part, line) in text.lines().enumerate() {
-            prop_assert!(line.len() < 4_096);
-            let raw = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-            prop_assert!(!line.chars().any(raw), "{}", line);
-            let keys = keys_of(line);
-            let unique: BTreeSet<_> = keys.iter().collect();
-            prop_assert_eq!(unique.len(), keys.len(), "{}", line);
-            prop_assert_eq!(&keys[..6], ["timestamp", "level", "message", "target", "service", "tenant_id"]);
-            for key in &keys[6..] {
-                let own = ["part", "truncated"].contains(&key.as_str());
-                prop_assert!(own || seen.insert(key.clone()), "{} twice", key);
-            }
-            prop_assert_eq!(keys.contains(&"part".to_owned()), text.lines().count() > 1, "{}", part);
-        }
+        let input = [texts.concat(), tail_and_time.to_vec(), fields.concat()].concat();
+        invariants::line(&input);
+    }
+
+    #[test]
+    fn any_bytes_give_valid_lines(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        invariants::line(&bytes);
     }
 }

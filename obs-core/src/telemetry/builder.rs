@@ -127,7 +127,7 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets which values are hidden in lines. Default [`Redactor::new`].
+    /// Sets which values are hidden, in lines and in spans. Default [`Redactor::new`].
     #[must_use]
     pub fn redactor(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
@@ -268,10 +268,13 @@ impl TelemetryBuilder {
         }
         let filter = Arc::new(filter);
         let format = LineFormat::new(&service_name)
-            .redactor(self.redactor)
+            .redactor(self.redactor.clone())
             .max_line_bytes(self.max_line_bytes)?;
 
-        let mut tracer = Tracer::builder().clock(self.clock.clone()).ids(self.ids.clone());
+        let mut tracer = Tracer::builder()
+            .clock(self.clock.clone())
+            .ids(self.ids.clone())
+            .redactor(self.redactor);
         if let Some(sampler) = self.sampler {
             tracer = tracer.sampler(sampler);
         }

@@ -1,8 +1,6 @@
-use std::sync::Weak;
-
 use serde_json::{Value, json};
 
-use super::{Inner, Telemetry};
+use super::{Telemetry, WeakTelemetry};
 use crate::control::{Control, Health, Kind};
 use crate::output::{Class, DropReason, Ledger};
 use crate::trace::SpanLedger;
@@ -13,19 +11,16 @@ use crate::trace::SpanLedger;
 #[derive(Debug)]
 pub(super) struct TelemetryControl {
     name: String,
-    telemetry: Weak<Inner>,
+    telemetry: WeakTelemetry,
 }
 
 impl TelemetryControl {
     pub(super) fn new(telemetry: &Telemetry) -> Self {
-        Self {
-            name: telemetry.service_name().to_owned(),
-            telemetry: std::sync::Arc::downgrade(&telemetry.0),
-        }
+        Self { name: telemetry.service_name().to_owned(), telemetry: telemetry.downgrade() }
     }
 
     fn telemetry(&self) -> Option<Telemetry> {
-        self.telemetry.upgrade().map(Telemetry)
+        self.telemetry.upgrade()
     }
 }
 

@@ -15,6 +15,7 @@ mod self_metrics;
 mod signal;
 #[cfg(test)]
 mod tests;
+mod weak;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -31,6 +32,7 @@ use self_metrics::Recorded;
 #[cfg(feature = "tokio")]
 pub use signal::shutdown_signal;
 use tracing::Level;
+pub use weak::WeakTelemetry;
 
 use crate::clock::Clock;
 use crate::control::Registry;
@@ -256,6 +258,7 @@ impl Telemetry {
     /// Blocks the calling thread. For a Lambda function that is about to be frozen.
     pub fn flush(&self, limit: Duration) -> bool {
         let end = self.0.end_of(limit);
+        self.record_self_metrics();
         let hooks = self.0.run_flush_hooks(end);
         let spans = self.0.tracer.flush(self.0.until(end));
         let lines = self.0.output.flush(self.0.until(end));
@@ -296,7 +299,8 @@ impl Telemetry {
     /// Blocks the calling thread, also on a current-thread runtime. First metrics are handed over,
     /// then spans are exported, then lines are written; a part that hangs takes no time from the
     /// lines' last share. What is not done when time is up is counted as lost. Lines may still be
-    /// written afterwards. When anything was lost, the last line tells how much. A second call does nothing and returns the first one's report.
+    /// written afterwards. When anything was lost, the last line tells how much. A second call does
+    /// nothing and returns the first one's report.
     pub fn shutdown(&self, limit: Duration) -> ShutdownReport {
         let mut first = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(report) = &*first {
@@ -305,6 +309,7 @@ impl Telemetry {
         // Lines are local and fast; a collector is neither. A fifth is kept for the lines.
         let end = self.0.end_of(limit);
         let before_lines = end - limit / 5;
+        self.record_self_metrics();
         let hooks = self.0.run_flush_hooks(before_lines);
         let spans = self.0.tracer.shutdown(self.0.until(before_lines));
         self.tell_of_losses(self.0.until(end) / 2);

@@ -34,8 +34,10 @@ impl Telemetry {
     /// `LineWriteErrors`, `LineQueueBytes`, `SpansExported`, `SpansDropped` by `Reason` and
     /// `SpansPending`.
     ///
-    /// Counters grow by what is new since the call before; call it once in each period in which
-    /// the metrics go out. Must not be called by the recorder itself.
+    /// Counters grow by what is new since the call before. [`flush`](Self::flush) and
+    /// [`shutdown`](Self::shutdown) call it first; what carries metrics out by itself, such as the
+    /// flusher of obs-emf, calls it once in each period, through a
+    /// [`WeakTelemetry`](super::WeakTelemetry). Must not be called by the recorder itself.
     pub fn record_self_metrics(&self) {
         let report = self.report();
         let recorder = self.recorder();

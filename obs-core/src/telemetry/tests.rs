@@ -5,7 +5,9 @@ use crate::clock::ManualClock;
 use crate::config::ConfigError;
 use crate::control::Kind;
 use crate::environment::Environment;
+use crate::log::Redactor;
 use crate::output::Capture;
+use crate::trace::{MemoryExporter, SpanKind, SpanRecord};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -101,6 +103,30 @@ fn a_second_shutdown_does_nothing_and_lines_still_work_afterwards() {
 }
 
 #[test]
+fn one_redactor_hides_a_key_in_lines_and_in_spans() {
+    let memory = MemoryExporter::default();
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .output(output)
+        .redactor(Redactor::none().key("iban"))
+        .span_exporter(memory.clone())
+        .build()
+        .unwrap();
+    telemetry.line(Level::INFO, "app", format_args!("paid"), &Ids::default(), |line| {
+        line.str("iban", "DE1");
+    });
+    let tracer = telemetry.tracer();
+    let (trace_id, span_id) = (tracer.new_trace_id(), tracer.new_span_id());
+    let mut span = SpanRecord::new("pay", SpanKind::Internal, trace_id, span_id);
+    span.annotate("iban", "DE1");
+    tracer.export(span);
+    assert!(telemetry.flush(LONG));
+    assert!(captured.text().contains(r#""iban":"[redacted]""#), "{}", captured.text());
+    assert_eq!(memory.span("pay").annotations.get("iban"), Some(&"[redacted]".into()));
+}
+
+#[test]
 fn the_telemetry_is_registered_as_a_control() {
     let (telemetry, _) = build(&[]).unwrap();
     let control = telemetry.controls().get(Kind::Telemetry, "orders").unwrap();
@@ -111,7 +137,7 @@ fn the_telemetry_is_registered_as_a_control() {
 }
 
 #[test]
-fn the_self_report_goes_out_as_metrics_that_grow_by_what_is_new() {
+fn each_flush_hands_over_the_self_report_as_metrics_that_grow_by_what_is_new() {
     use std::collections::BTreeMap;
 
     use crate::metric::{
@@ -172,8 +198,10 @@ fn the_self_report_goes_out_as_metrics_that_grow_by_what_is_new() {
         request(&telemetry, Level::INFO, false);
         telemetry.output().dropped(Class::Info, crate::output::DropReason::RateLimited, 2);
         assert!(telemetry.flush(LONG));
-        telemetry.record_self_metrics();
     }
+    // A flush tells what was true when it began.
+    assert_eq!(sums.0.lock().unwrap()["LinesDropped[\"rate_limited\"]"], 4.0);
+    telemetry.shutdown(LONG);
     let sums = sums.0.lock().unwrap();
     assert_eq!(sums["LinesWritten[]"], 2.0);
     assert_eq!(sums[r#"LinesDropped["rate_limited"]"#], 4.0);

@@ -248,6 +248,11 @@ impl Attributes {
         self.list.iter()
     }
 
+    /// All of them, to change values.
+    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, (Text, AttributeValue)> {
+        self.list.iter_mut()
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,7 +3,8 @@
 //! A span is plain data, a [`SpanRecord`], filled while the work goes on and handed to a [`Tracer`]
 //! when it ends. The tracer never blocks: it holds a bounded number of spans for its one thread,
 //! which gives them in batches to a [`SpanExporter`]. Whatever is lost on the way is counted by
-//! reason in the [`SpanLedger`].
+//! reason in the [`SpanLedger`]. What the [`Redactor`](crate::log::Redactor) hides in lines is hidden
+//! in spans too, before any exporter sees them.
 //!
 //! The verdict comes first: [`Tracer::decide`] is asked when the headers have arrived, and a request
 //! that is not sampled builds no span at all, here or in its children.
@@ -19,6 +20,7 @@ mod memory;
 mod otlp;
 mod queue;
 mod record;
+mod redact;
 mod sampler;
 mod selection;
 mod settings;

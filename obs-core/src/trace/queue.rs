@@ -2,9 +2,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::log::Redactor;
+
 use super::exporter::{ExportReport, SpanExporter};
 use super::ledger::{DropCounts, DropReason};
 use super::record::SpanRecord;
+use super::redact::redact;
 use super::settings::BatchSettings;
 
 /// The bounded queue between those who end spans and the one thread that exports them.
@@ -145,9 +148,10 @@ impl Queue {
     }
 
     /// The thread's work, until the queue is closed and empty.
-    pub(super) fn run(self: &Arc<Self>, mut exporter: Box<dyn SpanExporter>) {
+    pub(super) fn run(self: &Arc<Self>, mut exporter: Box<dyn SpanExporter>, redactor: &Redactor) {
         let mut batch = Vec::with_capacity(self.settings.max_export_batch_size);
         while let Some(limit) = self.next_batch(&mut batch) {
+            batch.iter_mut().for_each(|span| redact(span, redactor));
             let report = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch, limit)))
                 .unwrap_or_else(|_| {
                     let reason = DropReason::ExporterFault;

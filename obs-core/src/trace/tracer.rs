@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::ConfigError;
 use crate::environment::Environment;
 use crate::id::{IdGenerator, SpanId, TraceId};
+use crate::log::Redactor;
 
 use super::exporter::SpanExporter;
 use super::ledger::SpanLedger;
@@ -174,6 +175,7 @@ pub struct TracerBuilder {
     batch: BatchSettings,
     clock: Clock,
     ids: Option<IdGenerator>,
+    redactor: Redactor,
 }
 
 impl TracerBuilder {
@@ -218,6 +220,16 @@ impl TracerBuilder {
         self
     }
 
+    /// Sets what is hidden in spans, by key and by pattern as in lines, before they are exported; by
+    /// default [`Redactor::new`].
+    ///
+    /// Keys are compared as lines write them: `http.request.header.set-cookie` ends in `_cookie`.
+    #[must_use]
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
     /// Takes the sampler and the batch settings from `OTEL_TRACES_SAMPLER[_ARG]` and `OTEL_BSP_*`,
     /// where they are set. Call [`TracerBuilder::clock`] before.
     ///
@@ -238,7 +250,8 @@ impl TracerBuilder {
     /// started.
     pub fn build(self) -> Result<Tracer, ConfigError> {
         self.batch.check()?;
-        let queue = self.exporter.map(|exporter| start(self.batch, exporter)).transpose()?;
+        let (batch, redactor) = (self.batch, self.redactor);
+        let queue = self.exporter.map(|exporter| start(batch, exporter, redactor)).transpose()?;
         Ok(Tracer(Arc::new(Inner {
             sampler: self.sampler,
             clock: self.clock,
@@ -249,12 +262,16 @@ impl TracerBuilder {
     }
 }
 
-fn start(batch: BatchSettings, exporter: Box<dyn SpanExporter>) -> Result<Arc<Queue>, ConfigError> {
+fn start(
+    batch: BatchSettings,
+    exporter: Box<dyn SpanExporter>,
+    redactor: Redactor,
+) -> Result<Arc<Queue>, ConfigError> {
     let queue = Arc::new(Queue::new(batch));
     let worker = Arc::clone(&queue);
     std::thread::Builder::new()
         .name("obs-spans".to_owned())
-        .spawn(move || worker.run(exporter))
+        .spawn(move || worker.run(exporter, &redactor))
         .map_err(|error| ConfigError::new("span_exporter", error, "its thread must start"))?;
     Ok(queue)
 }

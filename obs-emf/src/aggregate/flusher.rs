@@ -5,7 +5,7 @@ use std::time::Duration;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::metric::Recorder;
-use obs_core::telemetry::Telemetry;
+use obs_core::telemetry::{Telemetry, WeakTelemetry};
 
 use super::self_metrics::SelfMetrics;
 use crate::ledger::{DropReason, Ledger};
@@ -81,6 +81,8 @@ struct Shared {
     interval: Duration,
     max_size: usize,
     self_metrics: Option<SelfMetrics>,
+    /// Those whose self-report is recorded before each drain.
+    attached: Mutex<Vec<WeakTelemetry>>,
     /// Held while draining, so that two flushes do not cut a window in two.
     draining: Mutex<()>,
     phase: Mutex<Phase>,
@@ -116,8 +118,12 @@ impl Flusher {
     }
 
     /// Has `telemetry` flush the metrics in its own flushes, such as the one at the end of a
-    /// Lambda invocation, and at shutdown, before its lines.
+    /// Lambda invocation, and at shutdown, before its lines; and has what `telemetry` reports of
+    /// itself ([`Telemetry::record_self_metrics`]) go out with each flush.
     pub fn attach(&self, telemetry: &Telemetry) {
+        let mut attached = self.0.0.attached.lock().unwrap_or_else(PoisonError::into_inner);
+        attached.push(telemetry.downgrade());
+        drop(attached);
         let flusher = self.clone();
         telemetry.on_flush(move |limit| flusher.flush(limit));
     }
@@ -193,6 +199,7 @@ impl FlusherBuilder {
             interval: self.interval,
             max_size: self.max_size,
             self_metrics: self.self_metrics,
+            attached: Mutex::default(),
             draining: Mutex::default(),
             phase: Mutex::new(Phase::Running),
             changed: Condvar::new(),
@@ -241,6 +248,7 @@ impl Shared {
     }
 
     fn drain(&self) {
+        self.record_attached();
         let _alone = self.draining.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = &self.self_metrics {
             let series = self.drains.iter().map(|drain| drain.series()).sum();
@@ -248,6 +256,14 @@ impl Shared {
         }
         for drain in &self.drains {
             drain.drain(&*self.sink);
+        }
+    }
+
+    fn record_attached(&self) {
+        let attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for telemetry in attached.iter().filter_map(WeakTelemetry::upgrade) {
+            // Without a lock: this may be the last handle, whose end is the flusher's end too.
+            telemetry.record_self_metrics();
         }
     }
 

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obs_core::clock::ManualClock;
-use obs_core::output::{Capture, Output};
+use obs_core::environment::Environment;
+use obs_core::output::{self, Capture, Output};
+use obs_core::telemetry::Telemetry;
 use proptest::prelude::*;
 
 use super::*;
@@ -221,6 +223,31 @@ fn the_pipeline_reports_its_losses_series_and_bytes() {
     assert_eq!(assert_metric(&metrics, "EmfDropped", &by_reason).sum(), 1.0);
     assert!(assert_metric(&metrics, "EmfActiveSeries", &OF_SERVICE).max() >= 3.0);
     assert!(assert_metric(&metrics, "EmfBytesPerSecond", &OF_SERVICE).max() > 10.0);
+}
+
+#[test]
+fn an_attached_telemetry_reports_of_itself_with_each_flush() {
+    let recorder = recorder();
+    let (output, captured) = Output::captured();
+    let telemetry = Telemetry::builder("orders")
+        .environment(Environment::empty())
+        .output(output)
+        .metrics(recorder.clone())
+        .build()
+        .unwrap();
+    let sink = Arc::new(LineSink::of(&telemetry));
+    let flusher = Flusher::builder(sink).drain(recorder).interval(LIMIT).start().unwrap();
+    flusher.attach(&telemetry);
+    telemetry.output().write(output::Class::Info, b"{}\n");
+    telemetry.output().dropped(output::Class::Debug, output::DropReason::RateLimited, 3);
+    assert!(telemetry.output().flush(LIMIT));
+    // Of its own accord, as at the end of each interval.
+    assert!(flusher.flush(LIMIT));
+    let metrics = Metrics::read(&captured.text().replace("{}\n", ""));
+    assert_eq!(assert_metric(&metrics, "LinesWritten", &OF_SERVICE).sum(), 1.0);
+    let by_reason = [&OF_SERVICE[..], &[("Reason", "rate_limited")]].concat();
+    assert_eq!(assert_metric(&metrics, "LinesDropped", &by_reason).sum(), 3.0);
+    assert_eq!(assert_metric(&metrics, "SpansPending", &OF_SERVICE).max(), 0.0);
 }
 
 proptest! {

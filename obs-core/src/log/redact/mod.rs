@@ -10,8 +10,10 @@ use std::fmt;
 pub use headers::HeaderFields;
 use pattern::Patterns;
 
+use super::{key, scan};
+
 /// What stands in place of the value of a redacted key.
-const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// The same as a line carries it.
 pub(super) const REDACTED_STRING: &[u8] = b"\"[redacted]\"";
@@ -32,7 +34,7 @@ const DEFAULT_KEYS: [&str; 13] = [
     "ssn",
 ];
 
-/// Which values are hidden, by the key they stand under and by what they look like.
+/// Which values are hidden in lines and spans, by the key they stand under and by what they look like.
 ///
 /// A key is hidden when it is on the list or ends in `_` and a key of the list; its value becomes
 /// `[redacted]`, of whatever type. In every other text, the message too, card numbers become
@@ -118,9 +120,16 @@ impl Redactor {
     }
 
     /// Whether the value of `key` is hidden.
+    ///
+    /// Any spelling of a key counts as lines would write it: `X-Api-Key` as `x_api_key`.
     #[must_use]
     pub fn hides(&self, key: &str) -> bool {
-        self.hides_bytes(key.as_bytes())
+        if scan::is_snake(key.as_bytes()) {
+            return self.hides_bytes(key.as_bytes());
+        }
+        let mut member = Vec::new();
+        let length = key::write(&mut member, key);
+        self.hides_bytes(&member[2..2 + length])
     }
 
     #[inline]
@@ -140,6 +149,14 @@ impl Redactor {
             self.patterns.scrub(&mut out, 0);
         }
         String::from_utf8(out).unwrap_or_else(|_| REDACTED.to_owned())
+    }
+
+    /// `text` without what the patterns hide; `None` when they hide nothing.
+    pub(crate) fn scrubbed(&self, text: &str) -> Option<String> {
+        if !self.patterns.may_match(text.as_bytes()) {
+            return None;
+        }
+        Some(self.redact(text)).filter(|scrubbed| scrubbed != text)
     }
 
     /// Hides the patterns in the JSON string that starts at `start` and ends the buffer.

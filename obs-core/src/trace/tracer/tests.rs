@@ -77,6 +77,26 @@ fn every_span_arrives_once_and_the_ledger_balances() {
 }
 
 #[test]
+fn exporters_see_spans_only_as_the_redactor_leaves_them() {
+    let exported = |builder: TracerBuilder| {
+        let memory = MemoryExporter::default();
+        let tracer = builder.exporter(memory.clone()).build().unwrap();
+        let mut span = span(&tracer, "work");
+        span.attributes.push("customer.iban", "DE1");
+        span.attributes.push("db.password", "p");
+        tracer.export(span);
+        assert!(tracer.shutdown(Duration::from_secs(30)));
+        let span = memory.span("work");
+        ["customer.iban", "db.password"]
+            .map(|key| span.attributes.get(key).unwrap().as_str().unwrap().to_owned())
+    };
+    assert_eq!(exported(Tracer::builder()), ["DE1", "[redacted]"]);
+    let iban = Tracer::builder().redactor(Redactor::new().key("iban"));
+    assert_eq!(exported(iban), ["[redacted]", "[redacted]"]);
+    assert_eq!(exported(Tracer::builder().redactor(Redactor::none())), ["DE1", "p"]);
+}
+
+#[test]
 fn a_full_queue_drops_and_counts_and_never_blocks() {
     let (exporter, entered, go) = hanging();
     let tracer = Tracer::builder().batch(small_queue()).exporter(exporter).build().unwrap();

@@ -10,7 +10,8 @@ use crate::propagate::{XrayHeader, field};
 /// Adds `X-Amzn-Trace-Id` to calls of the AWS SDK, so that the called service shows up in the
 /// trace of the current request.
 ///
-/// It is added before the call is signed, and to each attempt. Baggage and correlation ids are
+/// It is added before the call is signed, and to each attempt. The SDK's signer leaves this one
+/// header out of the signature, so that a proxy on the way may add to it. Baggage and correlation ids are
 /// not sent: AWS has no use for them. Outside of a request nothing is added.
 ///
 /// ```text

@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
 use super::RequestContext;
@@ -124,15 +125,17 @@ impl RequestContextBuilder {
         let correlation_id =
             extracted.correlation_id.unwrap_or_else(|| ids.correlation_id(telemetry.clock()));
         let span_id = span_id.unwrap_or_else(|| ids.span_id());
-        let debug_level = debug_level.or_else(|| {
-            let ids = Ids {
-                correlation_id: Some(&correlation_id),
-                trace_id: Some(trace_id),
-                span_id: Some(span_id),
-                ..Ids::default()
-            };
-            telemetry.raised_level(extracted.debug.as_deref()?, &ids)
-        });
+        let ids = Ids {
+            correlation_id: Some(&correlation_id),
+            trace_id: Some(trace_id),
+            span_id: Some(span_id),
+            ..Ids::default()
+        };
+        let debug_level =
+            debug_level.or_else(|| telemetry.raised_level(extracted.debug.as_deref()?, &ids));
+        if let Some(other) = extracted.other_trace {
+            tell_of_two_traces(&telemetry, debug_level, &ids, other);
+        }
         RequestContext::new(Inner {
             correlation_id,
             trace_id,
@@ -154,6 +157,23 @@ impl RequestContextBuilder {
             flight_recorder: telemetry.flight_recorder(),
             telemetry,
         })
+    }
+}
+
+#[cold]
+fn tell_of_two_traces(
+    telemetry: &Telemetry,
+    debug_level: Option<LevelFilter>,
+    ids: &Ids<'_>,
+    other: TraceId,
+) {
+    const TARGET: &str = "obs_core::propagate";
+    let is_raised = debug_level.is_some_and(|most| Level::DEBUG <= most);
+    if is_raised || telemetry.is_enabled(Level::DEBUG, TARGET) {
+        let message = format_args!("two headers name different traces");
+        telemetry.line(Level::DEBUG, TARGET, message, ids, |line| {
+            line.str("other_trace_id", &other.to_hex());
+        });
     }
 }
 

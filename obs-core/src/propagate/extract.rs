@@ -8,7 +8,7 @@ use super::{
     Baggage, Carrier, Propagators, TraceParent, TraceState, TraceTrust, Traceparent, TrustPolicy,
     XrayHeader, field, scan,
 };
-use crate::id::CorrelationId;
+use crate::id::{CorrelationId, TraceId};
 
 /// What a request or message told about itself, as far as it is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Extracted {
     pub parent: Option<TraceParent>,
     /// Traces that belong to this one without being its parent.
     pub links: Vec<TraceParent>,
+    /// The trace that was not chosen when two headers name different ones; it is among the links.
+    pub other_trace: Option<TraceId>,
     /// The correlation id; `None` if there is none or it was refused.
     pub correlation_id: Option<CorrelationId>,
     /// What is kept of a correlation id that was refused.
@@ -101,7 +103,7 @@ impl Propagators {
                 TraceFormat::Xray => xray(carrier),
             };
             parent = match (parent, found) {
-                (Some(first), Some(second)) => Some(merge(first, second, &mut extracted.links)),
+                (Some(first), Some(second)) => Some(merge(first, second, extracted)),
                 (first, second) => first.or(second),
             };
         }
@@ -160,13 +162,14 @@ fn xray(carrier: &impl Carrier) -> Option<TraceParent> {
 /// Two headers that name the same trace complete each other; of two traces, one becomes a link.
 ///
 /// The first is preferred unless only the second tells the caller's span.
-fn merge(first: TraceParent, second: TraceParent, links: &mut Vec<TraceParent>) -> TraceParent {
+fn merge(first: TraceParent, second: TraceParent, extracted: &mut Extracted) -> TraceParent {
     let (mut chosen, other) = match (first.parent_span, second.parent_span) {
         (None, Some(_)) => (second, first),
         _ => (first, second),
     };
     if chosen.trace_id != other.trace_id {
-        links.push(other);
+        extracted.other_trace = Some(other.trace_id);
+        extracted.links.push(other);
         return chosen;
     }
     chosen.sampled = chosen.sampled.or(other.sampled);

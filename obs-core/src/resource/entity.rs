@@ -3,8 +3,8 @@ use super::Resource;
 /// Root members by which CloudWatch links a line to the platform it comes from, and the attributes
 /// that hold them
 /// ([documentation](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/adding-your-own-related-telemetry.html)).
-const MEMBERS: [(&str, &str); 12] = [
-    ("EKS.Cluster", "aws.eks.cluster.name"),
+const MEMBERS: [(&str, &str); 13] = [
+    ("EKS.Cluster", "aws.eks.cluster.arn"),
     ("K8s.Cluster", "k8s.cluster.name"),
     ("K8s.Namespace", "k8s.namespace.name"),
     ("K8s.Workload", "k8s.deployment.name"),
@@ -14,6 +14,7 @@ const MEMBERS: [(&str, &str); 12] = [
     ("ECS.Service", "aws.ecs.service.name"),
     ("ECS.Task", "aws.ecs.task.id"),
     ("EC2.InstanceId", "host.id"),
+    ("EC2.AutoScalingGroup", "ec2.tag.aws:autoscaling:groupName"),
     ("Lambda.Function", "faas.name"),
     ("Host", "host.name"),
 ];

@@ -1,5 +1,7 @@
 //! Who is speaking: the attributes that describe this service and the place where it runs.
 
+#[cfg(feature = "aws-detect")]
+mod detect;
 mod entity;
 mod environment;
 #[cfg(test)]

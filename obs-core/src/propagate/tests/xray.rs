@@ -1,7 +1,15 @@
 //! `X-Amzn-Trace-Id`, and how it goes together with `traceparent`.
 
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
 use super::super::XrayHeader;
 use super::*;
+use crate::context::RequestContext;
+use crate::environment::Environment;
+use crate::output::Output;
+use crate::telemetry::Telemetry;
 
 fn parse(value: &str) -> Option<XrayHeader> {
     XrayHeader::parse(value.as_bytes())
@@ -211,5 +219,39 @@ fn an_id_is_continued_whatever_time_it_tells() {
             crate::id::TraceId::from_xray(root)
         );
         assert!(extracted.links.is_empty());
+    }
+}
+
+#[test]
+fn of_two_headers_with_different_traces_one_line_tells_at_debug() {
+    for (directives, debug_level, lines) in
+        [("debug", None, 1), ("info", None, 0), ("info", Some(LevelFilter::DEBUG), 1)]
+    {
+        let (output, captured) = Output::captured();
+        let telemetry = Telemetry::builder("orders")
+            .environment(Environment::empty())
+            .level_filter(directives)
+            .output(output)
+            .build()
+            .unwrap();
+        let extracted = extract(&[
+            ("x-amzn-trace-id", &format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled=1")),
+            ("traceparent", PARENT),
+        ]);
+        assert_eq!(extracted.other_trace.unwrap().to_hex(), TRACE);
+        let now = telemetry.clock().now();
+        let mut builder = RequestContext::builder(&telemetry).extracted(extracted, now);
+        if let Some(level) = debug_level {
+            builder = builder.debug_level(level);
+        }
+        let request = builder.build();
+        assert_eq!(request.trace_id().to_hex(), ROOT_TRACE);
+        assert!(telemetry.flush(Duration::from_secs(30)));
+        assert_eq!(captured.lines().len(), lines, "{directives}");
+        for line in captured.lines() {
+            assert!(line.contains(r#""level":"DEBUG","message":"two headers name different"#));
+            assert!(line.contains(&format!(r#""trace_id":"{ROOT_TRACE}""#)), "{line}");
+            assert!(line.contains(&format!(r#""other_trace_id":"{TRACE}""#)), "{line}");
+        }
     }
 }

@@ -1,11 +1,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use tracing::Level;
-
 use super::key::{self, Fingerprint, Keys};
 use super::redact::REDACTED_STRING;
-use super::{FieldKey, Fields, Ids, LineFormat, ValueRef, encode, escape, number};
+use super::{FieldKey, Fields, Ids, LineFormat, LineLevel, ValueRef, encode, escape, number};
 use crate::clock::Timestamp;
 use crate::id::{SpanId, TraceId};
 
@@ -73,7 +71,7 @@ impl<'b> Line<'b> {
         out: &'b mut Vec<u8>,
         format: &'b LineFormat,
         timestamp: Timestamp,
-        level: Level,
+        level: impl Into<LineLevel>,
         message: fmt::Arguments<'_>,
         target: &str,
     ) -> Self {
@@ -85,14 +83,14 @@ impl<'b> Line<'b> {
         out: &'b mut Vec<u8>,
         format: &'b LineFormat,
         timestamp: Timestamp,
-        level: Level,
+        level: impl Into<LineLevel>,
         message: ValueRef<'_>,
         target: &str,
     ) -> Self {
         let start = out.len();
         out.extend_from_slice(b"{\"timestamp\":\"");
         timestamp.write_rfc3339(out);
-        out.extend_from_slice(level_member(level));
+        out.extend_from_slice(level.into().member());
         // Half for the message leaves room for the ids and at least one field.
         let message_start = out.len();
         let complete = encode::value(out, message, format.max_line_bytes / 2);
@@ -375,14 +373,4 @@ fn trace_members(trace: TraceId, span: SpanId) -> [u8; 129] {
     text[95..103].copy_from_slice(&trace.as_bytes()[..8]);
     text[104..128].copy_from_slice(&trace.as_bytes()[8..]);
     text
-}
-
-const fn level_member(level: Level) -> &'static [u8] {
-    match level {
-        Level::TRACE => b"\",\"level\":\"TRACE\",\"message\":",
-        Level::DEBUG => b"\",\"level\":\"DEBUG\",\"message\":",
-        Level::INFO => b"\",\"level\":\"INFO\",\"message\":",
-        Level::WARN => b"\",\"level\":\"WARN\",\"message\":",
-        Level::ERROR => b"\",\"level\":\"ERROR\",\"message\":",
-    }
 }

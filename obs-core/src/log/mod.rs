@@ -20,6 +20,7 @@ mod ids;
 #[doc(hidden)]
 pub mod invariants;
 mod key;
+mod level;
 mod line;
 pub mod number;
 mod redact;
@@ -35,6 +36,7 @@ pub use fields::Fields;
 pub use flight_recorder::FlightRecorder;
 pub use format::LineFormat;
 pub use ids::Ids;
+pub use level::LineLevel;
 pub use line::{Line, TailRoom};
 pub(crate) use redact::REDACTED;
 pub use redact::{HeaderFields, Redactor};

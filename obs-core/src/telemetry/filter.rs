@@ -4,6 +4,7 @@ use tracing_subscriber::filter::Targets;
 
 use crate::config::ConfigError;
 use crate::environment::Environment;
+use crate::log::LineLevel;
 
 /// Which lines are written, by level and target.
 #[derive(Clone, Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct LineFilter {
     /// The level to which single requests may be raised.
     raised: LevelFilter,
     /// Lambda's own filter, which drops lines of lower levels behind our back.
-    lambda_level: Option<Level>,
+    lambda_level: Option<LineLevel>,
 }
 
 impl LineFilter {
@@ -25,7 +26,7 @@ impl LineFilter {
         let lambda_level = lambda_level(environment)?;
         let targets = match (environment.get("RUST_LOG"), lambda_level) {
             (Some(directives), _) => parse("RUST_LOG", directives)?,
-            (None, Some(level)) => Targets::new().with_default(level),
+            (None, Some(level)) => Targets::new().with_default(events_of(level)),
             (None, None) => parse("level_filter", default_directives)?,
         };
         let max_level = targets
@@ -58,8 +59,21 @@ impl LineFilter {
     }
 
     /// The level that a line which must arrive has to carry.
-    pub(crate) fn passing(&self, level: Level) -> Level {
-        self.lambda_level.map_or(level, |least| level.min(least))
+    pub(crate) fn passing(&self, level: Level) -> LineLevel {
+        let level = LineLevel::from(level);
+        self.lambda_level.map_or(level, |least| level.max(least))
+    }
+}
+
+/// The events that a filter at `level` lets through.
+const fn events_of(level: LineLevel) -> LevelFilter {
+    match level {
+        LineLevel::Trace => LevelFilter::TRACE,
+        LineLevel::Debug => LevelFilter::DEBUG,
+        LineLevel::Info => LevelFilter::INFO,
+        LineLevel::Warn => LevelFilter::WARN,
+        LineLevel::Error => LevelFilter::ERROR,
+        LineLevel::Fatal => LevelFilter::OFF,
     }
 }
 
@@ -71,7 +85,7 @@ fn parse(field: &'static str, directives: &str) -> Result<Targets, ConfigError> 
 
 /// The level below which Lambda drops lines, which it does in its JSON format only
 /// ([documentation](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html)).
-fn lambda_level(environment: &Environment) -> Result<Option<Level>, ConfigError> {
+fn lambda_level(environment: &Environment) -> Result<Option<LineLevel>, ConfigError> {
     const FORMAT: &str = "AWS_LAMBDA_LOG_FORMAT";
     const LEVEL: &str = "AWS_LAMBDA_LOG_LEVEL";
     if !environment.get(FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json")) {
@@ -79,11 +93,12 @@ fn lambda_level(environment: &Environment) -> Result<Option<Level>, ConfigError>
     }
     let level = environment.get(LEVEL).unwrap_or("INFO");
     match level.to_ascii_uppercase().as_str() {
-        "TRACE" => Ok(Some(Level::TRACE)),
-        "DEBUG" => Ok(Some(Level::DEBUG)),
-        "INFO" => Ok(Some(Level::INFO)),
-        "WARN" => Ok(Some(Level::WARN)),
-        "ERROR" | "FATAL" => Ok(Some(Level::ERROR)),
+        "TRACE" => Ok(Some(LineLevel::Trace)),
+        "DEBUG" => Ok(Some(LineLevel::Debug)),
+        "INFO" => Ok(Some(LineLevel::Info)),
+        "WARN" => Ok(Some(LineLevel::Warn)),
+        "ERROR" => Ok(Some(LineLevel::Error)),
+        "FATAL" => Ok(Some(LineLevel::Fatal)),
         _ => {
             let rule = "must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL";
             Err(ConfigError::new(LEVEL, level, rule))

@@ -38,7 +38,7 @@ use crate::clock::Clock;
 use crate::control::Registry;
 use crate::environment::Environment;
 use crate::id::IdGenerator;
-use crate::log::{FlightRecorder, Ids, Line, LineFormat, with_buffer};
+use crate::log::{FlightRecorder, Ids, Line, LineFormat, LineLevel, with_buffer};
 use crate::metric::Recorder;
 use crate::output::{Class, Output};
 use crate::propagate::Propagators;
@@ -204,7 +204,7 @@ impl Telemetry {
     /// The level that a line with metrics has to carry so that no filter downstream drops it:
     /// `level`, or the one that Lambda lets through.
     #[must_use]
-    pub fn passing_level(&self, level: Level) -> Level {
+    pub fn passing_level(&self, level: Level) -> LineLevel {
         self.0.filter.passing(level)
     }
 

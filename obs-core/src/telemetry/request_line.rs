@@ -59,7 +59,8 @@ impl Telemetry {
         if !enabled && !head.has_metrics {
             return;
         }
-        let level = if head.has_metrics { self.0.filter.passing(head.level) } else { head.level };
+        let level =
+            if head.has_metrics { self.0.filter.passing(head.level) } else { head.level.into() };
         with_buffer(|buffer| {
             let (time, message) = (head.timestamp, ValueRef::Own(head.message));
             let mut line =

@@ -5,7 +5,7 @@ use crate::clock::ManualClock;
 use crate::config::ConfigError;
 use crate::control::Kind;
 use crate::environment::Environment;
-use crate::log::Redactor;
+use crate::log::{LineLevel, Redactor};
 use crate::output::Capture;
 use crate::trace::{MemoryExporter, SpanKind, SpanRecord};
 
@@ -82,12 +82,38 @@ fn a_line_filtered_by_level_still_carries_its_metrics() {
 }
 
 #[test]
-fn metrics_pass_the_level_filter_of_lambda() {
-    let (telemetry, captured) =
-        build(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "ERROR")]).unwrap();
-    request(&telemetry, Level::INFO, true);
-    assert!(telemetry.flush(LONG));
-    assert!(captured.text().contains(r#""level":"ERROR""#), "{}", captured.text());
+fn lambdas_level_filters_lines_and_metrics_pass_it() {
+    for (level, enabled, of_metrics) in [
+        ("TRACE", 5, "INFO"),
+        ("debug", 4, "INFO"),
+        ("INFO", 3, "INFO"),
+        ("WARN", 2, "WARN"),
+        ("ERROR", 1, "ERROR"),
+        ("FATAL", 0, "FATAL"),
+    ] {
+        let (telemetry, captured) =
+            build(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", level)]).unwrap();
+        let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+        let is_enabled = levels.map(|level| telemetry.is_enabled(level, "shop"));
+        assert_eq!(is_enabled.iter().filter(|is| **is).count(), enabled, "{level}");
+        request(&telemetry, Level::INFO, true);
+        assert!(telemetry.flush(LONG));
+        let expected = format!(r#""level":"{of_metrics}""#);
+        assert!(captured.text().contains(&expected), "{level}: {}", captured.text());
+    }
+}
+
+#[test]
+fn lambdas_level_counts_in_its_json_format_only_and_below_rust_log() {
+    let level = ("AWS_LAMBDA_LOG_LEVEL", "ERROR");
+    let (text, _) = build(&[("AWS_LAMBDA_LOG_FORMAT", "Text"), level]).unwrap();
+    assert!(text.is_enabled(Level::INFO, "shop"));
+    let (json, _) =
+        build(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), level, ("RUST_LOG", "debug")]).unwrap();
+    assert!(json.is_enabled(Level::DEBUG, "shop"));
+    assert_eq!(json.passing_level(Level::INFO), LineLevel::Error);
+    let error = build(&[("AWS_LAMBDA_LOG_FORMAT", "JSON"), ("AWS_LAMBDA_LOG_LEVEL", "LOUD")]);
+    assert_eq!(error.unwrap_err().field(), "AWS_LAMBDA_LOG_LEVEL");
 }
 
 #[test]

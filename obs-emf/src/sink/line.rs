@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use obs_core::clock::{Clock, Timestamp};
-use obs_core::log::{Line, LineFormat, with_buffer};
+use obs_core::log::{Line, LineFormat, LineLevel, with_buffer};
 use obs_core::output::{Class, Output};
 use obs_core::telemetry::Telemetry;
 use tracing::Level;
@@ -46,7 +46,7 @@ const TARGET: &str = "obs_emf";
 pub struct LineSink {
     output: Output,
     format: LineFormat,
-    level: Level,
+    level: LineLevel,
     class: Class,
     clock: Clock,
     ledger: SharedLedger,
@@ -84,7 +84,7 @@ impl LineSink {
         Self {
             output,
             format: format.expect("every transport takes lines of 4 KiB"),
-            level: Level::INFO,
+            level: LineLevel::Info,
             class: Class::Metric,
             clock,
             ledger: SharedLedger::default(),

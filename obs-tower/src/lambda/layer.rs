@@ -61,7 +61,8 @@ impl LambdaLayer {
         let mut shape = Shape::builder(namespace.unwrap_or(telemetry.service_name()))
             .dimension_set(["Service", "Environment"])
             .constant("Service", telemetry.service_name())
-            .constant("Environment", telemetry.deployment_environment());
+            .constant("Environment", telemetry.deployment_environment())
+            .entity(telemetry.resource());
         for metric in [&INVOCATIONS, &INVOCATION_FAULTS, &INVOCATION_LATENCY, &COLD_STARTS] {
             shape = shape.metric(metric);
         }

@@ -86,6 +86,7 @@ impl MessageObserver {
             .dimension_set(["Service", "Environment", "Source"])
             .constant("Service", telemetry.service_name())
             .constant("Environment", telemetry.deployment_environment())
+            .entity(telemetry.resource())
             .constant("Source", &*source);
         for metric in [&MESSAGES, &MESSAGE_FAULTS, &MESSAGE_LATENCY, &MESSAGE_AGE] {
             shape = shape.metric(metric);

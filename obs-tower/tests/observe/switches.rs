@@ -65,6 +65,15 @@ fn attribute<'a>(span: &'a SpanRecord, key: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
+async fn lines_with_metrics_name_what_runs_the_service() {
+    let cluster = "arn:aws:ecs:eu-west-1:123456789012:cluster/shop";
+    let resource = Resource::empty().with("aws.ecs.cluster.arn", cluster);
+    let bench = Bench::with(|builder| builder.resource(resource));
+    let bench = observed(bench, Request::get("/"), 200, |builder| builder).await;
+    assert_eq!(bench.request_line()["ECS.Cluster"], "shop");
+}
+
+#[tokio::test]
 async fn logging_metrics_and_tracing_are_switched_one_by_one() {
     for combination in 0..8 {
         let [logging, metrics, tracing] = [1, 2, 4].map(|bit| combination & bit != 0);

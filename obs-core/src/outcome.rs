@@ -85,6 +85,12 @@ impl Outcome {
         }
     }
 
+    /// Whether the caller went away before the end.
+    #[must_use]
+    pub const fn is_cancelled(self) -> bool {
+        matches!(self, Self::CancelledBeforeHeaders | Self::CancelledInBody)
+    }
+
     /// Whether the service is to blame: such requests count as `Faults`.
     #[must_use]
     pub const fn is_fault(self) -> bool {

@@ -2,7 +2,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::Machine;
+use super::machine::{Machine, Refused};
 use super::sync::Ordering;
 use super::transition::Listener;
 use super::{
@@ -50,6 +50,7 @@ impl CircuitBreaker {
         CircuitBreakerBuilder::new(name.into())
     }
 
+    #[inline]
     pub(super) fn machine(&self) -> &Machine {
         &self.0.machine
     }
@@ -66,6 +67,7 @@ impl CircuitBreaker {
     }
 
     /// The clock it was built with.
+    #[inline]
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.0.clock
@@ -96,14 +98,16 @@ impl CircuitBreaker {
         now: Instant,
         deadline: Option<Deadline>,
     ) -> Result<Permit, NotPermitted> {
-        match self.0.machine.admit(now, &self.0.clock) {
-            Ok(ticket) => Ok(Permit::new(self.clone(), ticket, deadline)),
-            Err(refused) => Err(NotPermitted {
-                name: Arc::clone(self.name()),
-                state: refused.state,
-                retry_after: refused.retry_after,
-            }),
+        match self.0.machine.admit(now, deadline, &self.0.clock) {
+            Ok(ticket) => Ok(Permit::new(self.clone(), ticket)),
+            Err(refused) => Err(self.not_permitted(refused)),
         }
+    }
+
+    #[cold]
+    fn not_permitted(&self, refused: Refused) -> NotPermitted {
+        let Refused { state, retry_after } = refused;
+        NotPermitted { name: Arc::clone(self.name()), state, retry_after }
     }
 
     /// Makes a call through the breaker: an `Ok` is a success, an `Err` a failure.

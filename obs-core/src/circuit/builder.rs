@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use super::machine::{Machine, Series};
+use super::machine::Machine;
+use super::series::Series;
 use super::transition::Listener;
 use super::{CircuitBreaker, CircuitBreakerConfig, State, Transition, Verdict};
 use crate::clock::Clock;

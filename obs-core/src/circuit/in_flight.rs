@@ -1,53 +1,51 @@
-use std::cell::Cell;
 use std::time::Duration;
 
-use super::sync::{AtomicI64, AtomicU64, Ordering};
+use super::shard::SHARDS;
+use super::sync::{AtomicI32, AtomicU64, Mutex, Ordering, lock};
 use crate::clock::{Instant, nanos};
 
 /// Counts the calls in flight by the tick in which they started, to see those that hang.
 ///
-/// A ring of ticks per shard; a call that outlives the ring moves to `outlived`. Threads use
-/// different shards, so that admissions do not contend for a cache line.
+/// A ring of ticks per shard. When a slot is about to be used anew, what is left in it moves to
+/// `outlived`. A call that ends at that very moment is taken from the wrong one of the two; the sum
+/// stays true, and so do both once the slot is used anew again.
 #[derive(Debug)]
 pub(super) struct InFlight {
     shift: u32,
     longest_threshold: Duration,
+    /// The slots of this tick and the next are in use for them.
+    turned: AtomicU64,
+    turning: Mutex<()>,
     shards: Box<[Shard]>,
 }
 
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard {
-    /// `tick << 32 | calls`; ticks wrap after 2^32, which only matters to calls that old.
-    ticks: [AtomicU64; TICKS],
-    /// May be below zero for the moment between a slot's reuse and the addition here.
-    outlived: AtomicI64,
+    ticks: [AtomicI32; TICKS],
+    outlived: AtomicI32,
+    /// Calls of which nobody is to conclude anything any more.
+    excused: AtomicI32,
 }
 
-const TICKS: usize = 32;
-const SHARDS: usize = if cfg!(obs_loom) { 1 } else { 4 };
+const TICKS: usize = if cfg!(obs_loom) { 4 } else { 64 };
 /// A tick is the largest power of two of nanoseconds that is at most this part of the threshold.
 const TICKS_PER_THRESHOLD: u64 = 8;
-const COUNT: u64 = u32::MAX as u64;
-
-/// Where a call was counted.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    tick: u32,
-    shard: u8,
-}
 
 impl InFlight {
     /// Ticks fit for finding calls older than `threshold`, and up to twice that.
     pub(super) fn new(threshold: Duration) -> Self {
         let shift = (nanos(threshold) / TICKS_PER_THRESHOLD).max(1).ilog2();
         let shard = || Shard {
-            ticks: std::array::from_fn(|_| AtomicU64::new(0)),
-            outlived: AtomicI64::new(0),
+            ticks: std::array::from_fn(|_| AtomicI32::new(0)),
+            outlived: AtomicI32::new(0),
+            excused: AtomicI32::new(0),
         };
         Self {
             shift,
             longest_threshold: threshold * 2,
+            turned: AtomicU64::new(0),
+            turning: Mutex::new(()),
             shards: (0..SHARDS).map(|_| shard()).collect(),
         }
     }
@@ -56,98 +54,86 @@ impl InFlight {
         self.longest_threshold
     }
 
-    fn tick(&self, now: Instant) -> u32 {
-        (now.as_nanos() >> self.shift) as u32
+    const fn tick(&self, at: Instant) -> u64 {
+        at.as_nanos() >> self.shift
     }
 
-    /// The tick of `now`, for noticing that a new one began.
-    pub(super) fn epoch(&self, now: Instant) -> u64 {
-        now.as_nanos() >> self.shift
+    const fn slot(tick: u64) -> usize {
+        (tick % TICKS as u64) as usize
     }
 
-    #[inline]
-    pub(super) fn enter(&self, now: Instant) -> Place {
-        let index = shard_of_this_thread();
-        let shard = &self.shards[index];
-        let tick = self.tick(now);
-        let slot = &shard.ticks[tick as usize % TICKS];
-        let mut old = slot.load(Ordering::Relaxed);
-        loop {
-            let (slot_tick, calls) = ((old >> 32) as u32, old & COUNT);
-            let same = slot_tick == tick;
-            let new = (u64::from(tick) << 32) | if same { calls + 1 } else { 1 };
-            match slot.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => {
-                    if !same && calls > 0 {
-                        shard.outlived.fetch_add(calls as i64, Ordering::Relaxed);
-                    }
-                    return Place { tick, shard: index as u8 };
+    /// Makes the ring ready for the tick of `now`, and returns when the next begins. To be called
+    /// before calls enter in a new tick.
+    pub(super) fn turn(&self, now: Instant) -> Instant {
+        let _turning = lock(&self.turning);
+        let (tick, turned) = (self.tick(now), self.turned.load(Ordering::Relaxed));
+        if tick > turned {
+            // One ahead: nobody who enters finds what is left of an earlier use.
+            let first = (turned + 2).max((tick + 2).saturating_sub(TICKS as u64));
+            for shard in &self.shards {
+                for reused in first..=tick + 1 {
+                    let left = shard.ticks[Self::slot(reused)].swap(0, Ordering::Relaxed);
+                    shard.outlived.fetch_add(left, Ordering::Relaxed);
                 }
-                Err(now) => old = now,
             }
+            self.turned.store(tick, Ordering::Relaxed);
         }
+        Instant::from_nanos((tick.max(turned) + 1) << self.shift)
     }
 
     #[inline]
-    pub(super) fn leave(&self, place: Place) {
-        let shard = &self.shards[usize::from(place.shard)];
-        let slot = &shard.ticks[place.tick as usize % TICKS];
-        let mut old = slot.load(Ordering::Relaxed);
-        while (old >> 32) as u32 == place.tick {
-            match slot.compare_exchange_weak(old, old - 1, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => old = now,
-            }
+    pub(super) fn enter(&self, started: Instant, shard: u8) {
+        let shard = &self.shards[usize::from(shard)];
+        shard.ticks[Self::slot(self.tick(started))].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call that entered so has ended.
+    #[inline]
+    pub(super) fn leave(&self, started: Instant, shard: u8) {
+        let shard = &self.shards[usize::from(shard)];
+        let tick = self.tick(started);
+        let moved = self.turned.load(Ordering::Relaxed) + 1 >= tick + TICKS as u64;
+        let counter = if moved { &shard.outlived } else { &shard.ticks[Self::slot(tick)] };
+        counter.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Of the calls in flight now nobody is to conclude anything.
+    pub(super) fn excuse(&self) {
+        for shard in &self.shards {
+            let left = shard.ticks.iter().chain([&shard.outlived]);
+            let left: i32 = left.map(|counter| counter.swap(0, Ordering::Relaxed)).sum();
+            shard.excused.fetch_add(left, Ordering::Relaxed);
         }
-        shard.outlived.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A call that was excused has ended.
+    pub(super) fn leave_excused(&self, shard: u8) {
+        self.shards[usize::from(shard)].excused.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many calls are in flight.
     pub(super) fn len(&self) -> u32 {
-        self.count(|_| true)
+        let excused = |shard: &Shard| shard.excused.load(Ordering::Relaxed);
+        self.sum(|_| true, excused)
     }
 
-    /// How many calls have been in flight for `threshold` or longer, at most a tick too few.
+    /// How many calls, without the excused, have been in flight for `threshold` or longer, at most
+    /// a tick too few. The ring must have been [turned](Self::turn) to `now`.
     pub(super) fn older_than(&self, threshold: Duration, now: Instant) -> u32 {
-        let Some(started_by) = now.as_nanos().checked_sub(nanos(threshold)) else { return 0 };
-        let boundary = (started_by >> self.shift) as u32;
-        // Wrapping comparison: a tick is older when it lies behind the boundary.
-        self.count(|tick| (tick.wrapping_sub(boundary) as i32) < 0)
+        let boundary = self.tick(now - threshold);
+        let newest = self.turned.load(Ordering::Relaxed) + 1;
+        let age = |slot: usize| (newest.wrapping_sub(slot as u64)) % TICKS as u64;
+        self.sum(|slot| newest < boundary + age(slot), |_| 0)
     }
 
-    fn count(&self, counts: impl Fn(u32) -> bool) -> u32 {
-        let mut sum = 0_i64;
-        for shard in &self.shards {
-            for slot in &shard.ticks {
-                let slot = slot.load(Ordering::Relaxed);
-                if counts((slot >> 32) as u32) {
-                    sum += (slot & COUNT) as i64;
-                }
-            }
-            sum += shard.outlived.load(Ordering::Relaxed);
-        }
-        u32::try_from(sum.max(0)).unwrap_or(u32::MAX)
+    fn sum(&self, counts: impl Fn(usize) -> bool, more: impl Fn(&Shard) -> i32) -> u32 {
+        let of_shard = |shard: &Shard| {
+            let slots = shard.ticks.iter().enumerate().filter(|(slot, _)| counts(*slot));
+            let calls: i32 = slots.map(|(_, calls)| calls.load(Ordering::Relaxed)).sum();
+            calls + shard.outlived.load(Ordering::Relaxed) + more(shard)
+        };
+        u32::try_from(self.shards.iter().map(of_shard).sum::<i32>()).unwrap_or(0)
     }
-}
-
-fn shard_of_this_thread() -> usize {
-    thread_local!(static SHARD: Cell<usize> = const { Cell::new(usize::MAX) });
-    if SHARDS == 1 {
-        return 0;
-    }
-    SHARD.with(|shard| {
-        if shard.get() == usize::MAX {
-            shard.set(next_shard());
-        }
-        shard.get()
-    })
-}
-
-#[cold]
-fn next_shard() -> usize {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS
 }
 
 #[cfg(test)]
@@ -166,24 +152,26 @@ mod tests {
             let threshold = Duration::from_millis(threshold_ms);
             let in_flight = InFlight::new(threshold);
             let mut now = Instant::from_nanos(1_000_000_000);
-            let mut open: Vec<(Instant, Place)> = Vec::new();
+            let mut open: Vec<Instant> = Vec::new();
             for (percent, ends, which) in steps {
                 now = now + threshold * percent / 100;
+                prop_assert!(in_flight.turn(now) > now);
                 if ends && !open.is_empty() {
-                    let (_, place) = open.swap_remove(which.index(open.len()));
-                    in_flight.leave(place);
+                    in_flight.leave(open.swap_remove(which.index(open.len())), 0);
                 } else {
-                    open.push((now, in_flight.enter(now)));
+                    in_flight.enter(now, 0);
+                    open.push(now);
                 }
-                let older = |age: Duration| open.iter().filter(|(at, _)| now - *at >= age).count();
+                let older = |age: Duration| open.iter().filter(|at| now - **at >= age).count();
                 let found = in_flight.older_than(threshold, now) as usize;
                 prop_assert!(found <= older(threshold));
                 prop_assert!(found >= older(threshold + threshold / 8));
                 prop_assert_eq!(in_flight.len() as usize, open.len());
             }
-            for (_, place) in open.drain(..) {
-                in_flight.leave(place);
-            }
+            in_flight.excuse();
+            prop_assert_eq!(in_flight.older_than(Duration::ZERO, now), 0);
+            prop_assert_eq!(in_flight.len() as usize, open.len());
+            open.drain(..).for_each(|_| in_flight.leave_excused(0));
             prop_assert_eq!(in_flight.len(), 0);
         }
     }

@@ -33,20 +33,36 @@
 //!
 //! # Cost
 //!
-//! Admission and outcome of a closed breaker: two readings of the coarse clock and at most four
-//! atomic operations, no lock, no allocation, whatever the window. A refusal costs no lock either.
-//! Memory: 16 to 32 buckets for a time window, a byte per call for a count window, twice, and about
-//! 1.5 KiB to see calls that hang.
+//! Admission and outcome of a closed breaker: two readings of the coarse clock, the handle's
+//! reference count, and three atomic operations with a time window (five with a count window). No
+//! lock, no allocation, no division but for the count window. Threads count in places of their own
+//! and share only what is rarely written. Once per bucket of the window and once per tick of the
+//! slow threshold one call does the housekeeping, under a lock that others need not wait for. A
+//! refusal costs no lock either.
+//!
+//! Memory: 4 KiB for a time window, or a byte per call of a count window, and 1.5 KiB to see calls
+//! that hang.
+//!
+//! # A process that was frozen
+//!
+//! How long a call takes, and whether it is late, is told in [running time](crate::clock::Clock::running): a
+//! freeze in the middle of it does not make it slow. The window and the open wait go by the clock.
 
 mod breaker;
 mod builder;
 mod config;
 mod control;
 mod error;
+mod half_open;
 mod in_flight;
+mod judge;
 mod keyed;
+mod knobs;
 mod machine;
 mod permit;
+mod series;
+mod shard;
+mod shift;
 pub(crate) mod sync;
 mod transition;
 mod verdict;

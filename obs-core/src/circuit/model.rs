@@ -1,11 +1,12 @@
 //! Every interleaving of two threads at the breaker's word, by the model checker.
 //!
-//! `RUSTFLAGS="--cfg obs_loom" cargo test -p obs-aws-core --release --lib circuit::model`
+//! `cargo xtask test model` runs them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::{Machine, Series, Ticket};
+use super::machine::{Machine, Ticket};
+use super::series::Series;
 use super::{CircuitBreakerConfig, SlidingWindow, State, Verdict};
 use crate::clock::{Clock, Instant, ManualClock};
 use crate::random::Random;
@@ -34,7 +35,7 @@ fn model(probes: u32) -> Arc<Model> {
 
 impl Model {
     fn admit(&self, after: Duration) -> Option<Ticket> {
-        self.machine.admit(self.start + after, &self.clock).ok()
+        self.machine.admit(self.start + after, None, &self.clock).ok()
     }
 
     fn settle(&self, ticket: Ticket, verdict: Verdict, after: Duration) {

@@ -1,7 +1,6 @@
-use super::machine::Ticket;
+use super::machine::{Machine, Ticket};
 use super::{CircuitBreaker, Verdict};
 use crate::clock::Instant;
-use crate::deadline::Deadline;
 use crate::outcome::Outcome;
 
 /// A call that a breaker admitted and whose outcome it waits for.
@@ -14,16 +13,12 @@ use crate::outcome::Outcome;
 pub struct Permit {
     breaker: CircuitBreaker,
     ticket: Option<Ticket>,
-    deadline: Option<Deadline>,
 }
 
 impl Permit {
-    pub(super) const fn new(
-        breaker: CircuitBreaker,
-        ticket: Ticket,
-        deadline: Option<Deadline>,
-    ) -> Self {
-        Self { breaker, ticket: Some(ticket), deadline }
+    #[inline]
+    pub(super) const fn new(breaker: CircuitBreaker, ticket: Ticket) -> Self {
+        Self { breaker, ticket: Some(ticket) }
     }
 
     /// The breaker that gave it.
@@ -35,7 +30,7 @@ impl Permit {
     /// Whether only shadow mode let the call pass.
     #[must_use]
     pub const fn is_shadow(&self) -> bool {
-        matches!(&self.ticket, Some(ticket) if ticket.is_shadow())
+        matches!(&self.ticket, Some(ticket) if Machine::is_shadow(ticket))
     }
 
     /// Tells the breaker how the call ended, now.
@@ -47,51 +42,38 @@ impl Permit {
 
     /// Tells the breaker how the call ended, at a time already read from its clock.
     #[inline]
-    pub fn settle_at(self, outcome: Outcome, now: Instant) {
-        let verdict = (self.breaker.machine().verdict())(outcome);
-        match outcome {
-            Outcome::CancelledBeforeHeaders | Outcome::CancelledInBody
-                if verdict == Verdict::Ignored =>
-            {
-                self.cancel_at(now);
-            }
-            _ => self.finish(verdict, now),
+    pub fn settle_at(mut self, outcome: Outcome, now: Instant) {
+        let Some(ticket) = self.ticket.take() else { return };
+        let (machine, clock) = (self.breaker.machine(), self.breaker.clock());
+        let mut verdict = machine.verdict(outcome);
+        if verdict == Verdict::Ignored && outcome.is_cancelled() {
+            verdict = machine.verdict_of_a_drop(&ticket, now, clock);
         }
+        machine.settle(ticket, verdict, now, clock);
     }
 
     /// Gives the permit back as if the call had never been made.
-    pub fn release(self) {
-        let now = self.breaker.clock().coarse();
-        self.finish(Verdict::Ignored, now);
-    }
-
-    fn cancel_at(self, now: Instant) {
-        let verdict = self.verdict_of_a_drop(now);
-        self.finish(verdict, now);
-    }
-
-    fn verdict_of_a_drop(&self, now: Instant) -> Verdict {
-        let late = self.deadline.is_some_and(|deadline| deadline.has_passed(now));
-        let slow = self.ticket.as_ref().is_some_and(|t| self.breaker.machine().is_slow(t, now));
-        if late || slow || std::thread::panicking() { Verdict::Failure } else { Verdict::Ignored }
-    }
-
-    #[inline]
-    fn finish(mut self, verdict: Verdict, now: Instant) {
+    pub fn release(mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.breaker.machine().settle(ticket, verdict, now, self.breaker.clock());
+            let clock = self.breaker.clock();
+            self.breaker.machine().settle(ticket, Verdict::Ignored, clock.coarse(), clock);
         }
+    }
+
+    #[cold]
+    fn settle_dropped(&self, ticket: Ticket) {
+        let (machine, clock) = (self.breaker.machine(), self.breaker.clock());
+        let now = clock.coarse();
+        let verdict = machine.verdict_of_a_drop(&ticket, now, clock);
+        machine.settle(ticket, verdict, now, clock);
     }
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
-        if self.ticket.is_some() {
-            let now = self.breaker.clock().coarse();
-            let verdict = self.verdict_of_a_drop(now);
-            if let Some(ticket) = self.ticket.take() {
-                self.breaker.machine().settle(ticket, verdict, now, self.breaker.clock());
-            }
+        if let Some(ticket) = self.ticket.take() {
+            self.settle_dropped(ticket);
         }
     }
 }

@@ -103,6 +103,20 @@ fn res_c3_outcomes_older_than_the_time_window_do_not_count() {
 }
 
 #[test]
+fn res_c3_a_rate_that_rises_because_successes_grow_old_opens_with_the_next_call() {
+    let window = SlidingWindow::Time(16 * SECOND);
+    let bench =
+        bench(CircuitBreakerConfig::new().sliding_window(window).minimum_number_of_calls(10));
+    bench.calls(20, Outcome::Success);
+    bench.time.advance(8 * SECOND);
+    bench.calls(19, Outcome::ServerError);
+    assert_eq!(bench.state(), State::Closed);
+    bench.time.advance(8 * SECOND);
+    bench.call(Outcome::Success);
+    assert_eq!(bench.state(), State::Open, "19 of 20 failed");
+}
+
+#[test]
 fn res_c4_a_rate_that_equals_its_threshold_opens() {
     let config = CircuitBreakerConfig::new().minimum_number_of_calls(4);
     let bench = bench(config.failure_rate_threshold(25.0));
@@ -194,6 +208,51 @@ fn res_c7_a_probe_that_outlives_its_cycle_does_not_count_in_the_next() {
 }
 
 #[test]
+fn res_c7_what_hangs_since_before_a_recovery_does_not_open_it_again() {
+    let config = consecutive(1)
+        .permitted_calls_in_half_open(1)
+        .slow_call_duration_threshold(8 * SECOND)
+        .minimum_number_of_calls(3);
+    let bench = bench(config);
+    let hung: Vec<_> = (0..3).map(|_| bench.breaker.try_acquire().unwrap()).collect();
+    bench.open_and_wait();
+    bench.call(Outcome::Success);
+    for _ in 0..10 {
+        bench.time.advance(8 * SECOND);
+        bench.call(Outcome::Success);
+        assert_eq!(bench.state(), State::Closed);
+    }
+    assert_eq!(bench.breaker.machine().in_flight(), Some(3));
+    drop(hung);
+    assert_eq!(bench.breaker.machine().in_flight(), Some(0));
+}
+
+#[test]
+fn res_t8_a_frozen_process_makes_no_call_slow_late_or_hung() {
+    let config = CircuitBreakerConfig::new()
+        .slow_call_duration_threshold(8 * SECOND)
+        .minimum_number_of_calls(1)
+        .consecutive_failures_threshold(1);
+    let bench = bench(config);
+    let ends = bench.breaker.try_acquire().unwrap();
+    let dropped = {
+        let _scope = Deadline::after(bench.breaker.clock().now(), 5 * SECOND).enter();
+        bench.breaker.try_acquire().unwrap()
+    };
+    let goes_on = bench.breaker.try_acquire().unwrap();
+    bench.time.advance(2 * SECOND);
+    bench.time.freeze(3_600 * SECOND);
+    drop(dropped);
+    ends.settle(Outcome::Success);
+    bench.call(Outcome::Success);
+    assert_eq!((bench.state(), bench.breaker.counters().slow), (State::Closed, 0));
+    assert_eq!(bench.breaker.counters().ignored, 1);
+    bench.time.advance(6 * SECOND);
+    goes_on.settle(Outcome::Success);
+    assert_eq!(bench.breaker.counters().slow, 1, "eight seconds without the freeze");
+}
+
+#[test]
 fn res_c8_a_probe_that_hangs_is_a_failed_probe() {
     let config = consecutive(1).permitted_calls_in_half_open(2).max_wait_in_half_open(5 * SECOND);
     let bench = bench(config);
@@ -268,6 +327,21 @@ fn res_c11_openings_in_a_row_wait_longer_up_to_a_cap_and_recovery_starts_anew() 
     assert_eq!(bench.state(), State::Closed);
     bench.call(Outcome::ServerError);
     assert_eq!(bench.breaker.remaining(), Some(SECOND));
+}
+
+#[test]
+fn res_c11_jitter_spreads_the_open_wait() {
+    let wait = OpenWait { jitter: 0.5, max: 20 * SECOND, ..OpenWait::fixed(10 * SECOND) };
+    let waits = (0..50).map(|seed| {
+        let breaker = CircuitBreaker::builder("j").config(consecutive(1).open_wait(wait));
+        let breaker = breaker.clock(ManualClock::default().clock()).seed(seed).build().unwrap();
+        breaker.try_acquire().unwrap().settle(Outcome::ServerError);
+        breaker.remaining().unwrap()
+    });
+    let waits: std::collections::BTreeSet<_> = waits.collect();
+    assert!(waits.len() > 40);
+    assert!(waits.iter().all(|wait| (5 * SECOND..=15 * SECOND).contains(wait)));
+    assert!(waits.first().unwrap() < &(7 * SECOND) && waits.last().unwrap() > &(13 * SECOND));
 }
 
 #[test]
@@ -389,6 +463,31 @@ fn res_c17_a_refusal_says_how_long_the_breaker_stays_open() {
     bench.breaker.force_open(None);
     assert_eq!(bench.breaker.try_acquire().unwrap_err().retry_after(), None);
     assert_eq!(bench.breaker.counters().not_permitted, 3);
+}
+
+#[test]
+fn res_c17_a_refusal_takes_no_lock() {
+    let bench = bench(consecutive(1));
+    bench.call(Outcome::ServerError);
+    let breaker = bench.breaker.clone();
+    let _held = sync::lock(&bench.breaker.machine().cold);
+    let refused = std::thread::spawn(move || breaker.try_acquire().unwrap_err().state());
+    assert_eq!(refused.join().unwrap(), State::Open);
+}
+
+#[test]
+fn res_c14_what_an_outcome_means_can_be_chosen() {
+    let verdict = |outcome| match outcome {
+        Outcome::ClientError => Verdict::Failure,
+        Outcome::ServerError => Verdict::Ignored,
+        outcome => Verdict::of(outcome),
+    };
+    let breaker = CircuitBreaker::builder("v").config(consecutive(1)).verdict(verdict);
+    let breaker = breaker.build().unwrap();
+    breaker.try_acquire().unwrap().settle(Outcome::ServerError);
+    assert_eq!((breaker.state(), breaker.counters().ignored), (State::Closed, 1));
+    breaker.try_acquire().unwrap().settle(Outcome::ClientError);
+    assert_eq!(breaker.state(), State::Open);
 }
 
 mod recorder {

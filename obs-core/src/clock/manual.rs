@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Clock, Instant, TimeSource, Timestamp, nanos};
+use super::{Clock, Frozen, Instant, TimeSource, Timestamp, nanos};
 
 /// A clock that moves only when it is told to; clones move together.
 ///
@@ -14,6 +14,7 @@ pub struct ManualClock(Arc<Reading>);
 struct Reading {
     monotonic: AtomicU64,
     wall: AtomicU64,
+    frozen: Frozen,
 }
 
 const ORIGIN_NANOS: u64 = 1_000_000_000_000;
@@ -32,6 +33,7 @@ impl ManualClock {
         Self(Arc::new(Reading {
             monotonic: AtomicU64::new(ORIGIN_NANOS),
             wall: AtomicU64::new(wall.unix_nanos()),
+            frozen: Frozen::new(),
         }))
     }
 
@@ -48,6 +50,13 @@ impl ManualClock {
         self.0.wall.fetch_add(nanos(duration), Ordering::Relaxed);
     }
 
+    /// Moves both forward as a freeze of the process would, which [`Clock::running`] leaves out.
+    pub fn freeze(&self, duration: Duration) {
+        let before = self.monotonic();
+        self.advance(duration);
+        self.0.frozen.note(before, self.monotonic());
+    }
+
     /// Sets the wall time alone, as an administrator or NTP does; it may go back.
     pub fn set_wall(&self, wall: Timestamp) {
         self.0.wall.store(wall.unix_nanos(), Ordering::Relaxed);
@@ -61,6 +70,14 @@ impl TimeSource for ManualClock {
 
     fn wall(&self) -> Timestamp {
         Timestamp::from_unix_nanos(self.0.wall.load(Ordering::Relaxed))
+    }
+
+    fn frozen(&self) -> Duration {
+        self.0.frozen.total()
+    }
+
+    fn note_frozen(&self, from: Instant, until: Instant) {
+        self.0.frozen.note(from, until);
     }
 }
 

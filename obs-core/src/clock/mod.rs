@@ -14,6 +14,7 @@
 //! assert_eq!(clock.now() - start, Duration::from_millis(250));
 //! ```
 
+mod frozen;
 mod instant;
 mod manual;
 mod rfc3339;
@@ -22,6 +23,7 @@ mod timestamp;
 use std::fmt;
 use std::sync::Arc;
 
+use frozen::Frozen;
 pub use instant::Instant;
 pub use manual::ManualClock;
 pub use timestamp::Timestamp;
@@ -34,7 +36,18 @@ pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
     fn monotonic(&self) -> Instant;
     /// Reads the wall clock.
     fn wall(&self) -> Timestamp;
+    /// How long the process was frozen so far; see [`Clock::running`]. Default: never.
+    fn frozen(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+    /// Takes note of a freeze; see [`Clock::note_frozen`]. Default: ignores it.
+    fn note_frozen(&self, from: Instant, until: Instant) {
+        _ = (from, until);
+    }
 }
+
+/// What [`Clock::system`] has been told of freezes: they happen to the whole process.
+static FROZEN: Frozen = Frozen::new();
 
 /// A handle to a source of time; cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +94,42 @@ impl Clock {
         match &self.0 {
             Source::System => system_coarse(),
             Source::Custom(source) => source.monotonic(),
+        }
+    }
+
+    /// `now` on a clock that stood still while the process was frozen: what was under way meanwhile
+    /// is younger by this clock than by [`Clock::now`].
+    ///
+    /// A Lambda sandbox between two invocations, a stopped container and a suspended machine are
+    /// frozen. It counts what [`Clock::note_frozen`] was told, so it may go back when a freeze is
+    /// noticed late; ages that it would make negative are zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use obs_core::clock::ManualClock;
+    ///
+    /// let manual = ManualClock::default();
+    /// let clock = manual.clock();
+    /// let started = clock.running(clock.now());
+    /// manual.advance(Duration::from_secs(2));
+    /// manual.freeze(Duration::from_secs(3_600));
+    /// assert_eq!(clock.running(clock.now()) - started, Duration::from_secs(2));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn running(&self, now: Instant) -> Instant {
+        now - match &self.0 {
+            Source::System => FROZEN.total(),
+            Source::Custom(source) => source.frozen(),
+        }
+    }
+
+    /// Takes note that the process did not run between two instants, because a timer fired far too
+    /// late or because the platform says so. Time that was noted before is not counted again.
+    pub fn note_frozen(&self, from: Instant, until: Instant) {
+        match &self.0 {
+            Source::System => FROZEN.note(from, until),
+            Source::Custom(source) => source.note_frozen(from, until),
         }
     }
 

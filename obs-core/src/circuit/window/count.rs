@@ -43,18 +43,16 @@ impl CountWindow {
     }
 
     #[inline]
-    pub(super) fn record(&self, sample: Sample) -> Totals {
+    pub(super) fn record(&self, sample: Sample) {
         let slot =
             CALL | if sample.failed { FAILED } else { 0 } | if sample.slow { SLOW } else { 0 };
         // Relaxed throughout: no other memory is published through these counters.
         let turn = self.cursor.fetch_add(1, Ordering::Relaxed);
         let index = (turn % self.slots.len() as u64) as usize;
         let old = self.slots[index].swap(slot, Ordering::Relaxed);
-        if old == slot {
-            return unpack(self.sum.load(Ordering::Relaxed));
+        if old != slot {
+            self.sum.fetch_add(weight(slot).wrapping_sub(weight(old)), Ordering::Relaxed);
         }
-        let difference = weight(slot).wrapping_sub(weight(old));
-        unpack(self.sum.fetch_add(difference, Ordering::Relaxed).wrapping_add(difference))
     }
 
     pub(super) fn totals(&self) -> Totals {

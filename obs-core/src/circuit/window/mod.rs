@@ -53,15 +53,21 @@ impl Window {
         }
     }
 
-    /// Records a call that ended at `now` and returns what the window holds then.
+    /// Records a call that ended at `now`, from a thread of `shard`.
+    ///
+    /// `true` if the rates may have risen although the call did well: others have become too old.
     #[inline]
-    pub(super) fn record(&self, now: Instant, sample: Sample) -> Totals {
+    pub(super) fn record(&self, now: Instant, shard: u8, sample: Sample) -> bool {
         match self {
-            Self::Count(window) => window.record(sample),
-            Self::Time(window) => window.record(now, sample),
+            Self::Count(window) => {
+                window.record(sample);
+                false
+            }
+            Self::Time(window) => window.record(now, shard, sample),
         }
     }
 
+    /// What it holds at `now`.
     pub(super) fn totals(&self, now: Instant) -> Totals {
         match self {
             Self::Count(window) => window.totals(),

@@ -1,26 +1,35 @@
 use std::time::Duration;
 
 use super::{Sample, Totals};
+use crate::circuit::shard::SHARDS;
 use crate::circuit::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use crate::clock::{Instant, nanos};
 
 /// A ring of buckets, each a power of two of nanoseconds long so that finding it is a shift.
 ///
-/// Recording adds to the newest bucket and is O(1). The sum of the older buckets is kept beside it
-/// and computed anew, once per bucket, by the first thread that finds the time to have moved on.
+/// Recording adds to the newest bucket of the thread's shard. The sum of the older buckets is kept
+/// beside them and computed anew, once per bucket, by the first thread that finds the time to have
+/// moved on.
 ///
 /// A thread that is suspended between finding its bucket and adding to it adds to an older bucket;
 /// only if it is suspended for the whole window does its call count too late.
 #[derive(Debug)]
 pub(crate) struct TimeWindow {
     shift: u32,
+    /// How many buckets the window is long.
+    length: u64,
     newest: AtomicU64,
-    /// What all buckets but the newest hold: `calls << 32 | failures`, and the slow calls.
+    /// What the buckets of the window but the newest hold: `calls << 32 | failures`, and the slow
+    /// calls.
     past: AtomicU64,
     past_slow: AtomicU32,
-    buckets: Box<[Bucket]>,
+    shards: Box<[Shard]>,
     rotation: Mutex<()>,
 }
+
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard([Bucket; BUCKETS]);
 
 #[derive(Debug)]
 struct Bucket {
@@ -30,98 +39,113 @@ struct Bucket {
 }
 
 const CALL: u64 = 1 << 32;
+/// A bucket is at most this part of the window long, and at least half of that.
 const STEPS: u64 = 16;
+const BUCKETS: usize = 32;
+
+impl Bucket {
+    fn read(&self) -> (u64, u32) {
+        (self.calls.load(Ordering::Relaxed), self.slow.load(Ordering::Relaxed))
+    }
+
+    fn clear(&self) {
+        self.calls.store(0, Ordering::Relaxed);
+        self.slow.store(0, Ordering::Relaxed);
+    }
+}
 
 impl TimeWindow {
     pub(super) fn new(length: Duration) -> Self {
         let length = nanos(length).max(STEPS);
         let shift = (length / STEPS).ilog2();
-        let buckets = (0..length >> shift)
-            .map(|_| Bucket { calls: AtomicU64::new(0), slow: AtomicU32::new(0) })
-            .collect();
+        let bucket = |_| Bucket { calls: AtomicU64::new(0), slow: AtomicU32::new(0) };
         Self {
             shift,
+            length: length >> shift,
             newest: AtomicU64::new(0),
             past: AtomicU64::new(0),
             past_slow: AtomicU32::new(0),
-            buckets,
+            shards: (0..SHARDS).map(|_| Shard(std::array::from_fn(bucket))).collect(),
             rotation: Mutex::new(()),
         }
     }
 
-    fn bucket(&self, tick: u64) -> &Bucket {
-        &self.buckets[(tick % self.buckets.len() as u64) as usize]
+    const fn index(tick: u64) -> usize {
+        (tick % BUCKETS as u64) as usize
     }
 
+    /// Records a call; `true` if meanwhile others have become too old.
     #[inline]
-    pub(super) fn record(&self, now: Instant, sample: Sample) -> Totals {
+    pub(super) fn record(&self, now: Instant, shard: u8, sample: Sample) -> bool {
         let tick = now.as_nanos() >> self.shift;
-        if tick > self.newest.load(Ordering::Acquire) {
-            self.rotate(tick, false);
+        let mut newest = self.newest.load(Ordering::Acquire);
+        let moved_on = tick > newest;
+        if moved_on {
+            newest = self.rotate(tick, false);
         }
-        let bucket = self.bucket(self.newest.load(Ordering::Acquire));
-        let added = CALL + u64::from(sample.failed);
-        let calls = bucket.calls.fetch_add(added, Ordering::Relaxed).wrapping_add(added);
-        let slow = if sample.slow {
-            bucket.slow.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
-        } else {
-            bucket.slow.load(Ordering::Relaxed)
-        };
-        self.with_past(calls, slow)
+        let bucket = &self.shards[usize::from(shard)].0[Self::index(newest)];
+        bucket.calls.fetch_add(CALL + u64::from(sample.failed), Ordering::Relaxed);
+        if sample.slow {
+            bucket.slow.fetch_add(1, Ordering::Relaxed);
+        }
+        moved_on
     }
 
     pub(super) fn totals(&self, now: Instant) -> Totals {
-        self.rotate(now.as_nanos() >> self.shift, true);
-        let bucket = self.bucket(self.newest.load(Ordering::Acquire));
-        self.with_past(bucket.calls.load(Ordering::Relaxed), bucket.slow.load(Ordering::Relaxed))
+        let newest = self.rotate(now.as_nanos() >> self.shift, true);
+        let (mut calls, mut slow) =
+            (self.past.load(Ordering::Relaxed), self.past_slow.load(Ordering::Relaxed));
+        self.sum_of(newest, &mut calls, &mut slow);
+        Totals { calls: (calls >> 32) as u32, failures: calls as u32, slow }
     }
 
-    fn with_past(&self, calls: u64, slow: u32) -> Totals {
-        let calls = self.past.load(Ordering::Relaxed).wrapping_add(calls);
-        Totals {
-            calls: (calls >> 32) as u32,
-            failures: calls as u32,
-            slow: self.past_slow.load(Ordering::Relaxed).wrapping_add(slow),
+    fn sum_of(&self, tick: u64, calls: &mut u64, slow: &mut u32) {
+        for shard in &self.shards {
+            let (more_calls, more_slow) = shard.0[Self::index(tick)].read();
+            *calls = calls.wrapping_add(more_calls);
+            *slow = slow.wrapping_add(more_slow);
         }
     }
 
-    /// Makes the bucket of `tick` the newest. Without `wait`, leaves it to a thread already at it.
+    /// Makes the bucket of `tick` the newest, and returns the newest. Without `wait`, leaves it to
+    /// a thread already at it.
     #[cold]
-    fn rotate(&self, tick: u64, wait: bool) {
+    fn rotate(&self, tick: u64, wait: bool) -> u64 {
+        let newest = self.newest.load(Ordering::Acquire);
+        if tick <= newest {
+            return newest;
+        }
         let _rotation = if wait {
             lock(&self.rotation)
         } else {
             match self.rotation.try_lock() {
                 Ok(guard) => guard,
-                Err(_) => return,
+                Err(_) => return newest,
             }
         };
         let newest = self.newest.load(Ordering::Relaxed);
         if tick <= newest {
-            return;
+            return newest;
         }
-        let passed = (tick - newest).min(self.buckets.len() as u64);
-        for expired in tick - passed + 1..=tick {
-            let bucket = self.bucket(expired);
-            bucket.calls.store(0, Ordering::Relaxed);
-            bucket.slow.store(0, Ordering::Relaxed);
+        let passed = (tick - newest).min(BUCKETS as u64);
+        for reused in tick - passed + 1..=tick {
+            self.shards.iter().for_each(|shard| shard.0[Self::index(reused)].clear());
         }
-        let (mut calls, mut slow) = (0_u64, 0_u32);
-        for bucket in &self.buckets {
-            calls = calls.wrapping_add(bucket.calls.load(Ordering::Relaxed));
-            slow = slow.wrapping_add(bucket.slow.load(Ordering::Relaxed));
+        let (mut calls, mut slow) = (0, 0);
+        for past in (tick + 1).saturating_sub(self.length)..tick {
+            self.sum_of(past, &mut calls, &mut slow);
         }
         self.past.store(calls, Ordering::Relaxed);
         self.past_slow.store(slow, Ordering::Relaxed);
         // Release: who sees the new bucket as the newest also sees it emptied.
         self.newest.store(tick, Ordering::Release);
+        tick
     }
 
     pub(super) fn clear(&self) {
         let _rotation = lock(&self.rotation);
-        for bucket in &self.buckets {
-            bucket.calls.store(0, Ordering::Relaxed);
-            bucket.slow.store(0, Ordering::Relaxed);
+        for shard in &self.shards {
+            shard.0.iter().for_each(Bucket::clear);
         }
         self.past.store(0, Ordering::Relaxed);
         self.past_slow.store(0, Ordering::Relaxed);

@@ -15,6 +15,16 @@
 //! The layers keep the error type of what they wrap, box nothing, and never fail a request for
 //! trouble of their own.
 
+#[cfg(any(
+    feature = "bulkhead",
+    feature = "circuit-breaker",
+    feature = "fallback",
+    feature = "guard",
+    feature = "load-shed",
+    feature = "timeout"
+))]
+#[macro_use]
+mod accessors;
 #[cfg(feature = "axum")]
 pub mod axum;
 #[cfg(feature = "bulkhead")]
@@ -35,8 +45,8 @@ mod exchange;
 pub mod fallback;
 #[cfg(feature = "guard")]
 pub mod guard;
-#[cfg(any(feature = "bulkhead", feature = "load-shed", feature = "retry", feature = "timeout"))]
-mod knob;
+#[cfg(any(feature = "circuit-breaker", feature = "load-shed"))]
+mod judged;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 #[cfg(feature = "load-shed")]
@@ -51,7 +61,7 @@ pub mod reject;
 pub mod retry;
 #[cfg(feature = "timeout")]
 pub mod timeout;
-#[cfg(feature = "circuit-breaker")]
+#[cfg(any(feature = "circuit-breaker", feature = "load-shed"))]
 mod unwind;
 #[cfg(test)]
 #[cfg(any(feature = "bulkhead", feature = "retry", feature = "timeout"))]

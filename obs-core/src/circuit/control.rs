@@ -1,10 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{CircuitBreaker, CircuitBreakerConfig, OpenWait, State, Transition};
-use crate::control::{Action, ActionError, Control, Health, Kind};
+use crate::control::{Action, ActionError, Control, Health, Kind, knob};
 
 const ACTIONS: &[&str] = &["close", "force_open", "disable", "metrics_only", "reset", "configure"];
 
@@ -33,7 +32,7 @@ impl Control for CircuitBreaker {
         let (totals, counters) = (self.totals(), self.counters());
         json!({
             "state": CircuitBreaker::state(self).as_str(),
-            "remaining_ms": self.remaining().map(millis),
+            "remaining_ms": self.remaining().map(knob::as_millis),
             "window": {
                 "calls": totals.calls,
                 "failed_calls": totals.failures,
@@ -63,7 +62,10 @@ impl Control for CircuitBreaker {
             "force_open" => State::ForcedOpen,
             "disable" => State::Disabled,
             "metrics_only" => State::MetricsOnly,
-            "configure" => return configure(self, &action.arguments),
+            "configure" => {
+                let config = knob::configure(action, self.config(), with_knob)?;
+                return self.reconfigure(config).map_err(|error| knob::invalid(&error));
+            }
             _ => return Err(ActionError::unknown(action, ACTIONS)),
         };
         let ttl = action.ttl.filter(|_| state != State::Closed);
@@ -87,24 +89,13 @@ fn knobs(config: &CircuitBreakerConfig) -> Value {
         "minimum_number_of_calls": config.minimum_calls(),
         "failure_rate_threshold": config.failure_rate_threshold,
         "slow_call_rate_threshold": config.slow_call_rate_threshold,
-        "slow_call_duration_threshold_ms": config.slow_call_duration_threshold.map(millis),
+        "slow_call_duration_threshold_ms": config.slow_call_duration_threshold.map(knob::as_millis),
         "consecutive_failures_threshold": config.consecutive_failures_threshold,
-        "wait_duration_in_open_state_ms": millis(config.open_wait.initial),
+        "wait_duration_in_open_state_ms": knob::as_millis(config.open_wait.initial),
         "permitted_calls_in_half_open": config.permitted_calls_in_half_open,
-        "max_wait_in_half_open_ms": millis(config.max_wait_in_half_open),
+        "max_wait_in_half_open_ms": knob::as_millis(config.max_wait_in_half_open),
         "shadow": config.shadow,
     })
-}
-
-/// Changes the named knobs together, or none of them.
-fn configure(breaker: &CircuitBreaker, knobs: &Map<String, Value>) -> Result<(), ActionError> {
-    let mut config = breaker.config();
-    for (name, value) in knobs {
-        config = with_knob(config, name, value)?;
-    }
-    breaker
-        .reconfigure(config)
-        .map_err(|error| ActionError::invalid(error.field(), error.value(), error.rule()))
 }
 
 fn with_knob(
@@ -112,35 +103,26 @@ fn with_knob(
     name: &str,
     value: &Value,
 ) -> Result<CircuitBreakerConfig, ActionError> {
-    let number = || {
-        value.as_u64().ok_or_else(|| ActionError::invalid(name, value, "must be a whole number"))
-    };
-    let count = || {
-        let too_large = |_| ActionError::invalid(name, value, "is too large");
-        number().and_then(|number| u32::try_from(number).map_err(too_large))
-    };
-    let percent =
-        || value.as_f64().ok_or_else(|| ActionError::invalid(name, value, "must be a number"));
-    let duration = || number().map(Duration::from_millis);
     Ok(match name {
-        "actor" => config,
-        "minimum_number_of_calls" => config.minimum_number_of_calls(count()?),
-        "failure_rate_threshold" => config.failure_rate_threshold(percent()?),
-        "slow_call_rate_threshold" => config.slow_call_rate_threshold(percent()?),
-        "slow_call_duration_threshold_ms" => config.slow_call_duration_threshold(duration()?),
-        "consecutive_failures_threshold" => config.consecutive_failures_threshold(count()?),
+        "minimum_number_of_calls" => config.minimum_number_of_calls(knob::count(name, value)?),
+        "failure_rate_threshold" => config.failure_rate_threshold(knob::decimal(name, value)?),
+        "slow_call_rate_threshold" => config.slow_call_rate_threshold(knob::decimal(name, value)?),
+        "slow_call_duration_threshold_ms" => {
+            config.slow_call_duration_threshold(knob::millis(name, value)?)
+        }
+        "consecutive_failures_threshold" => {
+            config.consecutive_failures_threshold(knob::count(name, value)?)
+        }
         "wait_duration_in_open_state_ms" => {
-            let (wait, initial) = (config.open_wait, duration()?);
+            let (wait, initial) = (config.open_wait, knob::millis(name, value)?);
             config.open_wait(OpenWait { initial, max: wait.max.max(initial), ..wait })
         }
-        "permitted_calls_in_half_open" => config.permitted_calls_in_half_open(count()?),
-        "max_wait_in_half_open_ms" => config.max_wait_in_half_open(duration()?),
-        "shadow" => config.shadow(
-            value
-                .as_bool()
-                .ok_or_else(|| ActionError::invalid(name, value, "must be true or false"))?,
-        ),
-        _ => return Err(ActionError::invalid(name, value, "is no knob of a circuit breaker")),
+        "permitted_calls_in_half_open" => {
+            config.permitted_calls_in_half_open(knob::count(name, value)?)
+        }
+        "max_wait_in_half_open_ms" => config.max_wait_in_half_open(knob::millis(name, value)?),
+        "shadow" => config.shadow(knob::flag(name, value)?),
+        _ => return Err(knob::unknown(name, value)),
     })
 }
 
@@ -156,8 +138,4 @@ fn transition(transition: &Transition) -> Value {
 
 fn rate(part: u32, whole: u32) -> Option<f64> {
     (whole > 0).then(|| f64::from(part) * 100.0 / f64::from(whole))
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,6 +5,7 @@
 //! under `/health/circuits` and `/health/controls`.
 
 mod action;
+pub mod knob;
 mod registry;
 
 use std::fmt;

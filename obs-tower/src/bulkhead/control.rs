@@ -1,10 +1,7 @@
-use obs_core::control::{Action, ActionError, Control, Health, Kind};
+use obs_core::control::{Action, ActionError, Control, Health, Kind, knob};
 use serde_json::{Value, json};
 
-use super::{Bulkhead, Order};
-use crate::knob;
-
-const ACTIONS: &[&str] = &["configure"];
+use super::{Bulkhead, BulkheadConfig, Order};
 
 impl Control for Bulkhead {
     fn name(&self) -> &str {
@@ -43,27 +40,33 @@ impl Control for Bulkhead {
     }
 
     fn actions(&self) -> &'static [&'static str] {
-        ACTIONS
+        knob::ACTIONS
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        if action.name != "configure" {
-            return Err(ActionError::unknown(action, ACTIONS));
-        }
-        let mut config = self.config();
-        for (name, value) in &action.arguments {
-            config = match name.as_str() {
-                "actor" => config,
-                "max_concurrent_calls" => config.max_concurrent_calls(knob::count(name, value)?),
-                "max_concurrent_calls_per_share" => {
-                    config.max_concurrent_calls_per_share(knob::count(name, value)?)
-                }
-                "max_wait_duration_ms" => config.max_wait_duration(knob::millis(name, value)?),
-                "max_queue_length" => config.max_queue_length(knob::count(name, value)?),
-                "shadow" => config.shadow(knob::flag(name, value)?),
-                _ => return Err(knob::unknown(name, value)),
-            };
-        }
+        let config = knob::configure(action, self.config(), with_knob)?;
         self.reconfigure(config).map_err(|error| knob::invalid(&error))
     }
+}
+
+fn with_knob(
+    config: BulkheadConfig,
+    name: &str,
+    value: &Value,
+) -> Result<BulkheadConfig, ActionError> {
+    Ok(match name {
+        "max_concurrent_calls" => config.max_concurrent_calls(knob::count(name, value)?),
+        "max_concurrent_calls_per_share" => {
+            config.max_concurrent_calls_per_share(knob::count(name, value)?)
+        }
+        "max_wait_duration_ms" => config.max_wait_duration(knob::millis(name, value)?),
+        "max_queue_length" => config.max_queue_length(knob::count(name, value)?),
+        "order" => config.order(match value.as_str() {
+            Some("fifo") => Order::Fifo,
+            Some("lifo") => Order::Lifo,
+            _ => return Err(ActionError::invalid(name, value, "must be fifo or lifo")),
+        }),
+        "shadow" => config.shadow(knob::flag(name, value)?),
+        _ => return Err(knob::unknown(name, value)),
+    })
 }

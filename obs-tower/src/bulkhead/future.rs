@@ -7,7 +7,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::handle::Waiting;
+use super::permit::Waiting;
 use super::{BulkheadPermit, Hold};
 use crate::reject::{Reject, Rejected};
 
@@ -90,13 +90,17 @@ where
                         }
                     };
                     match (result, call.take()) {
-                        (Ok(permit), Some((mut ready, request))) => {
-                            State::Running { inner: ready.call(request), permit: Some(permit) }
+                        (Ok(ticket), Some((mut ready, request))) => {
+                            let permit = Some(waiting.bulkhead.permit(ticket));
+                            State::Running { inner: ready.call(request), permit }
                         }
                         (Err(full), _) => {
                             State::Answered { answer: Some(reject.reject(Rejected::from(full))) }
                         }
-                        (Ok(_), None) => return Poll::Pending,
+                        (Ok(ticket), None) => {
+                            waiting.bulkhead.leave(ticket);
+                            return Poll::Pending;
+                        }
                     }
                 }
                 StateProjection::Answered { answer } => {

@@ -106,17 +106,23 @@ impl Gate {
         false
     }
 
-    /// Lets a call in, puts it into the queue if `may_queue`, or turns it away.
+    /// Lets a call without a share in, if there is room and nobody waits.
     #[inline]
-    pub(super) fn enter(&self, claim: Claim, may_queue: bool, now: Instant) -> Entry {
+    pub(super) fn enter_at_once(&self) -> bool {
         let limit = self.limit();
-        if claim.share.is_none()
-            && self.change(ONE, |word| waiting(word) == 0 && in_flight(word) < limit)
-        {
-            return Entry::Admitted;
-        }
-        if claim.share.is_none() && !(may_queue && self.queue_length.load(Ordering::Relaxed) > 0) {
-            return Entry::Full;
+        self.change(ONE, |word| waiting(word) == 0 && in_flight(word) < limit)
+    }
+
+    /// Lets a call in, puts it into the queue if `may_queue`, or turns it away.
+    pub(super) fn enter(&self, claim: Claim, may_queue: bool, now: Instant) -> Entry {
+        if claim.share.is_none() {
+            if self.enter_at_once() {
+                return Entry::Admitted;
+            }
+            let may_queue = may_queue && self.queue_length.load(Ordering::Relaxed) > 0;
+            if !may_queue && self.in_flight() >= self.limit() {
+                return Entry::Full;
+            }
         }
         self.enter_or_queue(claim, may_queue, now)
     }
@@ -155,11 +161,11 @@ impl Gate {
 
     /// A call has ended. Its place goes to whoever is next, unless the limit has shrunk.
     #[inline]
-    pub(super) fn leave(&self, share: Option<ShareKey>, now: Instant) {
+    pub(super) fn leave(&self, share: Option<ShareKey>, now: impl FnOnce() -> Instant) {
         if share.is_none() && self.change(ONE.wrapping_neg(), |word| waiting(word) == 0) {
             return;
         }
-        self.leave_with_a_queue(share, now);
+        self.leave_with_a_queue(share, now());
     }
 
     #[cold]

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::handle::Admission;
+use super::permit::Admission;
 use super::{Bulkhead, Hold, Place, ResponseFuture, UntilEndOfBody, UntilHeaders};
 use crate::deadline::inherited;
 use crate::reject::{AsResponse, Reject, Rejected};
@@ -84,13 +84,7 @@ impl<S, P: Clone, R: Clone, H: Clone> Layer<S> for BulkheadLayer<P, R, H> {
     type Service = BulkheadService<S, P, R, H>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        BulkheadService {
-            inner,
-            bulkhead: self.bulkhead.clone(),
-            place_of: self.place_of.clone(),
-            reject: self.reject.clone(),
-            hold: self.hold.clone(),
-        }
+        BulkheadService { inner, layer: self.clone() }
     }
 }
 
@@ -98,27 +92,11 @@ impl<S, P: Clone, R: Clone, H: Clone> Layer<S> for BulkheadLayer<P, R, H> {
 #[derive(Clone, Debug)]
 pub struct BulkheadService<S, P = NoShares, R = AsResponse, H = UntilHeaders> {
     inner: S,
-    bulkhead: Bulkhead,
-    place_of: P,
-    reject: R,
-    hold: H,
+    layer: BulkheadLayer<P, R, H>,
 }
 
 impl<S, P, R, H> BulkheadService<S, P, R, H> {
-    /// The service behind the bulkhead.
-    pub const fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service behind the bulkhead.
-    pub const fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service without the bulkhead.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!();
 }
 
 /// `S` is `Clone` because a call that waits takes the instance that is ready along and leaves
@@ -141,20 +119,20 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let now = self.bulkhead.clock().coarse();
-        let place = self.place_of.place_of(&request);
-        let hold = self.hold.clone();
-        match self.bulkhead.admit(place, true, now, inherited()) {
-            Admission::Admitted(permit) => {
+        let BulkheadLayer { bulkhead, place_of, reject, hold } = &self.layer;
+        let (place, hold) = (place_of.place_of(&request), hold.clone());
+        match bulkhead.admit(place, true, || bulkhead.clock().coarse(), inherited) {
+            Admission::Admitted(ticket) => {
+                let permit = bulkhead.permit(ticket);
                 ResponseFuture::running(self.inner.call(request), permit, hold)
             }
             Admission::Queued(waiting) => {
                 let next = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, next);
-                ResponseFuture::queued(ready, request, waiting, self.reject.clone(), hold)
+                ResponseFuture::queued(ready, request, waiting, reject.clone(), hold)
             }
             Admission::Full(full) => {
-                ResponseFuture::refused(self.reject.reject(Rejected::from(full)), hold)
+                ResponseFuture::refused(reject.reject(Rejected::from(full)), hold)
             }
         }
     }

@@ -49,10 +49,12 @@
 //!
 //! # Cost
 //!
-//! Without shares and with room: two atomic operations. With shares: a lock and a hash-table
+//! Without shares and with room: two atomic operations and a reference count; the clock is read
+//! only if calls may wait. With shares: a lock and a hash-table
 //! look-up each way. Choosing the next walks over the shares that wait. No allocation, except to
 //! queue up.
 
+mod builder;
 mod config;
 mod control;
 mod future;
@@ -63,17 +65,21 @@ mod layer;
 #[cfg(test)]
 #[cfg(obs_loom)]
 mod model;
+mod permit;
+mod place;
 mod queue;
 mod sync;
 #[cfg(test)]
 #[cfg(not(obs_loom))]
 mod tests;
 
+pub use builder::BulkheadBuilder;
 pub use config::{BulkheadConfig, Order};
 pub use future::ResponseFuture;
-#[cfg(feature = "guard")]
-pub(crate) use handle::{Admission, Waiting};
-pub use handle::{Bulkhead, BulkheadBuilder, Place, Share};
-pub use handle::{BulkheadFull, BulkheadPermit};
+pub use handle::Bulkhead;
 pub use hold::{Hold, PermitBody, UntilEndOfBody, UntilHeaders};
 pub use layer::{BulkheadLayer, BulkheadService, NoShares, PlaceOf};
+#[cfg(feature = "guard")]
+pub(crate) use permit::{Admission, Ticket, Waiting};
+pub use permit::{BulkheadFull, BulkheadPermit};
+pub use place::{Place, Share};

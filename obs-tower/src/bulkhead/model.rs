@@ -1,6 +1,6 @@
 //! Every interleaving at the hand-over of room, by the model checker.
 //!
-//! `RUSTFLAGS="--cfg obs_loom" cargo test -p obs-aws-tower --release --lib --features bulkhead model`
+//! `cargo xtask test model` runs them.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -27,13 +27,13 @@ fn now() -> Instant {
 
 fn leave_in_another_thread(gate: &Arc<Gate>) -> loom::thread::JoinHandle<()> {
     let gate = Arc::clone(gate);
-    loom::thread::spawn(move || gate.leave(None, now()))
+    loom::thread::spawn(move || gate.leave(None, now))
 }
 
 /// What a waiter does that gives up: it passes on what it was granted.
 fn give_up(gate: &Gate, index: usize) {
     if gate.remove_waiter(index) == WaiterState::Granted {
-        gate.leave(None, now());
+        gate.leave(None, now);
     }
 }
 

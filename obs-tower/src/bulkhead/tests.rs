@@ -130,6 +130,15 @@ async fn res_b3_a_tenant_at_its_limit_keeps_nobody_else_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn res_b3_nor_a_call_without_a_tenant() {
+    let bulkhead = bulkhead(queue(10).max_concurrent_calls_per_share(1));
+    let _held = bulkhead.try_acquire(of("a")).unwrap();
+    let mut waiter = Box::pin(bulkhead.acquire(of("a")));
+    assert!(waits(waiter.as_mut()));
+    assert!(bulkhead.try_acquire(free()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn res_b4_one_tenant_may_use_everything_until_another_comes() {
     let bulkhead = bulkhead(queue(10));
     let mut tasks = JoinSet::new();

@@ -5,6 +5,7 @@ use tower_layer::Layer;
 
 use super::{CircuitBreakerService, Keyed};
 use crate::classify::HttpStatus;
+use crate::judged::Judged;
 use crate::reject::AsResponse;
 
 /// Puts a circuit breaker around a service.
@@ -69,11 +70,7 @@ impl<S, B: Clone, C: Clone, R: Clone> Layer<S> for CircuitBreakerLayer<B, C, R> 
     type Service = CircuitBreakerService<S, B, C, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        CircuitBreakerService {
-            inner,
-            breaker: self.breaker.clone(),
-            classify: self.classify.clone(),
-            reject: self.reject.clone(),
-        }
+        let Self { breaker, classify, reject } = self.clone();
+        Judged::new(inner, breaker, classify, reject)
     }
 }

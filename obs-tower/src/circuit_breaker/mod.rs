@@ -30,7 +30,8 @@
 //!
 //! # Place in a stack
 //!
-//! A time limit outside the breaker still feeds it: a call dropped after its deadline is a failure.
+//! A time limit outside the breaker still feeds it: a call dropped after its deadline is a failure,
+//! and so is one dropped by a limit of any other kind once it is slow.
 //! Retries belong outside, so that each attempt is judged and an open breaker ends them; limits
 //! belong outside too, and what they refuse never reaches the breaker.
 //!
@@ -39,36 +40,32 @@
 //! Closed: that of [`obs_core::circuit`] and one reference count, no allocation, no box. Readiness
 //! is the inner service's alone: an open breaker reports ready and refuses in `call`.
 
-mod future;
 mod layer;
-mod service;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
 use obs_core::circuit::{CircuitBreaker, CircuitBreakers, NotPermitted, Permit};
-use obs_core::outcome::Rejection;
+use obs_core::outcome::{Outcome, Rejection};
 
-use crate::reject::Rejected;
+use crate::classify::HttpStatus;
+use crate::judged::Judged;
+use crate::reject::{AsResponse, Rejected};
 
-pub use future::ResponseFuture;
+pub use crate::judged::{LetIn, ResponseFuture, Settle};
 pub use layer::CircuitBreakerLayer;
-pub use service::CircuitBreakerService;
 
-/// Which breaker a request belongs to.
-pub trait SelectBreaker<Req> {
-    /// Asks that breaker whether the request may pass.
-    ///
-    /// # Errors
-    /// [`NotPermitted`] if not.
-    fn try_acquire(&self, request: &Req) -> Result<Permit, NotPermitted>;
-}
+/// A service behind a circuit breaker; made by [`CircuitBreakerLayer`].
+pub type CircuitBreakerService<S, B = CircuitBreaker, C = HttpStatus, R = AsResponse> =
+    Judged<S, B, C, R>;
 
-impl<Req> SelectBreaker<Req> for CircuitBreaker {
+impl<Req> LetIn<Req> for CircuitBreaker {
+    type Permit = Permit;
+
     #[inline]
-    fn try_acquire(&self, _: &Req) -> Result<Permit, NotPermitted> {
-        self.try_acquire_at(self.clock().coarse(), crate::deadline::inherited())
+    fn let_in(&self, _: &Req) -> Result<Permit, Rejected> {
+        Ok(self.try_acquire_at(self.clock().coarse(), crate::deadline::inherited())?)
     }
 }
 
@@ -79,12 +76,21 @@ pub struct Keyed<K> {
     key: K,
 }
 
-impl<Req, K> SelectBreaker<Req> for Keyed<K>
+impl<Req, K> LetIn<Req> for Keyed<K>
 where
     K: Fn(&Req) -> Cow<'_, str>,
 {
-    fn try_acquire(&self, request: &Req) -> Result<Permit, NotPermitted> {
-        SelectBreaker::<Req>::try_acquire(&self.breakers.get(&(self.key)(request)), request)
+    type Permit = Permit;
+
+    fn let_in(&self, request: &Req) -> Result<Permit, Rejected> {
+        self.breakers.get(&(self.key)(request)).let_in(request)
+    }
+}
+
+impl Settle for Permit {
+    #[inline]
+    fn settle(self, outcome: Outcome) {
+        Self::settle(self, outcome);
     }
 }
 

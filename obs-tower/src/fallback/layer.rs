@@ -152,20 +152,7 @@ pub struct FallbackService<S, F, C = HttpStatus> {
 }
 
 impl<S, F, C> FallbackService<S, F, C> {
-    /// The service in front of the fallback.
-    pub const fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service in front of the fallback.
-    pub const fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service without the fallback.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!();
 }
 
 type Fallen<F, Req, S> = <<F as Fall<

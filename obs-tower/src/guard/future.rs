@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -11,10 +12,12 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::layer::{GuardLayer, Progress};
-use super::permits::Permits;
-use crate::bulkhead::{PlaceOf, Waiting};
+use super::Choose;
+use super::held::Held;
+use super::parts::Progress;
+use crate::bulkhead::{Ticket, Waiting};
 use crate::classify::Classify;
+use crate::load_shed::{ByRoute, Importance};
 use crate::reject::Rejected;
 use crate::timeout::{Limit, Timer};
 use crate::unwind::on_panic;
@@ -24,20 +27,21 @@ pin_project! {
     ///
     /// Dropping it gives everything back that the request held.
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S: Service<Request<B>>, B, P, C> {
-        guard: GuardLayer<P, C>,
-        // After the state: what runs is dropped before what it holds is given back.
+    pub struct ResponseFuture<S: Service<Request<B>>, B, Q, C> {
+        // What runs is dropped before what it holds is given back.
         #[pin]
         state: State<S, Request<B>, S::Future>,
         #[pin]
         timer: Option<Timer>,
-        permits: Permits,
+        held: Held,
+        choose: Q,
+        classify: C,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, Req, F> {
+    pub(super) enum State<S, Req, F> {
         Asking { pending: PendingAdmission, call: Option<(S, Req)> },
         Queued { waiting: Waiting, #[pin] patience: Option<Sleep>, call: Option<(S, Req)> },
         Running { #[pin] inner: F },
@@ -47,72 +51,46 @@ pin_project! {
     }
 }
 
-impl<S, B, P: Clone, C: Clone> ResponseFuture<S, B, P, C>
-where
-    S: Service<Request<B>>,
-{
-    fn new(
-        guard: &GuardLayer<P, C>,
-        limit: Option<Limit>,
-        permits: Permits,
-        state: State<S, Request<B>, S::Future>,
-    ) -> Self {
-        Self { guard: guard.clone(), state, timer: limit.map(Timer::new), permits }
+impl<S, Req, F> State<S, Req, F> {
+    pub(super) const fn asking(pending: PendingAdmission, call: (S, Req)) -> Self {
+        Self::Asking { pending, call: Some(call) }
     }
 
-    pub(super) fn running(
-        guard: &GuardLayer<P, C>,
-        limit: Option<Limit>,
-        permits: Permits,
-        inner: S::Future,
-    ) -> Self {
-        Self::new(guard, limit, permits, State::Running { inner })
+    pub(super) const fn queued(waiting: Waiting, call: (S, Req)) -> Self {
+        Self::Queued { waiting, patience: None, call: Some(call) }
     }
 
-    pub(super) fn queued(
-        guard: &GuardLayer<P, C>,
-        limit: Option<Limit>,
-        permits: Permits,
-        call: (S, Request<B>),
-        waiting: Waiting,
-    ) -> Self {
-        let state = State::Queued { waiting, patience: None, call: Some(call) };
-        Self::new(guard, limit, permits, state)
+    #[inline]
+    pub(super) const fn running(inner: F) -> Self {
+        Self::Running { inner }
     }
 
-    pub(super) fn asking(
-        guard: &GuardLayer<P, C>,
-        limit: Option<Limit>,
-        permits: Permits,
-        call: (S, Request<B>),
-        pending: PendingAdmission,
-    ) -> Self {
-        Self::new(guard, limit, permits, State::Asking { pending, call: Some(call) })
+    pub(super) const fn refused(rejected: Rejected) -> Self {
+        Self::Refused { rejected: Some(rejected) }
     }
 
-    pub(super) fn refused(
-        guard: &GuardLayer<P, C>,
-        limit: Option<Limit>,
-        rejected: Rejected,
-    ) -> Self {
-        let state = State::Refused { rejected: Some(rejected) };
-        Self::new(guard, limit, Permits::default(), state)
-    }
-
-    pub(super) fn over_rate(
-        guard: &GuardLayer<P, C>,
-        limit: Option<Limit>,
-        refusal: Refusal,
-    ) -> Self {
-        let state = State::OverRate { refusal: Some(Box::new(refusal)) };
-        Self::new(guard, limit, Permits::default(), state)
+    pub(super) const fn over_rate(refusal: Box<Refusal>) -> Self {
+        Self::OverRate { refusal: Some(refusal) }
     }
 }
 
-impl<S, B, P, C, B2> Future for ResponseFuture<S, B, P, C>
+impl<S: Service<Request<B>>, B, Q, C> ResponseFuture<S, B, Q, C> {
+    #[inline]
+    pub(super) fn new(
+        state: State<S, Request<B>, S::Future>,
+        limit: Option<Limit>,
+        held: Held,
+        choose: Q,
+        classify: C,
+    ) -> Self {
+        Self { state, timer: limit.map(Timer::new), held, choose, classify }
+    }
+}
+
+impl<S, B, Q, C, B2> Future for ResponseFuture<S, B, Q, C>
 where
     S: Service<Request<B>, Response = Response<B2>>,
-    P: PlaceOf<Request<B>>,
+    Q: Choose<Request<B>>,
     C: Classify<Response<B2>, S::Error>,
     B2: From<Bytes>,
 {
@@ -121,26 +99,22 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let guard = &*this.guard;
-        let clock = &guard.parts.clock;
+        let held = this.held;
         let _scope = this.timer.as_ref().as_pin_ref().and_then(|timer| timer.limit().enter());
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Running { inner } => {
-                    let permits = &mut *this.permits;
                     let poll = on_panic(
                         || inner.poll(context),
-                        || permits.settle(Outcome::Panic, clock.coarse()),
+                        || {
+                            let now = held.parts.clock.coarse();
+                            held.settle(Outcome::Panic, now);
+                        },
                     );
                     match poll {
                         Poll::Ready(result) => {
-                            let outcome = guard.classify.classify(result.as_ref());
-                            let headers = this.permits.take_headers();
-                            this.permits.settle(outcome, clock.coarse());
-                            return Poll::Ready(result.map(|response| match headers {
-                                None => response,
-                                Some(headers) => with_headers(response, headers),
-                            }));
+                            let outcome = this.classify.classify(result.as_ref());
+                            return Poll::Ready(finish(result, outcome, held));
                         }
                         Poll::Pending => None,
                     }
@@ -148,11 +122,10 @@ where
                 StateProjection::Queued { waiting, patience, call } => {
                     match poll_queue(waiting, patience, context) {
                         Poll::Pending => None,
-                        Poll::Ready(Err(rejected)) => Some(Err(rejected)),
-                        Poll::Ready(Ok(permit)) => {
-                            this.permits.bulkhead = Some(permit);
-                            let passed = guard.parts.pass_breaker(this.permits, clock.coarse());
-                            Some(passed.map(|()| start(call.take())))
+                        Poll::Ready(Err(rejected)) => Some(State::refused(rejected)),
+                        Poll::Ready(Ok(ticket)) => {
+                            held.bulkhead = Some(ticket);
+                            Some(after_queue(call.take(), this.choose, held))
                         }
                     }
                 }
@@ -160,20 +133,19 @@ where
                     match Pin::new(pending).poll(context) {
                         Poll::Pending => None,
                         // A limit that answers so breaks its contract; it is asked no further.
-                        Poll::Ready(RateAdmission::Pending(_)) => Some(Ok(start(call.take()))),
+                        Poll::Ready(RateAdmission::Pending(_)) => Some(start(call.take())),
                         Poll::Ready(RateAdmission::Refused(refusal)) => {
-                            Some(Ok(State::OverRate { refusal: Some(refusal) }))
+                            Some(State::over_rate(refusal))
                         }
                         Poll::Ready(RateAdmission::Admitted(permit)) => {
-                            this.permits.rate = Some(permit);
-                            Some(pass(guard, call.take(), this.permits))
+                            held.rate = Some(permit);
+                            Some(after_rate_limit(call.take(), this.choose, held))
                         }
                     }
                 }
                 StateProjection::Refused { rejected } => {
                     let Some(rejected) = rejected.take() else { return Poll::Pending };
-                    this.permits.settle(rejected.outcome(), clock.coarse());
-                    return Poll::Ready(Ok(rejected.into_response()));
+                    return Poll::Ready(Ok(refuse(rejected, held)));
                 }
                 StateProjection::OverRate { refusal } => {
                     let Some(refusal) = refusal.take() else { return Poll::Pending };
@@ -181,35 +153,48 @@ where
                 }
                 StateProjection::Answered => return Poll::Pending,
             };
-            match next {
-                Some(Ok(state)) => this.state.set(state),
-                Some(Err(rejected)) => {
-                    this.state.set(State::Refused { rejected: Some(rejected) });
-                }
-                None => {
-                    let Some(limiter) = &guard.parts.limiter else { return Poll::Pending };
-                    let Some(timer) = this.timer.as_mut().as_pin_mut() else {
-                        return Poll::Pending;
-                    };
-                    ready!(timer.poll_exceeded(limiter, context));
-                    if let Some(rejected) = limiter.exceed() {
-                        // The inner future first, then what it held.
-                        this.state.set(State::Answered);
-                        this.permits.settle(rejected.outcome(), clock.coarse());
-                        return Poll::Ready(Ok(rejected.into_response()));
-                    }
-                    return Poll::Pending;
-                }
+            if let Some(next) = next {
+                this.state.set(next);
+                continue;
             }
+            let Some(limiter) = &held.parts.limiter else { return Poll::Pending };
+            let Some(timer) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
+            ready!(timer.poll_exceeded(limiter, context));
+            let Some(rejected) = limiter.exceed() else { return Poll::Pending };
+            // The inner future first, then what it held.
+            this.state.set(State::Answered);
+            return Poll::Ready(Ok(refuse(rejected, held)));
         }
     }
+}
+
+/// Tells every part how the request ended, and adds the headers of the rate limit.
+#[inline]
+fn finish<B, E>(
+    result: Result<Response<B>, E>,
+    outcome: Outcome,
+    held: &mut Held,
+) -> Result<Response<B>, E> {
+    let headers = held.take_headers();
+    held.settle(outcome, held.parts.clock.coarse());
+    match headers {
+        None => result,
+        Some(headers) => result.map(|response| with_headers(response, headers)),
+    }
+}
+
+#[cold]
+fn refuse<B: From<Bytes>>(rejected: Rejected, held: &mut Held) -> Response<B> {
+    let now = held.parts.clock.coarse();
+    held.settle(rejected.outcome(), now);
+    rejected.into_response()
 }
 
 fn poll_queue(
     waiting: &mut Waiting,
     mut patience: Pin<&mut Option<Sleep>>,
     context: &mut Context<'_>,
-) -> Poll<Result<crate::bulkhead::BulkheadPermit, Rejected>> {
+) -> Poll<Result<Ticket, Rejected>> {
     if let Poll::Ready(result) = waiting.poll(context) {
         return Poll::Ready(result.map_err(Rejected::from));
     }
@@ -230,23 +215,41 @@ fn start<S: Service<Req>, Req>(call: Option<(S, Req)>) -> State<S, Req, S::Futur
 }
 
 /// What follows when the rate limit has let the request pass.
-fn pass<S, B, P, C>(
-    guard: &GuardLayer<P, C>,
+fn after_rate_limit<S, B, Q>(
     call: Option<(S, Request<B>)>,
-    permits: &mut Permits,
-) -> Result<State<S, Request<B>, S::Future>, Rejected>
+    choose: &Q,
+    held: &mut Held,
+) -> State<S, Request<B>, S::Future>
 where
     S: Service<Request<B>>,
-    P: PlaceOf<Request<B>>,
+    Q: Choose<Request<B>>,
 {
-    let Some((service, request)) = call else { return Ok(State::Answered) };
-    let now = guard.parts.clock.coarse();
-    Ok(match guard.parts.pass(&request, guard.place_of(), permits, now)? {
-        Progress::Through => start(Some((service, request))),
-        Progress::Queued(waiting) => {
-            State::Queued { waiting, patience: None, call: Some((service, request)) }
-        }
-    })
+    let Some((service, request)) = call else { return State::Answered };
+    let parts = Arc::clone(&held.parts);
+    let priority = ByRoute.importance(&request).unwrap_or_default();
+    match parts.pass(&request, priority, choose, held, parts.clock.coarse()) {
+        Ok(Progress::Through) => start(Some((service, request))),
+        Ok(Progress::Queued(waiting)) => State::queued(waiting, (service, request)),
+        Err(rejected) => State::refused(rejected),
+    }
+}
+
+/// What follows when the bulkhead has let the request in.
+fn after_queue<S, B, Q>(
+    call: Option<(S, Request<B>)>,
+    choose: &Q,
+    held: &mut Held,
+) -> State<S, Request<B>, S::Future>
+where
+    S: Service<Request<B>>,
+    Q: Choose<Request<B>>,
+{
+    let Some((service, request)) = call else { return State::Answered };
+    let parts = Arc::clone(&held.parts);
+    match parts.pass_breaker(&request, choose, held, parts.clock.coarse()) {
+        Ok(()) => start(Some((service, request))),
+        Err(rejected) => State::refused(rejected),
+    }
 }
 
 fn with_headers<B>(mut response: Response<B>, headers: http::HeaderMap) -> Response<B> {
@@ -261,7 +264,7 @@ fn over_rate<B: From<Bytes>>(refusal: Refusal) -> Response<B> {
     Response::from_parts(parts, body)
 }
 
-impl<S: Service<Request<B>>, B, P, C> fmt::Debug for ResponseFuture<S, B, P, C> {
+impl<S: Service<Request<B>>, B, Q, C> fmt::Debug for ResponseFuture<S, B, Q, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
             .field("running", &matches!(self.state, State::Running { .. }))

@@ -8,19 +8,19 @@
 //! use std::time::Duration;
 //! use bytes::Bytes;
 //! use http::{Request, Response};
-//! use obs_core::circuit::CircuitBreaker;
-//! use obs_tower::bulkhead::Bulkhead;
-//! use obs_tower::guard::GuardLayer;
-//! use obs_tower::load_shed::LoadShed;
-//! use obs_tower::timeout::TimeLimiter;
+//! use obs_core::circuit::CircuitBreakerConfig;
+//! use obs_tower::bulkhead::BulkheadConfig;
+//! use obs_tower::guard::GuardConfig;
+//! use obs_tower::load_shed::LoadShedConfig;
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-//! let guard = GuardLayer::builder()
-//!     .time_limiter(TimeLimiter::builder("orders").build()?)
-//!     .load_shed(LoadShed::builder("orders").build()?)
-//!     .bulkhead(Bulkhead::builder("orders").build()?)
-//!     .circuit_breaker(CircuitBreaker::builder("orders").build()?)
+//! let guard = GuardConfig::new()
+//!     .timeout_duration(Duration::from_secs(2))
+//!     .load_shed(LoadShedConfig::new())
+//!     .bulkhead(BulkheadConfig::new().max_wait_duration(Duration::from_millis(200)))
+//!     .circuit_breaker(CircuitBreakerConfig::new())
+//!     .guard("orders")?
 //!     .build();
 //! let service = guard.layer(service_fn(|_: Request<()>| async {
 //!     Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
@@ -28,6 +28,8 @@
 //! assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
 //! # Ok::<_, obs_core::config::ConfigError>(()) }).unwrap();
 //! ```
+//!
+//! [`GuardLayer::builder`] takes parts that exist already, to share them with others.
 //!
 //! # Why this order
 //!
@@ -45,20 +47,26 @@
 //! give the request back as if it had never been, except that a refusal further in tells the load
 //! shedding that there is too much.
 //!
-//! Health and control routes are not shed (see [`ByRoute`](crate::load_shed::ByRoute)) and pass the
-//! bulkhead and the breaker, too.
+//! Health and control routes (see [`ByRoute`](crate::load_shed::ByRoute)) are limited in time only.
 //!
 //! # Cost
 //!
-//! With all parts on and nothing in the way about that of the parts, without a box and without an
-//! allocation. A rate limit that must ask a store allocates.
+//! With all parts on and nothing in the way less than that of the parts, which share two readings of
+//! the coarse clock and one reference count; no box, no allocation. A rate limit that must ask a store allocates.
 
+mod choose;
+mod config;
 mod future;
+mod held;
 mod layer;
-mod permits;
+mod parts;
+mod service;
 #[cfg(test)]
 #[cfg(not(obs_loom))]
 mod tests;
 
+pub use choose::{Choices, Choose, KeyOf, NoKey};
+pub use config::GuardConfig;
 pub use future::ResponseFuture;
-pub use layer::{GuardBuilder, GuardLayer, GuardService};
+pub use layer::{GuardBuilder, GuardLayer};
+pub use service::GuardService;

@@ -1,11 +1,8 @@
-use obs_core::control::{Action, ActionError, Control, Health, Kind};
+use obs_core::control::{Action, ActionError, Control, Health, Kind, knob};
 use serde_json::{Map, Value, json};
 
-use super::LoadShed;
-use crate::knob;
+use super::{LoadShed, LoadShedConfig};
 use crate::priority::Priority;
-
-const ACTIONS: &[&str] = &["configure"];
 
 impl Control for LoadShed {
     fn name(&self) -> &str {
@@ -48,28 +45,29 @@ impl Control for LoadShed {
     }
 
     fn actions(&self) -> &'static [&'static str] {
-        ACTIONS
+        knob::ACTIONS
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        if action.name != "configure" {
-            return Err(ActionError::unknown(action, ACTIONS));
-        }
-        let mut config = self.config();
-        for (name, value) in &action.arguments {
-            config = match name.as_str() {
-                "actor" => config,
-                "min_limit" => config.min_limit(knob::count(name, value)?),
-                "max_limit" => config.max_limit(knob::count(name, value)?),
-                "window_ms" => config.window(knob::millis(name, value)?),
-                "tolerance" => config.tolerance(knob::decimal(name, value)?),
-                "probe_windows" => config.probe_windows(knob::count(name, value)?),
-                "shadow" => config.shadow(knob::flag(name, value)?),
-                _ => return Err(knob::unknown(name, value)),
-            };
-        }
+        let mut config = knob::configure(action, self.config(), with_knob)?;
         // The limit has long moved on from where it began.
         config.initial_limit = config.initial_limit.max(config.min_limit).min(config.max_limit);
         self.reconfigure(config).map_err(|error| knob::invalid(&error))
     }
+}
+
+fn with_knob(
+    config: LoadShedConfig,
+    name: &str,
+    value: &Value,
+) -> Result<LoadShedConfig, ActionError> {
+    Ok(match name {
+        "min_limit" => config.min_limit(knob::count(name, value)?),
+        "max_limit" => config.max_limit(knob::count(name, value)?),
+        "window_ms" => config.window(knob::millis(name, value)?),
+        "tolerance" => config.tolerance(knob::decimal(name, value)?),
+        "probe_windows" => config.probe_windows(knob::count(name, value)?),
+        "shadow" => config.shadow(knob::flag(name, value)?),
+        _ => return Err(knob::unknown(name, value)),
+    })
 }

@@ -1,14 +1,12 @@
-use std::task::{Context, Poll};
-
 use http::Request;
+use obs_core::outcome::Outcome;
 use tower_layer::Layer;
-use tower_service::Service;
 
-use super::{LoadShed, ResponseFuture};
-use crate::classify::{Classify, HttpStatus};
-use crate::deadline::inherited;
+use super::{LoadShed, LoadShedPermit};
+use crate::classify::HttpStatus;
+use crate::judged::{Judged, LetIn, Settle};
 use crate::priority::Priority;
-use crate::reject::{AsResponse, Reject, Rejected};
+use crate::reject::{AsResponse, Rejected};
 
 /// How important a request is to the limit.
 pub trait Importance<Req> {
@@ -29,14 +27,14 @@ where
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByRoute;
 
-/// Orchestrators restart what does not answer these, which makes an overload worse.
-const BYPASS: [&str; 5] = ["/health", "/healthz", "/live", "/livez", "/ready"];
-
 impl<B> Importance<Request<B>> for ByRoute {
     #[inline]
     fn importance(&self, request: &Request<B>) -> Option<Priority> {
-        let path = request.uri().path();
-        let bypasses = BYPASS.contains(&path) || path == "/readyz" || path.starts_with("/health/");
+        // Orchestrators restart what does not answer these, which makes an overload worse.
+        let bypasses = match request.uri().path() {
+            "/health" | "/healthz" | "/live" | "/livez" | "/ready" | "/readyz" => true,
+            path => path.starts_with("/health/"),
+        };
         (!bypasses).then(|| Priority::of(request))
     }
 }
@@ -72,14 +70,14 @@ impl<I, C, R> LoadShedLayer<I, C, R> {
         LoadShedLayer { shed, importance, classify, reject }
     }
 
-    /// Reads results with `classify`; see [`Classify`].
+    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify).
     #[must_use]
     pub fn classify_with<C2>(self, classify: C2) -> LoadShedLayer<I, C2, R> {
         let Self { shed, importance, reject, .. } = self;
         LoadShedLayer { shed, importance, classify, reject }
     }
 
-    /// Answers shed calls with `reject`; see [`Reject`].
+    /// Answers shed calls with `reject`; see [`Reject`](crate::reject::Reject).
     #[must_use]
     pub fn reject_with<R2>(self, reject: R2) -> LoadShedLayer<I, C, R2> {
         let Self { shed, importance, classify, .. } = self;
@@ -91,65 +89,35 @@ impl<S, I: Clone, C: Clone, R: Clone> Layer<S> for LoadShedLayer<I, C, R> {
     type Service = LoadShedService<S, I, C, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        LoadShedService { inner, layer: self.clone() }
+        let Self { shed, importance, classify, reject } = self.clone();
+        Judged::new(inner, Shedding { shed, importance }, classify, reject)
     }
 }
 
 /// A service that sheds; made by [`LoadShedLayer`].
+pub type LoadShedService<S, I = ByRoute, C = HttpStatus, R = AsResponse> =
+    Judged<S, Shedding<I>, C, R>;
+
+/// A limit, and how important requests are to it.
 #[derive(Clone, Debug)]
-pub struct LoadShedService<S, I = ByRoute, C = HttpStatus, R = AsResponse> {
-    inner: S,
-    layer: LoadShedLayer<I, C, R>,
+pub struct Shedding<I> {
+    shed: LoadShed,
+    importance: I,
 }
 
-impl<S, I, C, R> LoadShedService<S, I, C, R> {
-    /// The service behind the limit.
-    pub const fn get_ref(&self) -> &S {
-        &self.inner
-    }
+impl<I: Importance<Req>, Req> LetIn<Req> for Shedding<I> {
+    type Permit = Option<LoadShedPermit>;
 
-    /// The service behind the limit.
-    pub const fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service without the limit.
-    pub fn into_inner(self) -> S {
-        self.inner
+    #[inline]
+    fn let_in(&self, request: &Req) -> Result<Option<LoadShedPermit>, Rejected> {
+        let admit = |priority| self.shed.try_acquire(priority);
+        Ok(self.importance.importance(request).map(admit).transpose()?)
     }
 }
 
-impl<S, I, C, R, Req> Service<Req> for LoadShedService<S, I, C, R>
-where
-    S: Service<Req>,
-    I: Importance<Req>,
-    C: Classify<S::Response, S::Error> + Clone,
-    R: Reject<S::Response, S::Error>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future, S::Response, S::Error, C>;
-
+impl Settle for LoadShedPermit {
     #[inline]
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    #[inline]
-    fn call(&mut self, request: Req) -> Self::Future {
-        let LoadShedLayer { shed, importance, classify, reject } = &self.layer;
-        let permit = match importance.importance(&request) {
-            None => None,
-            Some(priority) => {
-                match shed.try_acquire_at(priority, shed.clock().now(), inherited()) {
-                    Ok(permit) => Some(permit),
-                    Err(shed) => {
-                        return ResponseFuture::shed(reject.reject(Rejected::from(shed)));
-                    }
-                }
-            }
-        };
-        let classify = classify.clone();
-        ResponseFuture::running(self.inner.call(request), permit, shed.clone(), classify)
+    fn settle(self, outcome: Outcome) {
+        Self::settle(self, outcome);
     }
 }

@@ -228,6 +228,9 @@ async fn res_l10_health_routes_pass_whatever_the_load() {
         ("/health/circuits/pay", 200),
         ("/readyz", 200),
         ("/livez", 200),
+        ("/live", 200),
+        ("/ready", 200),
+        ("/healthz", 200),
         ("/healthy-food", 503),
         ("/orders", 503),
     ] {
@@ -243,6 +246,56 @@ async fn res_o4_in_flight_returns_to_zero() {
     service.ready().await.unwrap().call(Request::new(())).await.unwrap();
     drop(service.ready().await.unwrap().call(Request::new(())));
     assert_eq!(shed.in_flight(), 0);
+}
+
+#[test]
+fn res_t8_a_frozen_process_is_no_slow_service() {
+    let (time, shed) = shed(limit(20));
+    for _ in 0..3 {
+        window(&time, &shed, 20, BASE, Outcome::Success);
+    }
+    let before = shed.limit();
+    let permits: Vec<_> =
+        (0..before).filter_map(|_| shed.try_acquire(Priority::Critical).ok()).collect();
+    time.advance(BASE);
+    time.freeze(3_600 * WINDOW);
+    permits.into_iter().for_each(|permit| permit.settle(Outcome::Success));
+    time.advance(WINDOW);
+    shed.try_acquire(Priority::Critical).unwrap().settle(Outcome::CancelledBeforeHeaders);
+    assert!(shed.limit() >= before, "{} of {before}", shed.limit());
+}
+
+#[test]
+fn of_many_calls_a_part_is_measured_and_it_is_enough() {
+    let (time, shed) = shed(limit(20).window(60 * WINDOW));
+    for _ in 0..10_000 {
+        let permit = shed.try_acquire(Priority::Normal).unwrap();
+        time.advance(Duration::from_millis(5));
+        permit.settle(Outcome::Success);
+    }
+    time.advance(60 * WINDOW);
+    shed.try_acquire(Priority::Normal).unwrap().settle(Outcome::CancelledBeforeHeaders);
+    assert_eq!(shed.baseline(), Duration::from_millis(5));
+}
+
+#[test]
+fn res_g12_each_setting_of_the_algorithm_matters() {
+    let saturated_until = |config: &LoadShedConfig, windows: usize| {
+        let mut gradient = Gradient::new(config);
+        for _ in 0..windows {
+            gradient.observe(saturated(&gradient, 100.0, 10.0), config);
+        }
+        gradient.limit()
+    };
+    let usual = limit(20).probe_windows(1_000);
+    let settled = saturated_until(&usual, 60);
+    assert!(saturated_until(&usual.clone().tolerance(2.0), 60) > settled + 20);
+    assert_eq!(saturated_until(&usual.clone().max_limit(50), 60), 50);
+    assert!(saturated_until(&usual.clone().initial_limit(90), 3) > saturated_until(&usual, 3));
+    assert!(saturated_until(&usual.probe_windows(20), 20) < settled * 3 / 4, "the probe");
+    let (time, shed) = shed(limit(20).window(10 * WINDOW));
+    window(&time, &shed, 20, BASE, Outcome::DeadlineExceeded);
+    assert_eq!(shed.limit(), 20, "ten times as long a window is not over");
 }
 
 #[test]

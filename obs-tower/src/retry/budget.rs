@@ -11,8 +11,8 @@ use super::sync::{AtomicU64, Ordering};
 pub struct RetryBudget {
     /// In thousandths of a token.
     balance: AtomicU64,
-    deposit: u64,
-    most: u64,
+    deposit: AtomicU64,
+    most: AtomicU64,
 }
 
 const TOKEN: u64 = 1_000;
@@ -24,25 +24,30 @@ impl RetryBudget {
     /// # Errors
     /// [`ConfigError`] for a value out of range.
     pub fn new(ratio: f64, reserve: u32) -> Result<Self, ConfigError> {
-        if !(0.0..=1.0).contains(&ratio) {
-            return Err(ConfigError::new("budget.ratio", ratio, "must be between 0 and 1"));
-        }
-        if !(1..=1_000_000).contains(&reserve) {
-            let rule = "must be between 1 and 1000000";
-            return Err(ConfigError::new("budget.reserve", reserve, rule));
-        }
+        check(ratio, reserve)?;
+        let zero = || AtomicU64::new(0);
+        let budget = Self { balance: zero(), deposit: zero(), most: zero() };
+        budget.set(ratio, reserve);
+        Ok(budget)
+    }
+
+    /// Changes the rules, which [`check`] has found valid; it starts full.
+    pub(super) fn set(&self, ratio: f64, reserve: u32) {
         let most = u64::from(reserve) * TOKEN;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
         let deposit = (ratio * TOKEN as f64).round() as u64;
-        Ok(Self { balance: AtomicU64::new(most), deposit, most })
+        self.deposit.store(deposit, Ordering::Relaxed);
+        self.most.store(most, Ordering::Relaxed);
+        self.balance.store(most, Ordering::Relaxed);
     }
 
     /// Counts a call. In good times the budget is full and this is a single read.
     #[inline]
     pub fn deposit(&self) {
+        let most = self.most.load(Ordering::Relaxed);
         let mut balance = self.balance.load(Ordering::Relaxed);
-        while balance < self.most {
-            let new = (balance + self.deposit).min(self.most);
+        while balance < most {
+            let new = (balance + self.deposit.load(Ordering::Relaxed)).min(most);
             match self.exchange(balance, new) {
                 Ok(()) => return,
                 Err(now) => balance = now,
@@ -75,4 +80,15 @@ impl RetryBudget {
     pub fn tokens(&self) -> u64 {
         self.balance.load(Ordering::Relaxed) / TOKEN
     }
+}
+
+/// Checks the rules of a budget.
+pub(super) fn check(ratio: f64, reserve: u32) -> Result<(), ConfigError> {
+    if !(0.0..=1.0).contains(&ratio) {
+        return Err(ConfigError::new("budget.ratio", ratio, "must be between 0 and 1"));
+    }
+    if !(1..=1_000_000).contains(&reserve) {
+        return Err(ConfigError::new("budget.reserve", reserve, "must be between 1 and 1000000"));
+    }
+    Ok(())
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use obs_core::config::ConfigError;
 
+use super::budget;
+
 /// How often, how fast and how much in all.
 ///
 /// Names follow resilience4j. Its defaults, too, except for what its users ask for: the wait grows
@@ -179,7 +181,7 @@ impl RetryConfig {
         self
     }
 
-    /// Checks every rule; the budget's are checked when it is made.
+    /// Checks every rule.
     ///
     /// # Errors
     /// [`ConfigError`] for the first value that breaks one.
@@ -188,6 +190,7 @@ impl RetryConfig {
             let rule = "must be between 1 and 100";
             return Err(ConfigError::new("max_attempts", self.max_attempts, rule));
         }
+        budget::check(self.budget_ratio, self.budget_reserve)?;
         let longest = self.backoff.longest();
         if longest > LONGEST {
             return Err(ConfigError::new("backoff", format!("{longest:?}"), "must be at most 1h"));

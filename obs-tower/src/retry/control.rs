@@ -1,10 +1,7 @@
-use obs_core::control::{Action, ActionError, Control, Kind};
+use obs_core::control::{Action, ActionError, Control, Kind, knob};
 use serde_json::{Value, json};
 
-use super::Retry;
-use crate::knob;
-
-const ACTIONS: &[&str] = &["configure"];
+use super::{Retry, RetryConfig};
 
 impl Control for Retry {
     fn name(&self) -> &str {
@@ -33,6 +30,7 @@ impl Control for Retry {
                 "backoff": format!("{:?}", config.backoff),
                 "budget_ratio": config.budget_ratio,
                 "budget_reserve": config.budget_reserve,
+                "max_replay_bytes": config.max_replay_bytes,
                 "minimum_useful_time_ms": knob::as_millis(config.minimum_useful_time),
                 "shadow": config.shadow,
             },
@@ -40,26 +38,24 @@ impl Control for Retry {
     }
 
     fn actions(&self) -> &'static [&'static str] {
-        ACTIONS
+        knob::ACTIONS
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        if action.name != "configure" {
-            return Err(ActionError::unknown(action, ACTIONS));
-        }
-        let mut config = self.config();
-        for (name, value) in &action.arguments {
-            let (ratio, reserve) = (config.budget_ratio, config.budget_reserve);
-            config = match name.as_str() {
-                "actor" => config,
-                "max_attempts" => config.max_attempts(knob::count(name, value)?),
-                "budget_ratio" => config.budget(knob::decimal(name, value)?, reserve),
-                "budget_reserve" => config.budget(ratio, knob::count(name, value)?),
-                "minimum_useful_time_ms" => config.minimum_useful_time(knob::millis(name, value)?),
-                "shadow" => config.shadow(knob::flag(name, value)?),
-                _ => return Err(knob::unknown(name, value)),
-            };
-        }
+        let config = knob::configure(action, self.config(), with_knob)?;
         self.reconfigure(config).map_err(|error| knob::invalid(&error))
     }
+}
+
+fn with_knob(config: RetryConfig, name: &str, value: &Value) -> Result<RetryConfig, ActionError> {
+    let (ratio, reserve) = (config.budget_ratio, config.budget_reserve);
+    Ok(match name {
+        "max_attempts" => config.max_attempts(knob::count(name, value)?),
+        "budget_ratio" => config.budget(knob::decimal(name, value)?, reserve),
+        "budget_reserve" => config.budget(ratio, knob::count(name, value)?),
+        "max_replay_bytes" => config.max_replay_bytes(knob::count(name, value)? as usize),
+        "minimum_useful_time_ms" => config.minimum_useful_time(knob::millis(name, value)?),
+        "shadow" => config.shadow(knob::flag(name, value)?),
+        _ => return Err(knob::unknown(name, value)),
+    })
 }

@@ -1,5 +1,5 @@
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -25,16 +25,13 @@ struct Shared {
     name: Arc<str>,
     clock: Clock,
     random: Random,
-    rules: RwLock<Arc<Rules>>,
+    budget: RetryBudget,
+    /// What every call looks at; the rest only matters when something has failed.
+    max_attempts: AtomicU32,
+    max_replay_bytes: AtomicUsize,
+    config: RwLock<RetryConfig>,
     counts: [AtomicU64; 4],
     series: [Counter; 4],
-}
-
-/// A configuration and the budget that was made from it.
-#[derive(Debug)]
-struct Rules {
-    config: RetryConfig,
-    budget: Arc<RetryBudget>,
 }
 
 /// What became of a wish to retry.
@@ -115,19 +112,24 @@ impl Retry {
         &self.0.name
     }
 
-    fn rules(&self) -> Arc<Rules> {
-        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// The configuration in force.
     pub fn config(&self) -> RetryConfig {
-        self.rules().config.clone()
+        self.0.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The budget in force.
+    /// The budget.
     #[must_use]
-    pub fn budget(&self) -> Arc<RetryBudget> {
-        Arc::clone(&self.rules().budget)
+    pub fn budget(&self) -> &RetryBudget {
+        &self.0.budget
+    }
+
+    #[cfg(test)]
+    pub(super) fn lock_config(&self) -> std::sync::RwLockWriteGuard<'_, RetryConfig> {
+        self.0.config.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// Changes the configuration from the next attempt on. The budget starts full if its rules
@@ -137,12 +139,15 @@ impl Retry {
     /// [`ConfigError`] when a value breaks a rule; nothing has changed then.
     pub fn reconfigure(&self, config: RetryConfig) -> Result<(), ConfigError> {
         config.validate()?;
-        let fresh = RetryBudget::new(config.budget_ratio, config.budget_reserve)?;
-        let mut rules = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
-        let same_budget = rules.config.budget_reserve == config.budget_reserve
-            && rules.config.budget_ratio.to_bits() == config.budget_ratio.to_bits();
-        let budget = if same_budget { Arc::clone(&rules.budget) } else { Arc::new(fresh) };
-        *rules = Arc::new(Rules { config, budget });
+        let mut current = self.0.config.write().unwrap_or_else(PoisonError::into_inner);
+        let same_budget = current.budget_reserve == config.budget_reserve
+            && current.budget_ratio.to_bits() == config.budget_ratio.to_bits();
+        if !same_budget {
+            self.0.budget.set(config.budget_ratio, config.budget_reserve);
+        }
+        self.0.max_attempts.store(config.max_attempts, Ordering::Relaxed);
+        self.0.max_replay_bytes.store(config.max_replay_bytes, Ordering::Relaxed);
+        *current = config;
         Ok(())
     }
 
@@ -163,15 +168,15 @@ impl Retry {
         self.0.series[fate as usize].add(1);
     }
 
-    /// Counts a call; whether it may be followed by retries.
+    /// Counts a call; whether it may be followed by retries, and how much of its body to keep.
+    #[inline]
     pub(super) fn begin(&self) -> (bool, usize) {
-        let rules = self.rules();
-        rules.budget.deposit();
-        (rules.config.max_attempts > 1, rules.config.max_replay_bytes)
+        self.0.budget.deposit();
+        (self.may_follow(1), self.0.max_replay_bytes.load(Ordering::Relaxed))
     }
 
     pub(super) fn may_follow(&self, attempt: u32) -> bool {
-        attempt < self.rules().config.max_attempts
+        attempt < self.0.max_attempts.load(Ordering::Relaxed)
     }
 
     /// The wait before the attempt after `attempt`, 1 for the first; `None` if there is to be none.
@@ -179,8 +184,7 @@ impl Retry {
         if !advice.retry {
             return None;
         }
-        let rules = self.rules();
-        let config = &rules.config;
+        let config = self.config();
         if attempt >= config.max_attempts {
             self.count(Fate::LastAttempt);
             return None;
@@ -193,7 +197,7 @@ impl Retry {
             self.count(Fate::TooLate);
             return None;
         }
-        if !rules.budget.withdraw(advice.cost) {
+        if !self.0.budget.withdraw(advice.cost) {
             self.count(Fate::OverBudget);
             return None;
         }
@@ -310,12 +314,14 @@ impl RetryBuilder {
         check_name(&self.name)?;
         self.config.validate()?;
         let budget = RetryBudget::new(self.config.budget_ratio, self.config.budget_reserve)?;
-        let rules = Rules { config: self.config, budget: Arc::new(budget) };
         let retry = Retry(Arc::new(Shared {
             name: self.name,
             clock: self.clock,
             random: self.seed.map_or_else(Random::system, Random::seeded),
-            rules: RwLock::new(Arc::new(rules)),
+            budget,
+            max_attempts: AtomicU32::new(self.config.max_attempts),
+            max_replay_bytes: AtomicUsize::new(self.config.max_replay_bytes),
+            config: RwLock::new(self.config),
             counts: Default::default(),
             series: self.series,
         }));

@@ -41,7 +41,8 @@
 //! # Cost
 //!
 //! A request that may be repeated is cloned before it is sent (its headers are; its body is not,
-//! chunks are shared as they pass); others are not. The budget is one atomic operation.
+//! chunks are shared as they pass); others are not. While all is well the budget is one atomic
+//! reading; no lock is taken before something has failed.
 
 mod body;
 mod budget;
@@ -53,6 +54,7 @@ mod layer;
 #[cfg(obs_loom)]
 mod model;
 mod policy;
+mod pushback;
 mod sync;
 #[cfg(test)]
 #[cfg(not(obs_loom))]

@@ -1,14 +1,14 @@
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
+use obs_core::clock::Timestamp;
 use obs_core::outcome::Outcome;
 use obs_core::propagate::field::X_REQUEST_ATTEMPT;
 use tokio::time::Sleep;
 use tower::retry::Policy;
 
 use super::handle::is_repeated_further_out;
+use super::pushback::Pushback;
 use super::{Advice, ReplayBody, Retry};
 use crate::classify::{Classify, HttpStatus};
 use crate::client::Attempt;
@@ -16,7 +16,7 @@ use crate::client::Attempt;
 /// Decides for [`tower::retry`] which HTTP requests are sent again, and when.
 ///
 /// Repeated are requests that failed with 429, 500, 502, 503, 504 or without a response, unless a
-/// guard of our own refused them. `Retry-After` in seconds, `x-amz-retry-after` and
+/// guard of our own refused them. `Retry-After` in seconds or as a date, `x-amz-retry-after` and
 /// `grpc-retry-pushback-ms` are honoured up to the longest wait; a pushback below zero forbids a
 /// retry.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ where
         result: &mut Result<Response<B2>, E>,
     ) -> Option<Sleep> {
         let outcome = self.classify.classify(result.as_ref());
-        let advice = advice(outcome, result.as_ref().ok());
+        let advice = advice(outcome, result.as_ref().ok(), self.retry.clock().wall());
         if !advice.wants_retry() || !request.body().can_be_sent() {
             return None;
         }
@@ -108,7 +108,7 @@ where
     }
 }
 
-fn advice<B>(outcome: Outcome, response: Option<&Response<B>>) -> Advice {
+fn advice<B>(outcome: Outcome, response: Option<&Response<B>>, now: Timestamp) -> Advice {
     let status = response.map(Response::status);
     let advice = match (outcome, status) {
         (Outcome::ClientError, Some(StatusCode::TOO_MANY_REQUESTS))
@@ -125,30 +125,9 @@ fn advice<B>(outcome: Outcome, response: Option<&Response<B>>) -> Advice {
         | (Outcome::ServiceError, _) => Advice::retry(),
         _ => return Advice::done(),
     };
-    match response.map(|response| pushback(response.headers())) {
+    match response.map(|response| Pushback::read(response.headers(), now)) {
         Some(Pushback::Never) => Advice::done(),
         Some(Pushback::After(wait)) => advice.not_before(Some(wait)),
         Some(Pushback::Unsaid) | None => advice,
     }
-}
-
-enum Pushback {
-    Unsaid,
-    After(Duration),
-    Never,
-}
-
-/// What the other side says about when to come back.
-fn pushback(headers: &HeaderMap) -> Pushback {
-    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    if let Some(millis) = number("grpc-retry-pushback-ms") {
-        return match u64::try_from(millis) {
-            Ok(millis) => Pushback::After(Duration::from_millis(millis)),
-            Err(_) => Pushback::Never,
-        };
-    }
-    let millis = number("x-amz-retry-after").and_then(|millis| u64::try_from(millis).ok());
-    let seconds = number("retry-after").and_then(|seconds| u64::try_from(seconds).ok());
-    let wait = millis.map(Duration::from_millis).or(seconds.map(Duration::from_secs));
-    wait.map_or(Pushback::Unsaid, Pushback::After)
 }

@@ -201,7 +201,9 @@ async fn res_r8_what_the_server_asks_for_is_honoured_up_to_the_longest_wait() {
     for (name, value, waits) in [
         ("retry-after", "1", 1_000),
         ("retry-after", "60", 5_000),
-        ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", 100),
+        ("retry-after", "Thu, 01 Jan 2026 00:00:02 GMT", 2_000),
+        ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", 5_000),
+        ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT", 100),
         ("x-amz-retry-after", "700", 700),
         ("grpc-retry-pushback-ms", "300", 300),
     ] {
@@ -267,6 +269,69 @@ async fn res_r10_what_our_own_guards_refused_is_not_repeated() {
     });
     assert!(layer.layer(inner).oneshot(put("")).await.is_err());
     assert_eq!(calls.load(Ordering::Relaxed), 2);
+}
+
+/// A body that tells when it is read and when it is dropped.
+struct Watched(Arc<Mutex<Vec<&'static str>>>);
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.lock().unwrap().push("read");
+        std::task::Poll::Ready(None)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push("dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn res_r11_a_response_that_is_given_up_is_dropped_unread_before_the_wait() {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&events);
+    let inner = service_fn(move |_: Request<ReplayBody<Body>>| {
+        log.lock().unwrap().push("called");
+        let first = log.lock().unwrap().len() == 1;
+        let response = Response::builder().status(if first { 503 } else { 200 });
+        std::future::ready(Ok::<_, Infallible>(response.body(Watched(Arc::clone(&log))).unwrap()))
+    });
+    let mut call = Box::pin(RetryLayer::new(retry(config())).layer(inner).oneshot(put("")));
+    assert!(tokio::time::timeout(MILLISECOND, &mut call).await.is_err());
+    assert_eq!(*events.lock().unwrap(), ["called", "dropped"]);
+    let response = call.await.unwrap();
+    assert_eq!(*events.lock().unwrap(), ["called", "dropped", "called"]);
+    response.into_body().collect().await.unwrap();
+    assert_eq!(*events.lock().unwrap(), ["called", "dropped", "called", "read", "dropped"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn res_r8_full_jitter_spreads_the_waits_of_a_policy() {
+    let mut waits = std::collections::BTreeSet::new();
+    for seed in 0..40 {
+        let config = config().jitter(Jitter::Full).max_attempts(2);
+        let retry = Retry::builder("j").config(config).clock(virtual_time::clock()).seed(seed);
+        let started = Instant::now();
+        let failed = |_| std::future::ready(Err::<(), _>("down"));
+        assert!(retry.build().unwrap().run(failed, |_| Advice::retry()).await.is_err());
+        waits.insert(started.elapsed().as_millis());
+    }
+    assert!(waits.len() > 20 && waits.iter().all(|wait| *wait <= 101), "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn res_r3_a_call_that_succeeds_takes_no_lock() {
+    let retry = retry(config());
+    let _held = retry.lock_config();
+    let call = retry.run(|_| std::future::ready(Ok::<_, ()>(())), |_| Advice::done());
+    assert_eq!(call.await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

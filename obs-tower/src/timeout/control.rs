@@ -1,10 +1,7 @@
-use obs_core::control::{Action, ActionError, Control, Kind};
+use obs_core::control::{Action, ActionError, Control, Kind, knob};
 use serde_json::{Value, json};
 
 use super::TimeLimiter;
-use crate::knob;
-
-const ACTIONS: &[&str] = &["configure"];
 
 impl Control for TimeLimiter {
     fn name(&self) -> &str {
@@ -32,22 +29,17 @@ impl Control for TimeLimiter {
     }
 
     fn actions(&self) -> &'static [&'static str] {
-        ACTIONS
+        knob::ACTIONS
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        if action.name != "configure" {
-            return Err(ActionError::unknown(action, ACTIONS));
-        }
-        let (mut limit, mut shadow) = (self.timeout_duration(), self.is_shadow());
-        for (name, value) in &action.arguments {
-            match name.as_str() {
-                "actor" => {}
-                "timeout_duration_ms" => limit = knob::millis(name, value)?,
-                "shadow" => shadow = knob::flag(name, value)?,
-                _ => return Err(knob::unknown(name, value)),
-            }
-        }
+        let present = (self.timeout_duration(), self.is_shadow());
+        let (limit, shadow) =
+            knob::configure(action, present, |(limit, shadow), name, value| match name {
+                "timeout_duration_ms" => Ok((knob::millis(name, value)?, shadow)),
+                "shadow" => Ok((limit, knob::flag(name, value)?)),
+                _ => Err(knob::unknown(name, value)),
+            })?;
         self.set_timeout_duration(limit).map_err(|error| knob::invalid(&error))?;
         self.set_shadow(shadow);
         Ok(())

@@ -127,7 +127,12 @@ impl Timer {
         loop {
             let Some(mut sleep) = this.sleep.as_mut().as_pin_mut() else { return Poll::Pending };
             std::task::ready!(sleep.as_mut().poll(context));
-            let late = limiter.clock().now() - this.limit.deadline.instant();
+            let (now, due) = (limiter.clock().now(), this.limit.deadline.instant());
+            let late = now - due;
+            if late >= FROZEN {
+                // Whoever else measures how long something takes wants to know.
+                limiter.clock().note_frozen(due, now);
+            }
             let extension = std::mem::take(&mut this.limit.extension).min(late);
             if late < FROZEN || extension.is_zero() {
                 *this.is_over = true;

@@ -87,12 +87,7 @@ impl<S, L: Clone, R: Clone> Layer<S> for TimeoutLayer<L, R> {
     type Service = TimeoutService<S, L, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        TimeoutService {
-            inner,
-            limiter: self.limiter.clone(),
-            limit_of: self.limit_of.clone(),
-            reject: self.reject.clone(),
-        }
+        TimeoutService { inner, layer: self.clone() }
     }
 }
 
@@ -100,26 +95,11 @@ impl<S, L: Clone, R: Clone> Layer<S> for TimeoutLayer<L, R> {
 #[derive(Clone, Debug)]
 pub struct TimeoutService<S, L = DefaultLimit, R = AsResponse> {
     inner: S,
-    limiter: TimeLimiter,
-    limit_of: L,
-    reject: R,
+    layer: TimeoutLayer<L, R>,
 }
 
 impl<S, L, R> TimeoutService<S, L, R> {
-    /// The service within the limit.
-    pub const fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The service within the limit.
-    pub const fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// The service without the limit.
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
+    inner_accessors!();
 }
 
 impl<S, L, R, Req> Service<Req> for TimeoutService<S, L, R>
@@ -139,15 +119,15 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let now = self.limiter.clock().coarse();
-        let own = self.limit_of.limit_of(&request);
-        match self.limiter.start(now, own, inherited()) {
+        let TimeoutLayer { limiter, limit_of, reject } = &self.layer;
+        let now = limiter.clock().coarse();
+        match limiter.start(now, limit_of.limit_of(&request), inherited()) {
             Ok(limit) => {
                 let _scope = limit.enter();
                 let inner = self.inner.call(request);
-                ResponseFuture::running(inner, limit, self.limiter.clone(), self.reject.clone())
+                ResponseFuture::running(inner, limit, limiter.clone(), reject.clone())
             }
-            Err(rejected) => ResponseFuture::refused(self.reject.reject(rejected)),
+            Err(rejected) => ResponseFuture::refused(reject.reject(rejected)),
         }
     }
 }

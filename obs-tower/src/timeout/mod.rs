@@ -36,7 +36,11 @@
 //! If the timer fires more than a second late, the process did not run in between: a Lambda sandbox
 //! that was frozen, a suspended machine. The time limit then is extended once by as much, at most
 //! by its own length, so that an answer that waits in the socket can still be read. A deadline that
-//! was inherited is not extended.
+//! was inherited is not extended. The clock [takes note](obs_core::clock::Clock::note_frozen), so that
+//! breakers and limits do not take the freeze for slowness.
+//!
+//! Nothing runs on after its time: the inner future is dropped, not detached, so a panic in it is
+//! the panic of the call.
 //!
 //! # Cost
 //!
@@ -55,7 +59,7 @@ pub use body::{BodyTimeoutError, BodyTimeoutLayer, BodyTimeoutService, TimeoutBo
 pub use future::ResponseFuture;
 #[cfg(feature = "guard")]
 pub(crate) use future::Timer;
-pub use layer::{TimeoutLayer, TimeoutService};
+pub use layer::{DefaultLimit, LimitOf, TimeoutLayer, TimeoutService};
 #[cfg(feature = "guard")]
 pub(crate) use limiter::Limit;
 pub use limiter::{TimeLimiter, TimeLimiterBuilder};

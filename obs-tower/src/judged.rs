@@ -1,0 +1,143 @@
+//! A guard that lets a call in with a permit and learns how it ended: the service and the future
+//! that the circuit breaker and the load shedding have in common.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use obs_core::outcome::Outcome;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::classify::Classify;
+use crate::reject::{Reject, Rejected};
+use crate::unwind::on_panic;
+
+/// Decides whether a request may pass.
+pub trait LetIn<Req> {
+    /// What the request holds until it ends.
+    type Permit: Settle;
+
+    /// Lets the request in.
+    ///
+    /// # Errors
+    /// [`Rejected`] if it may not pass.
+    fn let_in(&self, request: &Req) -> Result<Self::Permit, Rejected>;
+}
+
+/// A permit that wants to know how its call ended. Dropped without that, the call was cancelled.
+pub trait Settle {
+    /// The call ended so.
+    fn settle(self, outcome: Outcome);
+}
+
+/// A call that is not counted has nobody to tell.
+impl<P: Settle> Settle for Option<P> {
+    #[inline]
+    fn settle(self, outcome: Outcome) {
+        if let Some(permit) = self {
+            permit.settle(outcome);
+        }
+    }
+}
+
+/// A service behind a guard that judges its calls.
+///
+/// It is ready when the service inside is: a guard that lets nobody in refuses in `call`.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<S, G, C, R> {
+    inner: S,
+    guard: G,
+    classify: C,
+    reject: R,
+}
+
+impl<S, G, C, R> Judged<S, G, C, R> {
+    pub(crate) const fn new(inner: S, guard: G, classify: C, reject: R) -> Self {
+        Self { inner, guard, classify, reject }
+    }
+
+    inner_accessors!();
+}
+
+impl<S, G, C, R, Req> Service<Req> for Judged<S, G, C, R>
+where
+    S: Service<Req>,
+    G: LetIn<Req>,
+    C: Classify<S::Response, S::Error> + Clone,
+    R: Reject<S::Response, S::Error>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, S::Response, S::Error, G::Permit, C>;
+
+    #[inline]
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Req) -> Self::Future {
+        let state = match self.guard.let_in(&request) {
+            Ok(permit) => State::LetIn {
+                inner: self.inner.call(request),
+                permit: Some(permit),
+                classify: self.classify.clone(),
+            },
+            Err(rejected) => State::Refused { answer: Some(self.reject.reject(rejected)) },
+        };
+        ResponseFuture { state }
+    }
+}
+
+pin_project! {
+    /// The answer of a [`Judged`] service. Dropping it before it is ready is a cancelled call.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, Res, Err, P, C> {
+        #[pin]
+        state: State<F, Res, Err, P, C>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, Res, Err, P, C> {
+        LetIn { #[pin] inner: F, permit: Option<P>, classify: C },
+        Refused { answer: Option<Result<Res, Err>> },
+    }
+}
+
+impl<F, Res, Err, P, C> Future for ResponseFuture<F, Res, Err, P, C>
+where
+    F: Future<Output = Result<Res, Err>>,
+    P: Settle,
+    C: Classify<Res, Err>,
+{
+    type Output = Result<Res, Err>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::LetIn { inner, permit, classify } => {
+                let poll =
+                    on_panic(|| inner.poll(context), || permit.take().settle(Outcome::Panic));
+                let result = ready!(poll);
+                if let Some(permit) = permit.take() {
+                    permit.settle(classify.classify(result.as_ref()));
+                }
+                Poll::Ready(result)
+            }
+            // Pending for ever once answered, as a future polled after its end may be.
+            StateProjection::Refused { answer } => answer.take().map_or(Poll::Pending, Poll::Ready),
+        }
+    }
+}
+
+impl<F, Res, Err, P, C> fmt::Debug for ResponseFuture<F, Res, Err, P, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("let_in", &matches!(self.state, State::LetIn { .. }))
+            .finish_non_exhaustive()
+    }
+}

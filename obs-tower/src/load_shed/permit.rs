@@ -1,0 +1,94 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use obs_core::clock::Instant;
+use obs_core::deadline::Deadline;
+use obs_core::outcome::{Outcome, Rejection};
+
+use super::LoadShed;
+use crate::reject::Rejected;
+
+/// A call was shed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shed {
+    pub(super) name: Arc<str>,
+    pub(super) retry_after: Duration,
+}
+
+impl fmt::Display for Shed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shed by {}", self.name)
+    }
+}
+
+impl std::error::Error for Shed {}
+
+impl From<Shed> for Rejected {
+    fn from(shed: Shed) -> Self {
+        Self::new(Rejection::LoadShed, shed.name).retry_after(Some(shed.retry_after))
+    }
+}
+
+/// What a call says about the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sample {
+    Latency,
+    Overload,
+    Nothing,
+}
+
+impl Sample {
+    pub(super) const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Success | Outcome::ClientError => Self::Latency,
+            Outcome::DeadlineExceeded | Outcome::Rejected(_) => Self::Overload,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// A call that was let in, without the limit. Whoever has one tells its end with
+/// [`LoadShed::settle`]; a [`LoadShedPermit`] does so by itself.
+#[derive(Debug)]
+#[must_use = "a call that nobody ends stays in flight"]
+pub(crate) struct Ticket {
+    pub(super) class: usize,
+    /// When it began, in running time, if its duration is wanted.
+    pub(super) started: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
+}
+
+/// A call that was let in, until its end.
+///
+/// Dropped without an outcome it is overload if its deadline had passed, and says nothing otherwise.
+#[derive(Debug)]
+#[must_use = "dropping a permit at once says that the call was cancelled"]
+pub struct LoadShedPermit {
+    shed: LoadShed,
+    ticket: Option<Ticket>,
+}
+
+impl LoadShedPermit {
+    #[inline]
+    pub(super) const fn new(shed: LoadShed, ticket: Ticket) -> Self {
+        Self { shed, ticket: Some(ticket) }
+    }
+
+    /// Tells how the call ended.
+    #[inline]
+    pub fn settle(mut self, outcome: Outcome) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shed.settle(ticket, Some(outcome), self.shed.clock().coarse());
+        }
+    }
+}
+
+impl Drop for LoadShedPermit {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shed.settle(ticket, None, self.shed.clock().coarse());
+        }
+    }
+}

@@ -28,14 +28,14 @@ pub trait LetIn<Req> {
 
 /// A permit that wants to know how its call ended. Dropped without that, the call was cancelled.
 pub trait Settle {
-    /// The call ended so.
-    fn settle(self, outcome: Outcome);
+    /// The call ended so. What it is told after that counts no more.
+    fn settle(&mut self, outcome: Outcome);
 }
 
 /// A call that is not counted has nobody to tell.
 impl<P: Settle> Settle for Option<P> {
     #[inline]
-    fn settle(self, outcome: Outcome) {
+    fn settle(&mut self, outcome: Outcome) {
         if let Some(permit) = self {
             permit.settle(outcome);
         }
@@ -82,7 +82,7 @@ where
         let state = match self.guard.let_in(&request) {
             Ok(permit) => State::LetIn {
                 inner: self.inner.call(request),
-                permit: Some(permit),
+                permit,
                 classify: self.classify.clone(),
             },
             Err(rejected) => State::Refused { answer: Some(self.reject.reject(rejected)) },
@@ -103,7 +103,7 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F, Res, Err, P, C> {
-        LetIn { #[pin] inner: F, permit: Option<P>, classify: C },
+        LetIn { #[pin] inner: F, permit: P, classify: C },
         Refused { answer: Option<Result<Res, Err>> },
     }
 }
@@ -120,12 +120,9 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::LetIn { inner, permit, classify } => {
-                let poll =
-                    on_panic(|| inner.poll(context), || permit.take().settle(Outcome::Panic));
+                let poll = on_panic(|| inner.poll(context), || permit.settle(Outcome::Panic));
                 let result = ready!(poll);
-                if let Some(permit) = permit.take() {
-                    permit.settle(classify.classify(result.as_ref()));
-                }
+                permit.settle(classify.classify(result.as_ref()));
                 Poll::Ready(result)
             }
             // Pending for ever once answered, as a future polled after its end may be.

@@ -8,6 +8,7 @@
 mod command;
 mod full;
 mod lint;
+mod models;
 mod parts;
 mod pictures;
 mod test;
@@ -22,6 +23,7 @@ cargo xtask <command>
 
   lint     formatting, clippy, rustdoc and the project's own policy; warnings are errors
   test     sets up what the tests need (once, under .parts/), starts it, runs every test, stops it
+  models   runs the models of what threads do at once through the model checker; so does test
   check    lint, then test: what CI runs
   full     check, and what a release needs: each feature alone, foreign types in public items,
            licences and duplicates, semver, packages; `full NAME` runs one of these alone
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         ["lint"] => lint::lint(),
         ["test", filter @ ..] => test::test(filter),
+        ["models"] => models::models(),
         ["check"] => lint::lint().and_then(|()| test::test(&[])),
         ["full"] => lint::lint().and_then(|()| test::test(&[])).and_then(|()| full::full(None)),
         ["full", name] => full::full(Some(name)),

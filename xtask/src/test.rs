@@ -1,14 +1,15 @@
-//! `cargo xtask test`: sets up the parts, builds, starts the parts, runs every test.
+//! `cargo xtask test`: sets up the parts, builds, starts the parts, runs every test and every model.
 
 use std::thread;
 
 use crate::command::{Failure, Outcome, cargo, run};
+use crate::models::models;
 use crate::parts::{Parts, install};
 
 /// All features at once; the benches have no tests and features of their own.
 const SELECTION: &[&str] = &["--workspace", "--exclude=obs-benches", "--all-features"];
 
-/// Runs every test, or those whose name contains one of `filter`.
+/// Runs every test and every model, or the tests whose name contains one of `filter`.
 pub(crate) fn test(filter: &[&str]) -> Outcome {
     thread::scope(|scope| {
         let installing = scope.spawn(install);
@@ -17,5 +18,6 @@ pub(crate) fn test(filter: &[&str]) -> Outcome {
     })?;
     let parts = Parts::start()?;
     let arguments = [&["test", "--no-fail-fast"], SELECTION, &["--"], filter].concat();
-    run(cargo(&arguments).envs(parts.environment()))
+    run(cargo(&arguments).envs(parts.environment()))?;
+    if filter.is_empty() { models() } else { Ok(()) }
 }

@@ -23,7 +23,7 @@ pub struct CircuitBreakerBuilder {
     name: Arc<str>,
     config: CircuitBreakerConfig,
     clock: Clock,
-    verdict: fn(Outcome) -> Verdict,
+    verdict: Option<fn(Outcome) -> Verdict>,
     seed: Option<u64>,
     listeners: Vec<Listener>,
     series: Series,
@@ -36,7 +36,7 @@ impl CircuitBreakerBuilder {
             name,
             config: CircuitBreakerConfig::default(),
             clock: Clock::system(),
-            verdict: Verdict::of,
+            verdict: None,
             seed: None,
             listeners: Vec::new(),
             series: Series::default(),
@@ -58,7 +58,7 @@ impl CircuitBreakerBuilder {
 
     /// What an outcome means for the breaker. Default [`Verdict::of`].
     pub fn verdict(mut self, verdict: fn(Outcome) -> Verdict) -> Self {
-        self.verdict = verdict;
+        self.verdict = Some(verdict);
         self
     }
 

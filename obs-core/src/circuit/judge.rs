@@ -1,5 +1,7 @@
 //! Is there reason to open?
 
+use std::time::Duration;
+
 use super::machine::{Machine, NEVER};
 use super::sync::Ordering;
 use super::window::Totals;
@@ -64,7 +66,8 @@ impl Machine {
         }
         let word = self.word();
         let next = in_flight.turn(running);
-        let hung = in_flight.older_than(self.hot.knobs.slow_threshold(), running);
+        let threshold = Duration::from_nanos(self.hot.knobs.slow_nanos());
+        let hung = in_flight.older_than(threshold, running);
         self.hot.hung.store(hung, Ordering::Relaxed);
         self.hot.look_at.fetch_max(next.as_nanos(), Ordering::Relaxed);
         if hung > 0 {

@@ -73,8 +73,8 @@ impl Knobs {
 
     /// Longer than any call when no call is slow.
     #[inline]
-    pub(super) fn slow_threshold(&self) -> Duration {
-        Duration::from_nanos(self.slow_nanos.load(Ordering::Relaxed))
+    pub(super) fn slow_nanos(&self) -> u64 {
+        self.slow_nanos.load(Ordering::Relaxed)
     }
 
     pub(super) fn max_half_open(&self) -> Duration {

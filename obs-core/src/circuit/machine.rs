@@ -27,7 +27,8 @@ use crate::random::Random;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     started: Instant,
-    deadline: Option<Deadline>,
+    /// The end of time for a call without one.
+    deadline: Deadline,
     pub(super) epoch: u32,
     pub(super) kind: TicketKind,
     shard: u8,
@@ -81,7 +82,8 @@ pub(super) struct Machine {
     pub(super) hot: Hot,
     pub(super) windows: [Window; 2],
     pub(super) in_flight: Option<InFlight>,
-    verdict: fn(Outcome) -> Verdict,
+    /// `None` stands for [`Verdict::of`], which can be inlined.
+    verdict: Option<fn(Outcome) -> Verdict>,
     pub(super) name: Arc<str>,
     pub(super) counts: Counts,
     pub(super) series: Series,
@@ -93,7 +95,7 @@ impl Machine {
     pub(super) fn new(
         name: Arc<str>,
         config: CircuitBreakerConfig,
-        verdict: fn(Outcome) -> Verdict,
+        verdict: Option<fn(Outcome) -> Verdict>,
         listeners: Vec<Listener>,
         series: Series,
         random: Random,
@@ -138,7 +140,7 @@ impl Machine {
 
     #[inline]
     pub(super) fn verdict(&self, outcome: Outcome) -> Verdict {
-        (self.verdict)(outcome)
+        self.verdict.map_or_else(|| Verdict::of(outcome), |verdict| verdict(outcome))
     }
 
     // Admission
@@ -234,8 +236,10 @@ impl Machine {
         if let (Some(in_flight), TicketKind::Counted) = (&self.in_flight, kind) {
             in_flight.enter(started, shard);
         }
-        let frozen = now - started;
-        let deadline = deadline.map(|deadline| Deadline::at(deadline.instant() - frozen));
+        let deadline = match deadline {
+            None => Deadline::at(Instant::from_nanos(NEVER)),
+            Some(deadline) => Deadline::at(deadline.instant() - (now - started)),
+        };
         Ticket { started, deadline, epoch: word.epoch(), kind, shard }
     }
 
@@ -251,8 +255,10 @@ impl Machine {
         clock: &Clock,
     ) -> Verdict {
         let running = clock.running(now);
-        let late = ticket.deadline.is_some_and(|deadline| deadline.has_passed(running));
-        if late || self.is_slow(ticket, running) || std::thread::panicking() {
+        if ticket.deadline.has_passed(running)
+            || self.is_slow(ticket, running)
+            || std::thread::panicking()
+        {
             return Verdict::Failure;
         }
         Verdict::Ignored
@@ -260,7 +266,8 @@ impl Machine {
 
     #[inline]
     fn is_slow(&self, ticket: &Ticket, running: Instant) -> bool {
-        running - ticket.started >= self.hot.knobs.slow_threshold()
+        let age = running.as_nanos().saturating_sub(ticket.started.as_nanos());
+        age >= self.hot.knobs.slow_nanos()
     }
 
     #[inline]

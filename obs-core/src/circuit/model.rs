@@ -1,6 +1,6 @@
 //! Every interleaving of two threads at the breaker's word, by the model checker.
 //!
-//! `cargo xtask test model` runs them.
+//! `cargo xtask models` runs them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn model(probes: u32) -> Arc<Model> {
         .wait_duration_in_open_state(WAIT);
     let (random, clock) = (Random::seeded(1), ManualClock::default().clock());
     let series = Series::default();
-    let machine = Machine::new("m".into(), config, Verdict::of, Vec::new(), series, random);
+    let machine = Machine::new("m".into(), config, None, Vec::new(), series, random);
     Arc::new(Model { machine, start: clock.now(), clock })
 }
 

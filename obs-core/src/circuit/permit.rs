@@ -43,6 +43,13 @@ impl Permit {
     /// Tells the breaker how the call ended, at a time already read from its clock.
     #[inline]
     pub fn settle_at(mut self, outcome: Outcome, now: Instant) {
+        self.end_at(outcome, now);
+    }
+
+    /// As [`Permit::settle_at`], for who keeps the permit in its place: what it is told after that
+    /// counts no more.
+    #[inline]
+    pub fn end_at(&mut self, outcome: Outcome, now: Instant) {
         let Some(ticket) = self.ticket.take() else { return };
         let (machine, clock) = (self.breaker.machine(), self.breaker.clock());
         let mut verdict = machine.verdict(outcome);

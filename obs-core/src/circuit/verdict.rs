@@ -14,6 +14,7 @@ pub enum Verdict {
 impl Verdict {
     /// The default: faults of the other side fail, refusals on this side and callers that went
     /// away are ignored, everything else succeeds, 4xx included.
+    #[inline]
     #[must_use]
     pub const fn of(outcome: Outcome) -> Self {
         match outcome {

@@ -73,7 +73,7 @@ impl TimeSource for ManualClock {
     }
 
     fn frozen(&self) -> Duration {
-        self.0.frozen.total()
+        Duration::from_nanos(self.0.frozen.total_nanos())
     }
 
     fn note_frozen(&self, from: Instant, until: Instant) {

@@ -118,10 +118,11 @@ impl Clock {
     #[inline]
     #[must_use]
     pub fn running(&self, now: Instant) -> Instant {
-        now - match &self.0 {
-            Source::System => FROZEN.total(),
-            Source::Custom(source) => source.frozen(),
-        }
+        let frozen = match &self.0 {
+            Source::System => FROZEN.total_nanos(),
+            Source::Custom(source) => nanos(source.frozen()),
+        };
+        Instant::from_nanos(now.as_nanos().saturating_sub(frozen))
     }
 
     /// Takes note that the process did not run between two instants, because a timer fired far too

@@ -7,8 +7,8 @@ use pin_project_lite::pin_project;
 use tokio::time::Sleep;
 use tower_service::Service;
 
-use super::permit::Waiting;
-use super::{BulkheadPermit, Hold};
+use super::permit::{Ticket, Waiting};
+use super::{BulkheadFull, BulkheadPermit, Hold};
 use crate::reject::{Reject, Rejected};
 
 pin_project! {
@@ -26,14 +26,20 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, Req, R, F, Res, Err> {
-        Queued {
-            waiting: Waiting,
-            #[pin] timer: Option<Sleep>,
-            call: Option<(S, Req)>,
-            reject: R,
-        },
+        // Boxed, so that a call that need not wait carries no room for waiting.
+        Queued { queued: Pin<Box<Queued<S, Req, R>>> },
         Running { #[pin] inner: F, permit: Option<BulkheadPermit> },
         Answered { answer: Option<Result<Res, Err>> },
+    }
+}
+
+pin_project! {
+    struct Queued<S, Req, R> {
+        waiting: Waiting,
+        #[pin]
+        timer: Option<Sleep>,
+        call: Option<(S, Req)>,
+        reject: R,
     }
 }
 
@@ -42,15 +48,11 @@ impl<S: Service<Req>, Req, R, H> ResponseFuture<S, Req, R, H> {
         Self { hold, state: State::Running { inner, permit: Some(permit) } }
     }
 
-    pub(super) const fn queued(
-        ready: S,
-        request: Req,
-        waiting: Waiting,
-        reject: R,
-        hold: H,
-    ) -> Self {
+    #[cold]
+    pub(super) fn queued(ready: S, request: Req, waiting: Waiting, reject: R, hold: H) -> Self {
         let call = Some((ready, request));
-        Self { hold, state: State::Queued { waiting, timer: None, call, reject } }
+        let queued = Box::pin(Queued { waiting, timer: None, call, reject });
+        Self { hold, state: State::Queued { queued } }
     }
 
     pub(super) const fn refused(answer: Result<S::Response, S::Error>, hold: H) -> Self {
@@ -76,29 +78,19 @@ where
                     let permit = permit.take();
                     return Poll::Ready(result.map(|response| this.hold.hold(response, permit)));
                 }
-                StateProjection::Queued { waiting, mut timer, call, reject } => {
-                    let result = match waiting.poll(context) {
-                        Poll::Ready(result) => result,
-                        Poll::Pending => {
-                            if timer.is_none() {
-                                timer.set(Some(tokio::time::sleep(waiting.longest_wait())));
-                            }
-                            if let Some(timer) = timer.as_pin_mut() {
-                                ready!(timer.poll(context));
-                            }
-                            Err(waiting.give_up())
-                        }
-                    };
-                    match (result, call.take()) {
+                StateProjection::Queued { queued } => {
+                    let queued = queued.as_mut().project();
+                    let ticket = ready!(poll_queue(queued.waiting, queued.timer, context));
+                    match (ticket, queued.call.take()) {
                         (Ok(ticket), Some((mut ready, request))) => {
-                            let permit = Some(waiting.bulkhead.permit(ticket));
+                            let permit = Some(queued.waiting.bulkhead.permit(ticket));
                             State::Running { inner: ready.call(request), permit }
                         }
-                        (Err(full), _) => {
-                            State::Answered { answer: Some(reject.reject(Rejected::from(full))) }
-                        }
+                        (Err(full), _) => State::Answered {
+                            answer: Some(queued.reject.reject(Rejected::from(full))),
+                        },
                         (Ok(ticket), None) => {
-                            waiting.bulkhead.leave(ticket);
+                            queued.waiting.bulkhead.leave(ticket);
                             return Poll::Pending;
                         }
                     }
@@ -112,6 +104,24 @@ where
             this.state.set(next);
         }
     }
+}
+
+/// Ready with room, or when the wait is over.
+pub(crate) fn poll_queue(
+    waiting: &mut Waiting,
+    mut timer: Pin<&mut Option<Sleep>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Ticket, BulkheadFull>> {
+    if let Poll::Ready(result) = waiting.poll(context) {
+        return Poll::Ready(result);
+    }
+    if timer.is_none() {
+        timer.set(Some(tokio::time::sleep(waiting.longest_wait())));
+    }
+    if let Some(timer) = timer.as_pin_mut() {
+        ready!(timer.poll(context));
+    }
+    Poll::Ready(Err(waiting.give_up()))
 }
 
 impl<S: Service<Req>, Req, R, H> fmt::Debug for ResponseFuture<S, Req, R, H> {

@@ -1,9 +1,8 @@
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::Poll;
 use std::time::Duration;
 
 use obs_core::clock::{Clock, Instant};
@@ -11,6 +10,7 @@ use obs_core::config::ConfigError;
 use obs_core::deadline::Deadline;
 use obs_core::metric::{Counter, Gauge};
 
+use super::future::poll_queue;
 use super::gate::{Entry, Gate};
 use super::permit::{Admission, Ticket, Waiting};
 use super::queue::{Claim, ShareKey};
@@ -126,12 +126,9 @@ impl Bulkhead {
             Admission::Full(full) => return Err(full),
             Admission::Queued(waiting) => waiting,
         };
-        let mut timer = pin!(tokio::time::sleep(waiting.longest_wait()));
-        poll_fn(|context| match waiting.poll(context) {
-            Poll::Ready(result) => Poll::Ready(result.map(|ticket| self.permit(ticket))),
-            Poll::Pending => timer.as_mut().poll(context).map(|()| Err(waiting.give_up())),
-        })
-        .await
+        let mut timer = pin!(None);
+        let ticket = poll_fn(|context| poll_queue(&mut waiting, timer.as_mut(), context)).await?;
+        Ok(self.permit(ticket))
     }
 
     /// Decides about a call. The time and the deadline are asked for only if they matter.

@@ -76,6 +76,8 @@ mod tests;
 pub use builder::BulkheadBuilder;
 pub use config::{BulkheadConfig, Order};
 pub use future::ResponseFuture;
+#[cfg(feature = "guard")]
+pub(crate) use future::poll_queue;
 pub use handle::Bulkhead;
 pub use hold::{Hold, PermitBody, UntilEndOfBody, UntilHeaders};
 pub use layer::{BulkheadLayer, BulkheadService, NoShares, PlaceOf};

@@ -1,6 +1,6 @@
 //! Every interleaving at the hand-over of room, by the model checker.
 //!
-//! `cargo xtask test model` runs them.
+//! `cargo xtask models` runs them.
 
 use std::sync::Arc;
 use std::task::Waker;

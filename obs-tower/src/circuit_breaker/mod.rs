@@ -89,8 +89,9 @@ where
 
 impl Settle for Permit {
     #[inline]
-    fn settle(self, outcome: Outcome) {
-        Self::settle(self, outcome);
+    fn settle(&mut self, outcome: Outcome) {
+        let now = self.breaker().clock().coarse();
+        self.end_at(outcome, now);
     }
 }
 

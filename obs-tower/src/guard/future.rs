@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::Choose;
 use super::held::Held;
 use super::parts::Progress;
-use crate::bulkhead::{Ticket, Waiting};
+use crate::bulkhead::{Waiting, poll_queue};
 use crate::classify::Classify;
 use crate::load_shed::{ByRoute, Importance};
 use crate::reject::Rejected;
@@ -42,8 +42,8 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     pub(super) enum State<S, Req, F> {
-        Asking { pending: PendingAdmission, call: Option<(S, Req)> },
-        Queued { waiting: Waiting, #[pin] patience: Option<Sleep>, call: Option<(S, Req)> },
+        // Boxed, so that a request that need not wait carries no room for waiting.
+        Waits { waits: Pin<Box<Waits<S, Req>>> },
         Running { #[pin] inner: F },
         Refused { rejected: Option<Rejected> },
         OverRate { refusal: Option<Box<Refusal>> },
@@ -51,13 +51,38 @@ pin_project! {
     }
 }
 
+pin_project! {
+    /// A request that waits, and what it waits for.
+    pub(super) struct Waits<S, Req> {
+        call: Option<(S, Req)>,
+        #[pin]
+        reason: Reason,
+    }
+}
+
+pin_project! {
+    #[project = ReasonProjection]
+    enum Reason {
+        /// A store that the rate limit asks.
+        Store { pending: PendingAdmission },
+        /// Room in the bulkhead.
+        Room { waiting: Waiting, #[pin] patience: Option<Sleep> },
+    }
+}
+
 impl<S, Req, F> State<S, Req, F> {
-    pub(super) const fn asking(pending: PendingAdmission, call: (S, Req)) -> Self {
-        Self::Asking { pending, call: Some(call) }
+    #[cold]
+    pub(super) fn asking(pending: PendingAdmission, call: (S, Req)) -> Self {
+        Self::waits(call, Reason::Store { pending })
     }
 
-    pub(super) const fn queued(waiting: Waiting, call: (S, Req)) -> Self {
-        Self::Queued { waiting, patience: None, call: Some(call) }
+    #[cold]
+    pub(super) fn queued(waiting: Waiting, call: (S, Req)) -> Self {
+        Self::waits(call, Reason::Room { waiting, patience: None })
+    }
+
+    fn waits(call: (S, Req), reason: Reason) -> Self {
+        Self::Waits { waits: Box::pin(Waits { call: Some(call), reason }) }
     }
 
     #[inline]
@@ -119,28 +144,10 @@ where
                         Poll::Pending => None,
                     }
                 }
-                StateProjection::Queued { waiting, patience, call } => {
-                    match poll_queue(waiting, patience, context) {
+                StateProjection::Waits { waits } => {
+                    match poll_wait(waits.as_mut(), this.choose, held, context) {
                         Poll::Pending => None,
-                        Poll::Ready(Err(rejected)) => Some(State::refused(rejected)),
-                        Poll::Ready(Ok(ticket)) => {
-                            held.bulkhead = Some(ticket);
-                            Some(after_queue(call.take(), this.choose, held))
-                        }
-                    }
-                }
-                StateProjection::Asking { pending, call } => {
-                    match Pin::new(pending).poll(context) {
-                        Poll::Pending => None,
-                        // A limit that answers so breaks its contract; it is asked no further.
-                        Poll::Ready(RateAdmission::Pending(_)) => Some(start(call.take())),
-                        Poll::Ready(RateAdmission::Refused(refusal)) => {
-                            Some(State::over_rate(refusal))
-                        }
-                        Poll::Ready(RateAdmission::Admitted(permit)) => {
-                            held.rate = Some(permit);
-                            Some(after_rate_limit(call.take(), this.choose, held))
-                        }
+                        Poll::Ready(next) => Some(next),
                     }
                 }
                 StateProjection::Refused { rejected } => {
@@ -190,21 +197,38 @@ fn refuse<B: From<Bytes>>(rejected: Rejected, held: &mut Held) -> Response<B> {
     rejected.into_response()
 }
 
-fn poll_queue(
-    waiting: &mut Waiting,
-    mut patience: Pin<&mut Option<Sleep>>,
+/// Ready with what follows when the wait is over.
+fn poll_wait<S, B, Q>(
+    waits: Pin<&mut Waits<S, Request<B>>>,
+    choose: &Q,
+    held: &mut Held,
     context: &mut Context<'_>,
-) -> Poll<Result<Ticket, Rejected>> {
-    if let Poll::Ready(result) = waiting.poll(context) {
-        return Poll::Ready(result.map_err(Rejected::from));
-    }
-    if patience.is_none() {
-        patience.set(Some(tokio::time::sleep(waiting.longest_wait())));
-    }
-    if let Some(patience) = patience.as_pin_mut() {
-        ready!(patience.poll(context));
-    }
-    Poll::Ready(Err(waiting.give_up().into()))
+) -> Poll<State<S, Request<B>, S::Future>>
+where
+    S: Service<Request<B>>,
+    Q: Choose<Request<B>>,
+{
+    let waits = waits.project();
+    Poll::Ready(match waits.reason.project() {
+        ReasonProjection::Room { waiting, patience } => {
+            match ready!(poll_queue(waiting, patience, context)) {
+                Err(full) => State::refused(full.into()),
+                Ok(ticket) => {
+                    held.bulkhead = Some(ticket);
+                    after_queue(waits.call.take(), choose, held)
+                }
+            }
+        }
+        ReasonProjection::Store { pending } => match ready!(Pin::new(pending).poll(context)) {
+            // A limit that answers so breaks its contract; it is asked no further.
+            RateAdmission::Pending(_) => start(waits.call.take()),
+            RateAdmission::Refused(refusal) => State::over_rate(refusal),
+            RateAdmission::Admitted(permit) => {
+                held.rate = Some(permit);
+                after_rate_limit(waits.call.take(), choose, held)
+            }
+        },
+    })
 }
 
 fn start<S: Service<Req>, Req>(call: Option<(S, Req)>) -> State<S, Req, S::Future> {

@@ -271,6 +271,120 @@ async fn res_l10_health_routes_pass_an_open_breaker_and_a_full_bulkhead() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn res_l10_health_routes_pass_a_rate_limit_that_refuses_everything() {
+    let bench = bench();
+    bench.limit.0.lock().unwrap().refuses = true;
+    for (path, status) in [("/health", 200), ("/orders", 429)] {
+        let request = Request::get(path).body((0, 200)).unwrap();
+        assert_eq!(bench.service().oneshot(request).await.unwrap().status(), status);
+    }
+}
+
+fn path(request: &Request<(u64, u16)>) -> std::borrow::Cow<'_, str> {
+    request.uri().path().into()
+}
+
+fn exports_may_take_longer(request: &Request<(u64, u16)>) -> Option<Duration> {
+    (request.uri().path() == "/export").then_some(10 * SECOND)
+}
+
+fn config(clock: &Clock) -> GuardConfig<'static> {
+    GuardConfig::new().timeout_duration(SECOND).clock(clock.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_can_have_a_limit_of_its_own() {
+    let guard = config(&virtual_time::clock()).guard("g").unwrap();
+    let service = guard.limit_by(exports_may_take_longer).build().layer(service_fn(answer));
+    for (path, status) in [("/export", 200), ("/order", 504)] {
+        let request = Request::get(path).body((2_000, 200)).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn res_c20_each_key_has_a_breaker_of_its_own_also_after_a_wait() {
+    let clock = virtual_time::clock();
+    let breaker = CircuitBreakerConfig::new().consecutive_failures_threshold(1);
+    let bulkhead = BulkheadConfig::new().max_concurrent_calls(1).max_wait_duration(SECOND / 2);
+    let guard = config(&clock).bulkhead(bulkhead).circuit_breaker_per_key(breaker, 10);
+    let guard = guard.guard("g").unwrap().breaker_by(path).build();
+    let service = guard.layer(service_fn(answer));
+    let ask = |path: &str, status| {
+        let request = Request::get(path).body((100, status)).unwrap();
+        let service = service.clone();
+        async move { service.oneshot(request).await.unwrap().status().as_u16() }
+    };
+    assert_eq!(tokio::join!(ask("/a", 500), ask("/b", 200)), (500, 200));
+    assert_eq!(tokio::join!(ask("/b", 200), ask("/a", 200)), (200, 503));
+    let breakers = guard.circuit_breakers().unwrap();
+    assert_eq!((breakers.len(), guard.circuit_breaker().is_some()), (2, false));
+}
+
+#[test]
+fn one_configuration_builds_registers_and_names_all_parts() {
+    use obs_core::control::{Kind, Registry};
+
+    let registry = Registry::default();
+    let whole = || {
+        GuardConfig::new()
+            .timeout_duration(SECOND)
+            .load_shed(LoadShedConfig::new())
+            .bulkhead(BulkheadConfig::new().max_concurrent_calls(7))
+            .circuit_breaker(CircuitBreakerConfig::new().permitted_calls_in_half_open(3))
+    };
+    let guard = whole().controls(&registry).guard("orders").unwrap().build();
+    for kind in [Kind::Timeout, Kind::LoadShed, Kind::Bulkhead, Kind::CircuitBreaker] {
+        assert!(registry.get(kind, "orders").is_some(), "{kind:?}");
+    }
+    let control = registry.get(Kind::Bulkhead, "orders").unwrap();
+    let action = obs_core::control::Action::new("configure").argument("max_concurrent_calls", 9);
+    control.apply(&action).unwrap();
+    let shown = obs_core::control::Control::snapshot(guard.bulkhead().unwrap());
+    assert_eq!(shown["config"]["max_concurrent_calls"], 9, "the control is the guard's own part");
+    assert_eq!(guard.time_limiter().unwrap().timeout_duration(), SECOND);
+    for (broken, field) in [
+        (whole().timeout_duration(Duration::ZERO), "timeout_duration"),
+        (whole().load_shed(LoadShedConfig::new().min_limit(0)), "min_limit"),
+        (whole().bulkhead(BulkheadConfig::new().max_concurrent_calls(0)), "max_concurrent_calls"),
+        (
+            whole().circuit_breaker(CircuitBreakerConfig::new().permitted_calls_in_half_open(0)),
+            "permitted_calls_in_half_open",
+        ),
+        (whole().circuit_breaker_per_key(CircuitBreakerConfig::new(), 0), "max_keys"),
+    ] {
+        assert_eq!(broken.guard("orders").unwrap_err().field(), field);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn res_a4_in_shadow_mode_every_part_counts_and_lets_pass() {
+    let clock = virtual_time::clock();
+    let guard = config(&clock)
+        .load_shed(LoadShedConfig::new().min_limit(1).initial_limit(1).shadow(true))
+        .bulkhead(BulkheadConfig::new().max_concurrent_calls(1).shadow(true))
+        .circuit_breaker(CircuitBreakerConfig::new().shadow(true));
+    let guard = guard.guard("g").unwrap().build();
+    guard.time_limiter().unwrap().set_shadow(true);
+    guard.circuit_breaker().unwrap().force_open(None);
+    let service = guard.layer(service_fn(answer));
+    let ask = || service.clone().oneshot(Request::new((2_000, 200)));
+    let (first, second) = tokio::join!(ask(), ask());
+    assert_eq!(
+        (first.unwrap().status(), second.unwrap().status()),
+        (200.try_into().unwrap(), 200.try_into().unwrap())
+    );
+    assert_eq!(guard.load_shed().unwrap().shed(Priority::Normal), 1);
+    assert_eq!(guard.bulkhead().unwrap().rejected(), 1);
+    assert_eq!(guard.circuit_breaker().unwrap().counters().not_permitted, 2);
+    assert_eq!(guard.time_limiter().unwrap().exceeded(), 2);
+    assert_eq!(
+        (guard.load_shed().unwrap().in_flight(), guard.bulkhead().unwrap().in_flight()),
+        (0, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_guard_lets_everything_pass() {
     let service = GuardLayer::builder().build().layer(service_fn(answer));
     assert_eq!(service.oneshot(Request::new((0, 418))).await.unwrap().status(), 418);

@@ -117,7 +117,7 @@ impl<I: Importance<Req>, Req> LetIn<Req> for Shedding<I> {
 
 impl Settle for LoadShedPermit {
     #[inline]
-    fn settle(self, outcome: Outcome) {
-        Self::settle(self, outcome);
+    fn settle(&mut self, outcome: Outcome) {
+        self.end(outcome);
     }
 }

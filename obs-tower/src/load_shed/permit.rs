@@ -78,6 +78,11 @@ impl LoadShedPermit {
     /// Tells how the call ended.
     #[inline]
     pub fn settle(mut self, outcome: Outcome) {
+        self.end(outcome);
+    }
+
+    #[inline]
+    pub(super) fn end(&mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {
             self.shed.settle(ticket, Some(outcome), self.shed.clock().coarse());
         }

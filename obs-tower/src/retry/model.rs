@@ -1,4 +1,4 @@
-//! Every interleaving at the budget, by the model checker. `cargo xtask test model` runs them.
+//! Every interleaving at the budget, by the model checker. `cargo xtask models` runs them.
 
 use std::sync::Arc;
 

@@ -22,6 +22,18 @@ fn each_page_shows_the_code_of_its_example() {
 }
 
 #[test]
+fn a_service_is_adopted_in_under_thirty_changed_lines() {
+    let (before, after) =
+        (read("docs/examples/adopt_before.rs"), read("docs/examples/adopt_after.rs"));
+    let (_title, code) = after.split_once("\n\n").expect("an example has a title");
+    assert!(read("docs/guides/axum.md").contains(code), "the guide does not show the example");
+
+    let kept: Vec<&str> = before.lines().skip(1).collect();
+    let changed = code.lines().filter(|line| !line.is_empty() && !kept.contains(line)).count();
+    assert!(changed < 30, "{changed} lines are new or changed");
+}
+
+#[test]
 fn each_page_shows_what_its_example_prints() {
     for (folder, example) in PAGES {
         let page = read(&format!("{folder}/README.md"));

@@ -1,7 +1,5 @@
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use crate::log::Fields;
 use crate::metric::Descriptor;
 use crate::trace::{Attributes, Metadata};
@@ -17,7 +15,7 @@ pub struct Recorded {
     /// Fields for the request line.
     pub fields: Fields,
     /// Values of request metrics, in the order they came.
-    pub metrics: SmallVec<[(&'static Descriptor, f64); 2]>,
+    pub metrics: Vec<(&'static Descriptor, f64)>,
     /// Annotations for the request's span.
     pub annotations: Attributes,
     /// Metadata for the request's span.

@@ -3,7 +3,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -34,6 +34,13 @@ impl<B> ResponseBody<B> {
     /// Gives the inner body back; what is left of it is not observed.
     pub fn into_inner(self) -> B {
         self.inner
+    }
+}
+
+/// The body of a refusal by a layer outside of the client; no call stands behind it.
+impl<B: From<Bytes>> From<Bytes> for ResponseBody<B> {
+    fn from(bytes: Bytes) -> Self {
+        Self::unwatched(B::from(bytes))
     }
 }
 

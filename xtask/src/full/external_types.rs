@@ -16,13 +16,21 @@ const ALWAYS: &[&str] = &[
     "alloc",
     "bytes",
     "core",
+    // `Stream`, for contexts that follow streams.
+    "futures_core",
     "http",
     "http_body",
+    // The macro names a type of its own in bounds of `Unpin` that nobody writes.
+    "pin_project_lite",
+    // The snapshot of a control is a JSON value.
+    "serde_json",
     "std",
     "tower_layer",
     "tower_service",
     "tracing",
     "tracing_core",
+    // The layer that makes lines of events implements its trait.
+    "tracing_subscriber",
 ];
 
 /// Whose types a feature may bring, and the reason where the name does not tell it.
@@ -39,12 +47,12 @@ const WITH_FEATURES: &[&str] = &[
     "opentelemetry_sdk",
     "redis",
     "serde",
+    "serde_core",
     // `sqlx` re-exports the types of its core.
     "sqlx",
     "sqlx_core",
     "tokio",
     "tower",
-    "tracing_subscriber",
 ];
 
 pub(super) fn check() -> Outcome {

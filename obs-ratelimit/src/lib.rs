@@ -10,6 +10,7 @@
 //! | [`Limiter`] | several policies, all or nothing; a [`Control`], an [`Admit`] |
 //! | [`RateLimitLayer`] | the limiter as a tower layer: 429 or 503, `Retry-After`, headers |
 //! | [`Headers`] | which headers, on which responses |
+//! | [`RequestCost`], [`Acquired`] | what a request cost, told after it; reserve, commit, refund |
 //! | [`Store`] | where a fleet keeps its counts; [`MemoryStore`], and by feature Redis, DynamoDB |
 //! | [`LeaseConfig`], [`Bound`] | how a node leases, and what the fleet is admitted at most |
 //!
@@ -23,13 +24,22 @@
 //! # A fleet
 //!
 //! With the feature `shared` a policy can be [leased](PolicyBuilder::leased) from a store: the node
-//! takes tokens ahead of need and spends them at the price of a local limit. In any span `W` the
-//! fleet is admitted at most what one bucket would admit in `W` and the age of a lease; [`Bound`]
-//! says so in numbers. Keys far from their limit never reach the store. Without the store,
+//! takes tokens ahead of need and spends them at the price of a local limit. [Strict](PolicyBuilder::strict)
+//! policies ask the store about every request.
+//!
+//! | quota | leased: the fleet is admitted at most | strict |
+//! |---|---|---|
+//! | rate | what one bucket admits in `W` and the age of a lease: [`Bound`] | what one bucket admits |
+//! | fixed, calendar | the limit in each window: leases end with it | the limit in each window |
+//! | sliding | what one counter admits | what one counter admits |
+//! | concurrency | the limit at once: places are leased, and renewed while they are used | refused when it is built |
+//!
+//! Keys far from their limit never reach the store, but those of windows, whose limit would not
+//! be exact then. Without the store,
 //! leases run out first, then comes the node's share, then what [`OnStoreFailure`] says; each step
 //! is counted and named in `x-ratelimit-fallback`. No request waits longer than the store's
-//! time-out, and none fails because of it. [Strict](PolicyBuilder::strict) policies ask the store
-//! about every request.
+//! time-out, and none fails because of it. With a clock of the caller's, as in DynamoDB, a window
+//! begins early by as much as the fastest clock is ahead.
 //!
 //! # Features
 //!
@@ -44,9 +54,10 @@
 //!
 //! # Cost
 //!
-//! A local decision takes one lock of its own set of cells, for the time of the decision, and
-//! allocates nothing; headers allocate. A table of 262,144 keys is 7 MiB for rates, 16 MiB for
-//! windows, and about 45 MiB for leases, all of it taken when the limiter is built.
+//! A local or leased decision takes one lock of its own set of cells, for the time of the decision,
+//! and allocates nothing; headers allocate, and so does what has to be settled when a request
+//! ends. A table of 262,144 keys is 7 MiB for rates, 16 MiB for windows, and about 48 MiB for
+//! leases, all of it taken when the limiter is built.
 //!
 //! [`Admit`]: obs_core::admit::Admit
 //! [`Control`]: obs_core::control::Control

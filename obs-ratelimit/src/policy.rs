@@ -189,7 +189,7 @@ impl PolicyBuilder {
     /// while it uses them: never more than the limit run at once, except on nodes that do not reach
     /// the store for longer than [`place_age`](crate::LeaseConfig::place_age).
     ///
-    /// Needs tokio to run on. A node keeps about 230 bytes for a key.
+    /// Needs tokio to run on. A node keeps about 190 bytes for a key.
     #[cfg(feature = "shared")]
     pub fn leased(
         mut self,
@@ -258,6 +258,14 @@ pub(crate) enum Mode {
 impl Mode {
     pub(crate) const fn is_shared(&self) -> bool {
         !matches!(self, Self::Local)
+    }
+
+    /// Whether every charge is one of the store.
+    pub(crate) const fn is_strict(&self) -> bool {
+        #[cfg(feature = "shared")]
+        return matches!(self, Self::Strict(..));
+        #[cfg(not(feature = "shared"))]
+        false
     }
 }
 

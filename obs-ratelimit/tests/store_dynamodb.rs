@@ -17,6 +17,8 @@ use obs_core::clock::{Clock, ManualClock};
 use obs_core::environment::Environment;
 use obs_ratelimit::{DynamoDbStore, Store, StoreErrorKind, Take};
 use support::conformance::{HOUR, Subject, bucket, new_key, take};
+use support::proxy::{Proxy, Weather};
+use support::{admitted, bear_without_a_store, open_over};
 
 const TABLE: &str = "obs-ratelimit-test";
 
@@ -32,11 +34,15 @@ fn client(endpoint: &str) -> Client {
     Client::from_conf(config)
 }
 
-/// A client of the running part, with the table in place.
-async fn ready() -> Client {
+fn endpoint() -> String {
     let environment = Environment::process();
     let endpoint = environment.get("OBS_TEST_MINISTACK");
-    let client = client(endpoint.expect("OBS_TEST_MINISTACK names no running endpoint"));
+    endpoint.expect("OBS_TEST_MINISTACK names no running endpoint").to_owned()
+}
+
+/// A client of the running part, with the table in place.
+async fn ready() -> Client {
+    let client = client(&endpoint());
     let attribute = AttributeDefinition::builder().attribute_name("pk");
     let attribute = attribute.attribute_type(ScalarAttributeType::B).build().unwrap();
     let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
@@ -94,4 +100,74 @@ async fn a_missing_table_is_rejected_and_a_missing_endpoint_unavailable() {
     assert_eq!(no_table.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Rejected);
     let nowhere = DynamoDbStore::new(client("http://127.0.0.1:1"), TABLE, Clock::system());
     assert_eq!(nowhere.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
+async fn behind_a_proxy() -> (Proxy, Subject) {
+    ready().await;
+    let proxy = Proxy::before(endpoint().trim_start_matches("http://")).await;
+    let client = client(&format!("http://{}", proxy.address));
+    (proxy, Arc::new(DynamoDbStore::new(client, TABLE, Clock::system())))
+}
+
+const THROTTLED: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.0\r\n\
+    content-length: 64\r\n\r\n{\"__type\":\"ProvisionedThroughputExceededException\",\"message\":\"\"}";
+
+const NONSENSE: [&[u8]; 4] = [
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}",
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 4\r\n\r\n]]]]",
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 30\r\n\r\n\
+      {\"Attributes\":{\"t\":{\"N\":\"x\"}}}",
+    b"\x00\xff\x00\xff no answer at all\r\n\r\n",
+];
+
+#[tokio::test]
+async fn rl_33_nonsense_is_an_error_and_the_bucket_is_as_before() {
+    let (proxy, store) = behind_a_proxy().await;
+    let (key, bucket) = (new_key(), bucket(10, HOUR, 3));
+    assert_eq!(take(&store, Take::new(key, bucket, 3)).await.tokens, 3);
+    for nonsense in NONSENSE {
+        proxy.set(Weather::Garbage(nonsense));
+        let answer = store.take(Take::new(key, bucket, 1)).await;
+        let about = String::from_utf8_lossy(nonsense);
+        assert!(answer.is_err(), "{about} is no grant: {answer:?}");
+        proxy.set(Weather::Fair);
+    }
+    let mut after = store.take(Take::new(key, bucket, 1)).await;
+    for _ in 0..20 {
+        // It takes some calls to notice that a connection is of no use.
+        if after.is_ok() {
+            break;
+        }
+        after = store.take(Take::new(key, bucket, 1)).await;
+    }
+    assert_eq!(after.unwrap().tokens, 0, "the bucket is as empty as before");
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_told_from_an_outage() {
+    let (proxy, store) = behind_a_proxy().await;
+    proxy.set(Weather::Garbage(THROTTLED));
+    let wanted = Take::new(new_key(), bucket(10, HOUR, 3), 1);
+    assert_eq!(store.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Throttled);
+}
+
+#[tokio::test]
+async fn a_table_behind_bad_weather_fails_no_request() {
+    for strict in [false, true] {
+        for weather in [
+            Weather::Silence,
+            Weather::Cut,
+            Weather::Late(Duration::from_secs(1)),
+            Weather::Garbage(NONSENSE[0]),
+            Weather::Garbage(THROTTLED),
+        ] {
+            let (proxy, store) = behind_a_proxy().await;
+            let (limiter, counted) = open_over(store, strict);
+            for _ in 0..20 {
+                assert!(admitted(&limiter).await.is_some());
+            }
+            proxy.set(weather);
+            bear_without_a_store(&limiter, &counted).await;
+        }
+    }
 }

@@ -8,14 +8,11 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use obs_core::admit::{Admission, Admit};
 use obs_core::environment::Environment;
-use obs_ratelimit::{
-    LeaseConfig, Limiter, OnStoreFailure, Policy, Quota, RedisStore, Store, StoreErrorKind, Take,
-};
+use obs_ratelimit::{RedisStore, Store, StoreErrorKind, Take};
 use support::conformance::{HOUR, Subject, bucket, new_key, take};
 use support::proxy::{Proxy, Weather};
-use support::request;
+use support::{admitted, bear_without_a_store, open_over};
 
 fn part(name: &str) -> String {
     let environment = Environment::process();
@@ -111,35 +108,105 @@ async fn a_server_that_is_not_there_is_unavailable() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
 }
 
-async fn admitted(limiter: &Limiter) -> Option<String> {
-    let admission = match limiter.admit(&request("acme")) {
-        Admission::Pending(pending) => pending.await,
-        decided => decided,
-    };
-    let Admission::Admitted(mut permit) = admission else { return None };
-    let headers = permit.take_headers().unwrap_or_default();
-    let step = headers.get("x-ratelimit-fallback").map(|it| it.to_str().unwrap().to_owned());
-    Some(step.unwrap_or_default())
+#[tokio::test]
+async fn a_server_behind_bad_weather_fails_no_request() {
+    for strict in [false, true] {
+        for weather in [
+            Weather::Silence,
+            Weather::Cut,
+            Weather::Late(Duration::from_secs(1)),
+            Weather::Garbage(b"*4\r\n:9\r\n"),
+        ] {
+            let (proxy, store) = behind_a_proxy().await;
+            let (limiter, counted) = open_over(store, strict);
+            for _ in 0..50 {
+                assert!(admitted(&limiter).await.is_some());
+            }
+            proxy.set(weather);
+            bear_without_a_store(&limiter, &counted).await;
+        }
+    }
+}
+
+/// A server of this test's own.
+struct Server(std::process::Child);
+
+impl Server {
+    async fn start() -> (Self, String) {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut command = std::process::Command::new("redis-server");
+        let port = address.port().to_string();
+        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"]);
+        let server = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        let server = Self(server);
+        let up = async {
+            while tokio::net::TcpStream::connect(address).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), up).await.expect("the server is up");
+        (server, format!("redis://{address}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_killed_in_the_middle_of_a_load_fails_no_request() {
+    for strict in [false, true] {
+        let (server, url) = Server::start().await;
+        let (limiter, counted) = open_over(Arc::new(RedisStore::single(&url).unwrap()), strict);
+        let mut load = tokio::task::JoinSet::new();
+        let (begun, mut beginning) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..8 {
+            let (limiter, begun) = (limiter.clone(), begun.clone());
+            load.spawn(async move {
+                let mut steps = Vec::new();
+                for request in 0..400 {
+                    steps.push(admitted(&limiter).await.expect("no request fails"));
+                    if request == 50 {
+                        begun.send(()).unwrap();
+                    }
+                }
+                steps
+            });
+        }
+        beginning.recv().await.unwrap();
+        drop(server);
+        let steps: Vec<String> = load.join_all().await.into_iter().flatten().collect();
+        assert_eq!(steps.len(), 3_200);
+        let told = |step: &str| steps.iter().filter(|it| *it == step).count() as u64;
+        assert!(told("share") > 0, "strict {strict}");
+        for step in ["share", "open"] {
+            assert_eq!(counted.count("RateLimitFallbacks", &[step]), told(step), "{step}");
+        }
+    }
 }
 
 #[tokio::test]
-async fn a_server_cut_off_in_the_middle_of_a_load_fails_no_request() {
-    for weather in [Weather::Silence, Weather::Cut, Weather::Late(Duration::from_secs(1))] {
-        let (proxy, store) = behind_a_proxy().await;
-        let config = LeaseConfig::new().on_store_failure(OnStoreFailure::Open);
-        let policy = Policy::builder("shared", Quota::per_second(100_000)).strict(store, config);
-        let secret = new_key().bits().to_be_bytes();
-        let limiter = Limiter::builder().fleet_secret(secret).policy(policy.build().unwrap());
-        let limiter = limiter.build().unwrap();
-        // The first call also connects, which may take longer than a call may.
-        for _ in 0..50 {
-            assert!(admitted(&limiter).await.is_some());
-        }
-        proxy.set(weather);
-        let mut steps = Vec::new();
-        for _ in 0..50 {
-            steps.push(admitted(&limiter).await.expect("no request fails for a missing store"));
-        }
-        assert!(steps.iter().any(|step| step == "share"), "{weather:?}: {steps:?}");
-    }
+async fn rl_38_a_replica_that_lags_gives_again_what_it_had_not_heard_of_and_no_more() {
+    let client = redis::Client::open(part("OBS_TEST_REDIS")).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (store, key, bucket) = (single().await, new_key(), bucket(10, HOUR, 10));
+    let name = format!("rl-test:{{{key}}}");
+    assert_eq!(take(&store, Take::new(key, bucket, 4)).await.tokens, 4);
+    let lagging: String =
+        redis::cmd("HGET").arg(&name).arg("t").query_async(&mut connection).await.unwrap();
+    // Three more, of which the replica has not heard when it takes over.
+    assert_eq!(take(&store, Take::new(key, bucket, 3)).await.tokens, 3);
+    let set = redis::cmd("HSET").arg(&name).arg("t").arg(lagging).to_owned();
+    let _: i64 = set.query_async(&mut connection).await.unwrap();
+    let again = take(&store, Take::new(key, bucket, 10)).await.tokens;
+    assert_eq!(again, 6, "three in excess of the bucket");
+    // A key that was lost is a full bucket, once.
+    let _: i64 = redis::cmd("DEL").arg(&name).query_async(&mut connection).await.unwrap();
+    assert_eq!(take(&store, Take::new(key, bucket, 20)).await.tokens, 10);
+    assert_eq!(take(&store, Take::new(key, bucket, 20)).await.tokens, 0);
 }

@@ -65,10 +65,12 @@ fn check(limiter: &Limiter, keys: u64) -> impl FnMut(u64) + use<> {
 
 /// The same, with leases from a store that answers on another thread.
 fn leased() -> impl FnMut(u64) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time();
-    let runtime = { runtime }.build().expect("a runtime");
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_time().build().expect("a runtime");
     let store = Arc::new(MemoryStore::new(Clock::system(), 1_024));
-    let limiter = limiter(policy(PLENTY).max_keys(1_024).leased(store, LeaseConfig::new()));
+    // Without the silent part, every request is paid by a lease.
+    let config = LeaseConfig::new().silent_fraction(0.0);
+    let limiter = limiter(policy(PLENTY).max_keys(1_024).leased(store, config));
     let mut check = check(&limiter, 1);
     move |times| {
         let _inside = runtime.enter();

@@ -1,5 +1,3 @@
-use smallvec::SmallVec;
-
 use super::siphash::siphash128;
 
 /// The parts of one key, encoded so that different parts never give the same bytes.
@@ -7,10 +5,16 @@ use super::siphash::siphash128;
 /// Each part is a tag, a length and its bytes. A part longer than [`INLINE`] bytes is replaced by
 /// its 128-bit digest under a tag of its own, so a key has a fixed largest size and building it
 /// never allocates.
-#[derive(Default)]
 pub(crate) struct KeyBuffer {
-    bytes: SmallVec<[u8; 512]>,
+    bytes: [u8; CAPACITY],
+    length: usize,
     missing: bool,
+}
+
+impl Default for KeyBuffer {
+    fn default() -> Self {
+        Self { bytes: [0; CAPACITY], length: 0, missing: false }
+    }
 }
 
 /// The longest part that stands in the key as it is.
@@ -27,7 +31,7 @@ const ABSENT: u8 = 0xff;
 impl KeyBuffer {
     /// Makes it ready for another key.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.length = 0;
         self.missing = false;
     }
 
@@ -49,11 +53,13 @@ impl KeyBuffer {
     }
 
     fn append(&mut self, tag: u8, length: u8, part: &[u8]) {
+        let end = self.length + 2 + part.len();
         // A policy with more parts than fit is refused when it is built.
-        if self.bytes.len() + 2 + part.len() <= CAPACITY {
-            self.bytes.push(tag);
-            self.bytes.push(length);
-            self.bytes.extend_from_slice(part);
+        if let Some(room) = self.bytes.get_mut(self.length..end) {
+            room[0] = tag;
+            room[1] = length;
+            room[2..].copy_from_slice(part);
+            self.length = end;
         }
     }
 
@@ -64,7 +70,7 @@ impl KeyBuffer {
 
     #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.length]
     }
 }
 

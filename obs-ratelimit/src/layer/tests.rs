@@ -172,6 +172,42 @@ async fn rl_24_headers_of_the_inner_service_stay() {
 }
 
 #[tokio::test]
+async fn rl_24_an_informational_response_gets_no_headers_and_a_redirect_only_if_asked_for() {
+    for (status, on_redirect, told) in [
+        (StatusCode::OK, false, true),
+        (StatusCode::SWITCHING_PROTOCOLS, true, false),
+        (StatusCode::FOUND, false, false),
+        (StatusCode::FOUND, true, true),
+    ] {
+        let limiter = Limiter::builder()
+            .clock(ManualClock::default().clock())
+            .policy(tenant(Quota::per_minute(10)))
+            .headers(Headers::default().on_redirect(on_redirect))
+            .build()
+            .unwrap();
+        let service = RateLimit::new(service_fn(move |_: Request<Body>| answer(status)), limiter);
+        let response = service.oneshot(request("a")).await.unwrap();
+        assert_eq!(response.headers().contains_key("ratelimit"), told, "{status} {on_redirect}");
+        assert_eq!(response.headers().contains_key("x-ratelimit-limit"), told);
+    }
+}
+
+#[tokio::test]
+async fn rl_24_headers_of_the_inner_service_are_replaced_if_that_is_asked_for() {
+    let limiter = Limiter::builder()
+        .policy(tenant(Quota::per_minute(10)))
+        .headers(Headers::default().replace(true))
+        .build()
+        .unwrap();
+    let inner = service_fn(|_: Request<Body>| {
+        let response = Response::builder().header("ratelimit", "\"mine\";r=1");
+        ready(Ok::<_, Infallible>(response.body(Body::default()).unwrap()))
+    });
+    let response = RateLimit::new(inner, limiter).oneshot(request("a")).await.unwrap();
+    assert_eq!(response.headers()["ratelimit"], r#""tenant";r=9;t=6"#);
+}
+
+#[tokio::test]
 async fn rl_18_a_retry_at_the_time_named_passes_and_a_second_earlier_does_not() {
     for (quota, wait) in [
         (Quota::per_second(100).burst(1), 1),

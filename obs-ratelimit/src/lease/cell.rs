@@ -437,3 +437,14 @@ impl Slot for LeaseCell {
             && self.share.is_fresh(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_takes_the_memory_that_the_docs_name() {
+        let bytes = size_of::<LeaseCell>();
+        assert!((168..=184).contains(&bytes), "{bytes}");
+    }
+}

@@ -147,8 +147,17 @@ impl LimiterBuilder {
                 || holds_places;
             let counters = counters(self.recorder.as_deref(), &policy);
             let prebuilt = Prebuilt::new(&policy);
-            let shadow_until = AtomicU64::new(0);
-            Ok(Active { policy, engine, counters, settles, holds_places, prebuilt, shadow_until })
+            let names_charges = policy.mode.is_strict() || policy.late_cost;
+            Ok(Active {
+                policy,
+                engine,
+                counters,
+                settles,
+                holds_places,
+                names_charges,
+                prebuilt,
+                shadow_until: AtomicU64::new(0),
+            })
         };
         let late_cost = self.policies.iter().any(|policy| policy.late_cost);
         let policies =

@@ -108,6 +108,8 @@ const UNKNOWN_WAIT: u64 = 1_000_000_000;
 /// What the policies asked so far have said.
 #[derive(Default)]
 pub(super) struct Said {
+    /// Whether every charge may come to another cost.
+    pub(super) names: bool,
     pub(super) passed: Passed,
     pub(super) held: HeldCharges,
 }
@@ -136,10 +138,12 @@ impl Limiter {
         if inner.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
             return Decision::Passed(Passed::default());
         }
-        let mut said = Said::default();
+        let mut said = Said { names: hold, ..Said::default() };
         let mut buffer = KeyBuffer::default();
         for (index, active) in inner.policies.iter().enumerate() {
-            match self.ask(index, active, request, &mut buffer, report, &mut said) {
+            // Nobody can refuse after the last: what it charges is only kept to be settled.
+            let keep = hold || active.settles || index + 1 < inner.policies.len();
+            match self.ask(index, active, request, &mut buffer, (report, keep), &mut said) {
                 Answer::Passes => {}
                 Answer::Refused(refused) => {
                     return Decision::Denied(
@@ -194,7 +198,7 @@ impl Limiter {
         active: &Active,
         request: &request::Parts,
         buffer: &mut KeyBuffer,
-        report: bool,
+        (report, keep): (bool, bool),
         said: &mut Said,
     ) -> Answer {
         let policy = &active.policy;
@@ -210,6 +214,11 @@ impl Limiter {
         let cost = policy.cost.of(request);
         let name = || self.0.secret.shared(policy.name(), buffer.as_bytes());
         let spent = active.engine.spend(subject, &name, cost, report);
+        if !keep && let Spent::Admitted { report, fallback, .. } = spent {
+            active.counters.admitted.add();
+            said.passed.note(index, report, fallback);
+            return Answer::Passes;
+        }
         self.answer(index, subject, &name, cost, spent, said)
     }
 
@@ -229,7 +238,7 @@ impl Limiter {
             Spent::Unlimited => Answer::Passes,
             Spent::Await => Answer::Await,
             Spent::Admitted { receipt, report, fallback } => {
-                let name = active.policy.mode.is_shared().then(name);
+                let name = (said.names || active.names_charges).then(name);
                 said.held.push(Held { policy: index, subject, receipt, cost, name });
                 said.passed.note(index, report, fallback);
                 Answer::Passes

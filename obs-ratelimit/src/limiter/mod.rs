@@ -88,6 +88,8 @@ pub(crate) struct Active {
     pub(crate) settles: bool,
     /// Whether a place is held while a request runs.
     pub(crate) holds_places: bool,
+    /// Whether a charge can only be settled under the name of its key in the store.
+    pub(crate) names_charges: bool,
     /// The answer to a request that this policy alone refuses.
     pub(crate) prebuilt: Prebuilt,
     /// Until when an operator wants nothing refused; 0 for never.

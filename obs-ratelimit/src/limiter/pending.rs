@@ -45,7 +45,7 @@ impl Limiter {
         report: bool,
         hold: bool,
     ) -> Result<Result<Passed, Denied>, Asked> {
-        let mut said = Said::default();
+        let mut said = Said { names: hold, ..Said::default() };
         let mut fresh = HeldCharges::new();
         for (position, it) in pending.asked.iter().enumerate() {
             let known = settled.iter().find(|(policy, _)| *policy == it.policy);

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wall_clock_set_back_is_not_followed() {
+    fn rl_8_a_wall_clock_set_back_is_not_followed() {
         let manual = ManualClock::default();
         let (clock, steady) = (manual.clock(), Steady::default());
         let first = steady.now(&clock);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspended_machine_catches_up() {
+    fn rl_8_a_suspended_machine_catches_up() {
         let manual = ManualClock::default();
         let (clock, steady) = (manual.clock(), Steady::default());
         let first = steady.now(&clock);

@@ -17,17 +17,67 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use obs_core::admit::{Admission, Admit};
 use obs_core::metric::{Counter, CounterCell, Descriptor, Gauge, Histogram, Label, Recorder};
 
+use obs_ratelimit::Limiter;
 use obs_ratelimit::{
     GiveBack, Grant, Hold, MemoryStore, Store, StoreError, StoreErrorKind, StoreFuture, StoreKey,
     Take,
 };
+#[cfg(feature = "real-parts")]
+use obs_ratelimit::{LeaseConfig, OnStoreFailure, Policy, Quota};
 
 /// A request of a tenant.
 pub fn request(tenant: &str) -> http::request::Parts {
     let request = http::Request::get("/").header("x-tenant-id", tenant).body(()).unwrap();
     request.into_parts().0
+}
+
+/// Whether a request passes, and by which step of the ladder; empty for none.
+pub async fn admitted(limiter: &Limiter) -> Option<String> {
+    let admission = match limiter.admit(&request("acme")) {
+        Admission::Pending(pending) => pending.await,
+        decided => decided,
+    };
+    let Admission::Admitted(mut permit) = admission else { return None };
+    let headers = permit.take_headers().unwrap_or_default();
+    let step = headers.get("x-ratelimit-fallback").map(|it| it.to_str().unwrap().to_owned());
+    Some(step.unwrap_or_default())
+}
+
+/// A limiter over a store that opens without it, and the counters of its decisions.
+#[cfg(feature = "real-parts")]
+pub fn open_over(store: Arc<dyn Store>, strict: bool) -> (Limiter, Arc<Counted>) {
+    let config = LeaseConfig::new().on_store_failure(OnStoreFailure::Open).silent_fraction(0.0);
+    // So few that a lease is soon used up, and more than a load asks for.
+    let policy = Policy::builder("shared", Quota::per_second(400));
+    let policy = match strict {
+        true => policy.strict(store, config),
+        false => policy.leased(store, config),
+    };
+    let counted = Arc::new(Counted::default());
+    let secret = conformance::new_key().bits().to_be_bytes();
+    let builder = Limiter::builder().fleet_secret(secret).recorder(counted.clone());
+    (builder.policy(policy.build().unwrap()).build().unwrap(), counted)
+}
+
+/// Asks one after another until a request passes by the share of its node, which it must once the
+/// leases are used: none fails, and what the headers say the metric says.
+#[cfg(feature = "real-parts")]
+pub async fn bear_without_a_store(limiter: &Limiter, counted: &Counted) {
+    let before = counted.count("RateLimitFallbacks", &["share"]);
+    let mut shares = 0;
+    for request in 0..1_000_000 {
+        let step = admitted(limiter).await.expect("no request fails for a missing store");
+        shares += u64::from(step == "share");
+        if request >= 200 && shares > 0 {
+            break;
+        }
+    }
+    assert!(shares > 0, "the first step of the ladder");
+    let told = counted.count("RateLimitFallbacks", &["share"]) - before;
+    assert_eq!(told, shares, "the ladder, as header and metric");
 }
 
 /// A memory store whose answers can be late, wrong or missing.

@@ -172,6 +172,12 @@ impl Ledger {
         self.dropped[reason as usize] += points;
     }
 
+    /// Counts what was to be emitted as lost.
+    pub(crate) fn refuse(&mut self, reason: DropReason) {
+        self.drop_points(reason, self.emitted);
+        self.emitted = 0;
+    }
+
     pub(crate) fn add_repairs(&mut self, other: &Self) {
         for (count, by) in self.repaired.iter_mut().zip(&other.repaired) {
             *count += by;
@@ -208,13 +214,16 @@ struct Counts {
 
 impl SharedLedger {
     /// Adds what one record came to.
-    ///
     #[inline]
     pub(crate) fn add(&self, ledger: &Ledger) {
         let counts = &*self.0;
         counts.appended.fetch_add(ledger.appended, Ordering::Relaxed);
         // Release, so that a reader who sees the fate of a data point also sees it appended.
         counts.emitted.fetch_add(ledger.emitted, Ordering::Release);
+        let troubles = ledger.dropped.iter().chain(&ledger.repaired);
+        if troubles.fold(0, |all, count| all | count) == 0 {
+            return;
+        }
         let dropped = counts.dropped.iter().zip(&ledger.dropped);
         let repaired = counts.repaired.iter().zip(&ledger.repaired);
         for (count, &by) in dropped.chain(repaired) {

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, Statistic};
-use obs_core::clock::Clock;
+use obs_core::clock::{Clock, Timestamp};
 use obs_core::environment::Environment;
 use obs_core::id::IdGenerator;
 use obs_core::metric::Unit;
@@ -19,6 +19,9 @@ use obs_emf::dashboard::Watch;
 use obs_emf::request::RequestMetrics;
 use obs_emf::sink::Sink;
 use obs_emf::{Record, Series, Shape};
+
+#[allow(dead_code, reason = "only a part of it applies to a part that is shared")]
+mod contract;
 
 fn part(variable: &str) -> String {
     let environment = Environment::process();
@@ -35,6 +38,30 @@ fn client() -> Client {
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
     Client::from_conf(config)
+}
+
+/// Sum and number of the values that the service stored for a series in these hours.
+fn statistics(
+    (client, runtime): (&Client, &tokio::runtime::Runtime),
+    (namespace, metric): (&str, &str),
+    (dimension, value): (&str, &str),
+    now: Timestamp,
+) -> (f64, f64) {
+    let seconds = i64::try_from(now.unix_seconds()).unwrap();
+    let call = client
+        .get_metric_statistics()
+        .namespace(namespace)
+        .metric_name(metric)
+        .dimensions(Dimension::builder().name(dimension).value(value).build())
+        .start_time(DateTime::from_secs(seconds - 3_600))
+        .end_time(DateTime::from_secs(seconds + 3_600))
+        .period(60)
+        .statistics(Statistic::Sum)
+        .statistics(Statistic::SampleCount);
+    let answer = runtime.block_on(call.send()).unwrap();
+    answer.datapoints().iter().fold((0.0, 0.0), |(sum, count), point| {
+        (sum + point.sum().unwrap_or(0.0), count + point.sample_count().unwrap_or(0.0))
+    })
 }
 
 #[test]
@@ -58,25 +85,35 @@ fn what_is_sent_can_be_read_back() {
     assert_eq!((ledger.appended, ledger.emitted, ledger.dropped()), (5, 5, 0));
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let seconds = i64::try_from(now.unix_seconds()).unwrap();
     let sum = |metric: &str| {
-        let call = client
-            .get_metric_statistics()
-            .namespace(&namespace)
-            .metric_name(metric)
-            .dimensions(Dimension::builder().name("Service").value("orders").build())
-            .start_time(DateTime::from_secs(seconds - 3_600))
-            .end_time(DateTime::from_secs(seconds + 3_600))
-            .period(60)
-            .statistics(Statistic::Sum)
-            .statistics(Statistic::SampleCount);
-        let answer = runtime.block_on(call.send()).unwrap();
-        answer.datapoints().iter().fold((0.0, 0.0), |(sum, count), point| {
-            (sum + point.sum().unwrap_or(0.0), count + point.sample_count().unwrap_or(0.0))
-        })
+        statistics((&client, &runtime), (&namespace, metric), ("Service", "orders"), now)
     };
     assert_eq!(sum("Latency"), (12.5, 1.0));
     assert_eq!(sum("Wait"), (50.0, 4.0));
+}
+
+#[test]
+fn the_service_keeps_the_contract_with_64_threads() {
+    let client = client();
+    let namespace = format!("ObsEmfTest{}", IdGenerator::system().span_id().to_hex().as_str());
+    let sink = CloudWatchSink::new(client.clone(), Clock::system(), IdGenerator::system()).unwrap();
+    let now = Clock::system().wall();
+    contract::in_namespace(&sink, &namespace, now);
+    contract::settles(&sink);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stored: f64 = (0..64)
+        .map(|worker: u32| {
+            let (sum, count) = statistics(
+                (&client, &runtime),
+                (&namespace, "Latency"),
+                ("Worker", &worker.to_string()),
+                now,
+            );
+            assert_eq!(sum, f64::from((0..50).sum::<u32>()), "{worker}");
+            count
+        })
+        .sum();
+    assert_eq!(stored, contract::POINTS as f64);
 }
 
 fn template(service: &str) -> serde_json::Value {

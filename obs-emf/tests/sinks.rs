@@ -7,60 +7,17 @@ use std::net::{TcpListener, UdpSocket};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use obs_core::clock::{Clock, ManualClock, Timestamp};
 use obs_core::environment::Environment;
 use obs_core::id::IdGenerator;
-use obs_core::metric::Unit;
 use obs_core::output::{Capture, Output};
 use obs_core::telemetry::Telemetry;
 use obs_emf::lint::{Linter, Metrics};
 use obs_emf::sink::{AgentEndpoint, LineSink, Sink, from_environment};
-use obs_emf::{Record, Shape, Transport};
+use obs_emf::{DropReason, Record, Transport};
 
-const LIMIT: Duration = Duration::from_secs(30);
+mod contract;
 
-fn shape() -> Shape {
-    Shape::builder("Shop")
-        .dimension_set(["Worker"])
-        .metric(("Latency", Unit::Milliseconds))
-        .build()
-        .unwrap()
-}
-
-fn now() -> Timestamp {
-    ManualClock::default().clock().wall()
-}
-
-fn clock() -> Clock {
-    ManualClock::default().clock()
-}
-
-fn emit(sink: &dyn Sink, worker: u32, value: f64) {
-    let shape = shape();
-    let worker = worker.to_string();
-    sink.emit(&Record::new(&shape, now()).dimensions(&[&worker]).values(&[value]));
-}
-
-/// The contract of [`Sink`], whatever it writes to.
-fn keeps_the_contract(sink: &Arc<dyn Sink>) {
-    std::thread::scope(|scope| {
-        for worker in 0..64 {
-            scope.spawn(move || {
-                for value in 0..50 {
-                    emit(&**sink, worker, f64::from(value));
-                }
-                emit(&**sink, worker, f64::NAN);
-            });
-        }
-    });
-    assert!(sink.flush(LIMIT));
-    assert!(sink.shutdown(LIMIT));
-    assert!(sink.shutdown(LIMIT), "a second shutdown says the same");
-    let ledger = sink.ledger();
-    assert!(ledger.is_conserved(), "{ledger:?}");
-    assert_eq!((ledger.pending, ledger.appended), (0, 64 * 51));
-    assert_eq!(ledger.dropped(), 64, "the NaNs");
-}
+use contract::{LIMIT, POINTS, clock, emit, keeps_the_contract, now, shape};
 
 fn observations(transport: Transport, text: &str) -> f64 {
     Metrics::read_with(&Linter::default().transport(transport).now(now()), text).observations()
@@ -81,8 +38,9 @@ fn lines_keep_the_contract() {
     let (output, captured) = Output::captured();
     let sink: Arc<dyn Sink> =
         Arc::new(LineSink::to(output, "orders", Transport::ContainerStdout, clock()));
-    keeps_the_contract(&sink);
-    assert_eq!(observations(Transport::ContainerStdout, &captured.text()), 64.0 * 50.0);
+    keeps_the_contract(&*sink);
+    let arrived = observations(Transport::ContainerStdout, &captured.text());
+    assert_eq!(arrived, sink.ledger().emitted as f64);
 }
 
 #[test]
@@ -95,11 +53,12 @@ fn an_agent_over_tcp_keeps_the_contract() {
         text
     });
     let (sink, fallback) = agent(AgentEndpoint::Tcp(address));
-    keeps_the_contract(&sink);
+    keeps_the_contract(&*sink);
+    let emitted = sink.ledger().emitted;
     drop(sink);
     let text = agent_thread.join().unwrap();
     assert_eq!(fallback.text(), "");
-    assert_eq!(observations(Transport::Agent, &text), 64.0 * 50.0);
+    assert_eq!(observations(Transport::Agent, &text), emitted as f64);
 }
 
 #[test]
@@ -107,7 +66,7 @@ fn an_agent_over_udp_gets_one_record_in_each_datagram() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (sink, fallback) = agent(AgentEndpoint::Udp(socket.local_addr().unwrap().to_string()));
     for value in 0..20 {
-        emit(&*sink, 1, f64::from(value));
+        emit(&*sink, "1", f64::from(value));
     }
     assert!(sink.shutdown(LIMIT));
     let mut buffer = vec![0; 65_536];
@@ -128,7 +87,7 @@ fn without_an_agent_lines_go_to_the_fallback() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (sink, fallback) = agent(endpoint(port.to_string()));
         for value in 0..10 {
-            emit(&*sink, 1, f64::from(value));
+            emit(&*sink, "1", f64::from(value));
             assert!(sink.flush(LIMIT));
         }
         assert!(sink.shutdown(LIMIT));
@@ -145,7 +104,7 @@ fn an_agent_that_closes_is_found_again_at_a_record_boundary() {
     let mut received = String::new();
     for round in 0..3 {
         for value in 0..5 {
-            emit(&*sink, round, f64::from(value));
+            emit(&*sink, &round.to_string(), f64::from(value));
         }
         assert!(sink.flush(LIMIT));
         let (mut stream, _) = listener.accept().unwrap();
@@ -195,13 +154,23 @@ fn an_agent_that_does_not_read_costs_no_line() {
 
 /// A destination that takes nothing until it is let go.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
+struct Gate {
+    open: Arc<(Mutex<bool>, Condvar)>,
+    taken: Capture,
+}
+
+impl Gate {
+    fn let_go(&self) {
+        *self.open.0.lock().unwrap() = true;
+        self.open.1.notify_all();
+    }
+}
 
 impl Write for Gate {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let (open, changed) = &*self.0;
+        let (open, changed) = &*self.open;
         drop(changed.wait_while(open.lock().unwrap(), |open| !*open).unwrap());
-        Ok(bytes.len())
+        self.taken.write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -219,18 +188,69 @@ fn a_blocked_destination_neither_blocks_the_caller_nor_hides_a_loss() {
         .build()
         .unwrap();
     let sink = LineSink::to(output.clone(), "orders", Transport::ContainerStdout, clock());
-    for value in 0..2_000 {
-        emit(&sink, 1, f64::from(value));
-    }
-    let ledger = output.ledger();
-    assert!(ledger.dropped() > 0 && ledger.is_conserved(), "{ledger:?}");
-    *gate.0.0.lock().unwrap() = true;
-    gate.0.1.notify_all();
+    contract::from_64_threads(&sink);
+    let ledger = sink.ledger();
+    assert!(ledger.dropped_for(DropReason::QueueFull) > 0 && ledger.is_conserved(), "{ledger:?}");
+    gate.let_go();
     assert!(sink.shutdown(LIMIT));
-    let ledger = output.ledger();
-    assert_eq!(ledger.created, 2_000);
-    assert_eq!(ledger.created, ledger.written + ledger.dropped());
-    assert_eq!(sink.ledger().emitted, 2_000, "handed to the output, whose ledger goes on");
+    let (ledger, lines) = (sink.ledger(), output.ledger());
+    assert_eq!(ledger.appended, ledger.emitted + ledger.dropped());
+    assert_eq!(lines.created, lines.written + lines.dropped());
+    let arrived = observations(Transport::ContainerStdout, &gate.taken.text());
+    assert_eq!(arrived, ledger.emitted as f64);
+}
+
+#[test]
+fn a_destination_that_stays_blocked_does_not_hold_up_the_shutdown() {
+    let gate = Gate::default();
+    let output = Output::writer(gate.clone());
+    let sink = LineSink::to(output.clone(), "orders", Transport::ContainerStdout, clock());
+    contract::from_64_threads(&sink);
+    assert!(!sink.shutdown(Duration::from_millis(1)));
+    let ledger = sink.ledger();
+    assert!(ledger.is_conserved() && ledger.pending == 0, "{ledger:?}");
+    let lines = output.ledger();
+    assert_eq!((lines.queued, lines.created), (0, lines.written + lines.dropped()));
+    emit(&sink, "1", 1.0);
+    assert_eq!(sink.ledger().dropped_for(DropReason::Closed), 1);
+    gate.let_go();
+}
+
+#[test]
+fn an_agent_that_closes_again_and_again_costs_64_threads_no_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // Closes its side of each connection after some lines, as an agent does that restarts, and
+    // reads what was on its way.
+    let agent_thread = std::thread::spawn(move || {
+        let mut texts = Vec::new();
+        loop {
+            let mut stream = listener.accept().unwrap().0;
+            let mut bytes = vec![0; 10_000];
+            let first = stream.read(&mut bytes).unwrap();
+            bytes.truncate(first);
+            let is_last = bytes.starts_with(b"end");
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            stream.read_to_end(&mut bytes).unwrap();
+            if is_last {
+                return texts;
+            }
+            texts.push(String::from_utf8(bytes).unwrap());
+        }
+    });
+    let (sink, fallback) = agent(AgentEndpoint::Tcp(address.clone()));
+    for _ in 0..4 {
+        contract::from_64_threads(&*sink);
+        assert!(sink.flush(LIMIT));
+    }
+    assert!(sink.shutdown(LIMIT));
+    drop(sink);
+    std::net::TcpStream::connect(address).unwrap().write_all(b"end").unwrap();
+    let texts = agent_thread.join().unwrap();
+    assert!(texts.len() > 1 && texts.iter().all(|text| text.ends_with('\n')));
+    let received: f64 = texts.iter().map(|text| observations(Transport::Agent, text)).sum();
+    let total = received + observations(Transport::Agent, &fallback.text());
+    assert_eq!(total, 4.0 * POINTS as f64);
 }
 
 #[test]
@@ -244,19 +264,33 @@ fn the_environment_chooses_the_sink() {
             .unwrap();
         from_environment(&environment, &telemetry).map(|sink| format!("{sink:?}"))
     };
-    let is_agent =
-        |variables: &[(&str, &str)]| telemetry(variables).unwrap().contains("agent: true");
-    assert!(!is_agent(&[]));
-    assert!(is_agent(&[("AWS_EMF_ENVIRONMENT", "Agent")]));
-    assert!(is_agent(&[("AWS_EMF_AGENT_ENDPOINT", "udp://127.0.0.1:25888")]));
-    assert!(!is_agent(&[
-        ("AWS_EMF_AGENT_ENDPOINT", "udp://127.0.0.1:25888"),
-        ("AWS_LAMBDA_FUNCTION_NAME", "orders")
-    ]));
-    assert!(!is_agent(&[
-        ("AWS_EMF_AGENT_ENDPOINT", "udp://127.0.0.1:25888"),
-        ("AWS_EMF_ENVIRONMENT", "Local")
-    ]));
+    let agent = |variables: &[(&str, &str)]| {
+        let text = telemetry(variables).unwrap();
+        text.split_once("agent: Some(\"").map(|(_, rest)| {
+            rest.split_once('"').map_or(String::new(), |(address, _)| address.to_owned())
+        })
+    };
+    const METADATA: (&str, &str) = ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4");
+    const UDP: (&str, &str) = ("AWS_EMF_AGENT_ENDPOINT", "udp://127.0.0.1:25889");
+    let (default, udp) = ("tcp://127.0.0.1:25888", "udp://127.0.0.1:25889");
+    for (variables, expected) in [
+        (&[][..], None),
+        (&[("AWS_EMF_ENVIRONMENT", "Agent")], Some(default)),
+        (&[("AWS_EMF_ENVIRONMENT", "EC2")], Some(default)),
+        (&[UDP], Some(udp)),
+        (&[UDP, ("AWS_LAMBDA_FUNCTION_NAME", "orders")], None),
+        (&[UDP, ("AWS_EMF_ENVIRONMENT", "Local")], None),
+        (&[METADATA], Some(default)),
+        (&[METADATA, UDP], Some(udp)),
+        (&[METADATA, ("AWS_EMF_ENVIRONMENT", "Lambda")], None),
+        (
+            &[METADATA, ("FLUENT_HOST", "router"), ("FLUENT_PORT", "24224")],
+            Some("tcp://router:24224"),
+        ),
+        (&[("FLUENT_HOST", "router"), ("FLUENT_PORT", "24224")], None),
+    ] {
+        assert_eq!(agent(variables).as_deref(), expected, "{variables:?}");
+    }
     let error = telemetry(&[("AWS_EMF_ENVIRONMENT", "Moon")]).unwrap_err();
     assert_eq!(error.field(), "AWS_EMF_ENVIRONMENT");
     let error = telemetry(&[("AWS_EMF_AGENT_ENDPOINT", "pigeon://x")]).unwrap_err();

@@ -36,7 +36,7 @@ impl FlightRecorder {
     pub fn record(&self, line: &[u8]) {
         let mut state = self.lock();
         match state.kept {
-            Some(true) => self.output.write(Class::Debug, line),
+            Some(true) => drop(self.output.write(Class::Debug, line)),
             Some(false) => self.output.sampled_out(1),
             None => state.push(line, self.max_bytes),
         }

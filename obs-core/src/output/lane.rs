@@ -92,23 +92,27 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn write(self: &Arc<Self>, class: Class, line: &[u8]) {
+    /// Takes a line into the queue, or says why it is lost.
+    pub(super) fn write(self: &Arc<Self>, class: Class, line: &[u8]) -> Option<DropReason> {
         let mut state = self.lock();
         state.ledger.created += 1;
         if state.is_abandoned() {
-            return state.ledger.add_dropped(class, DropReason::Closed, 1);
+            state.ledger.add_dropped(class, DropReason::Closed, 1);
+            return Some(DropReason::Closed);
         }
         let bytes = state.ledger.queued_bytes + line.len();
         if bytes > class.share_of(self.settings.capacity) {
             let too_long = line.len() > class.share_of(self.settings.capacity);
             let reason = if too_long { DropReason::TooLong } else { DropReason::QueueFull };
-            return state.ledger.add_dropped(class, reason, 1);
+            state.ledger.add_dropped(class, reason, 1);
+            return Some(reason);
         }
         let before = state.ledger.queued_bytes;
         state.enqueue(class, line);
         if let Phase::Closed(carrier) = &mut state.phase {
             let carrier = carrier.take();
-            return self.write_through(state, carrier);
+            self.write_through(state, carrier);
+            return None;
         }
         let wake = match state.writer {
             Writer::NotStarted(_) => {
@@ -128,6 +132,7 @@ impl Lane {
             drop(state);
             self.work.notify_one();
         }
+        None
     }
 
     pub(super) fn sampled_out(&self, lines: u64) {

@@ -112,11 +112,13 @@ impl Output {
     ///
     /// Returns at once whatever the destination does. After a [`shutdown`](Self::shutdown) that
     /// kept its deadline the calling thread writes the line itself, because no other would.
+    ///
+    /// Says why the line is lost, if a destination has no room for it or was left behind by a
+    /// shutdown; that is in its ledger too.
     #[inline]
-    pub fn write(&self, class: Class, line: &[u8]) {
-        for lane in &self.0.0 {
-            lane.write(class, line);
-        }
+    pub fn write(&self, class: Class, line: &[u8]) -> Option<DropReason> {
+        // Each of them gets the line, whatever the others say.
+        self.0.0.iter().fold(None, |lost, lane| lane.write(class, line).or(lost))
     }
 
     /// Books `lines` lines that were left out on purpose.

@@ -11,10 +11,10 @@ use super::key::Key;
 use super::{Emission, Exemplar, Mode};
 use crate::cardinality::{EventBudget, Guard, OTHER, Overflow};
 use crate::declare::{Members, Shape};
-use crate::encode::number::{Checked, check};
 use crate::encode::{ABSENT, Extra, Record, Series};
 use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::sink::Sink;
+use crate::value::number::number;
 
 /// The most keys unless set otherwise.
 const DEFAULT_KEYS: usize = 1_000;
@@ -399,19 +399,4 @@ fn lose_all(values: &[f64], extras: &[Extra<'_>], ledger: &mut Ledger) {
 fn lose(ledger: &mut Ledger, reason: DropReason) {
     ledger.append(1);
     ledger.drop_points(reason, 1);
-}
-
-/// The value to gather; books those that cannot be.
-pub(crate) fn number(value: f64, ledger: &mut Ledger) -> Option<f64> {
-    match check(value) {
-        Checked::Good(value) => Some(value),
-        Checked::Underflow => {
-            ledger.repair(Repair::Underflow);
-            Some(0.0)
-        }
-        Checked::Bad(reason) => {
-            lose(ledger, reason);
-            None
-        }
-    }
 }

@@ -85,6 +85,12 @@ struct Shared {
     attached: Mutex<Vec<WeakTelemetry>>,
     /// Held while draining, so that two flushes do not cut a window in two.
     draining: Mutex<()>,
+    progress: Arc<Progress>,
+}
+
+/// How far the thread is; apart from what it drains, which it has let go when it says so.
+#[derive(Debug)]
+struct Progress {
     phase: Mutex<Phase>,
     changed: Condvar,
 }
@@ -201,13 +207,21 @@ impl FlusherBuilder {
             self_metrics: self.self_metrics,
             attached: Mutex::default(),
             draining: Mutex::default(),
-            phase: Mutex::new(Phase::Running),
-            changed: Condvar::new(),
+            progress: Arc::new(Progress {
+                phase: Mutex::new(Phase::Running),
+                changed: Condvar::new(),
+            }),
         });
         let worker = shared.clone();
         std::thread::Builder::new()
             .name("obs-emf-flush".to_owned())
-            .spawn(move || worker.run())
+            .spawn(move || {
+                worker.run();
+                let progress = Arc::clone(&worker.progress);
+                // The sink may be the last to hold an output, which ends with it.
+                drop(worker);
+                progress.set(Phase::Stopped);
+            })
             .map_err(|error| ConfigError::new("flusher", error, "must have a thread"))?;
         Ok(Flusher(Arc::new(Handle(shared))))
     }
@@ -219,7 +233,7 @@ const LOOKS: u32 = 10;
 impl Shared {
     fn run(&self) {
         let mut looks = 0;
-        while self.waits_for_a_look() {
+        while self.progress.waits_for_a_look(self.interval / LOOKS) {
             looks += 1;
             let size: usize = self.drains.iter().map(|drain| drain.size()).sum();
             if looks >= LOOKS || size >= self.max_size {
@@ -228,23 +242,6 @@ impl Shared {
             }
         }
         self.drain();
-        *self.phase() = Phase::Stopped;
-        self.changed.notify_all();
-    }
-
-    /// Waits for the next look; `false` when there is none any more.
-    fn waits_for_a_look(&self) -> bool {
-        let (phase, _) = self
-            .changed
-            .wait_timeout_while(self.phase(), self.interval / LOOKS, |phase| {
-                *phase == Phase::Running
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        *phase == Phase::Running
-    }
-
-    fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn drain(&self) {
@@ -269,7 +266,7 @@ impl Shared {
 
     fn ledger(&self) -> Ledger {
         let mut ledger = self.sink.ledger();
-        let is_stopped = *self.phase() == Phase::Stopped;
+        let is_stopped = *self.progress.lock() == Phase::Stopped;
         for drain in &self.drains {
             let gathered = drain.ledger();
             ledger.add(&gathered);
@@ -284,16 +281,36 @@ impl Shared {
     }
 }
 
+impl Progress {
+    /// Waits for the next look; `false` when there is none any more.
+    fn waits_for_a_look(&self, pause: Duration) -> bool {
+        let (phase, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), pause, |phase| *phase == Phase::Running)
+            .unwrap_or_else(PoisonError::into_inner);
+        *phase == Phase::Running
+    }
+
+    fn set(&self, phase: Phase) {
+        *self.lock() = phase;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Handle {
     /// Has the thread drain a last time; `false` if it did not within `limit`.
     fn stop(&self, limit: Duration) -> bool {
-        let mut phase = self.0.phase();
+        let progress = &self.0.progress;
+        let mut phase = progress.lock();
         if *phase == Phase::Running {
             *phase = Phase::Stopping;
         }
-        self.0.changed.notify_all();
-        let (phase, _) = self
-            .0
+        progress.changed.notify_all();
+        let (phase, _) = progress
             .changed
             .wait_timeout_while(phase, limit, |phase| *phase != Phase::Stopped)
             .unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,6 @@ mod self_metrics;
 mod tests;
 
 pub use events::EventAggregator;
-pub(crate) use events::number;
 pub use flusher::{Drain, Flusher, FlusherBuilder};
 pub(crate) use histogram::{Histogram, shard};
 pub use mode::{Emission, Exemplar, Mode};

@@ -13,22 +13,9 @@ mod report;
 
 pub(crate) use events::EventBudget;
 pub use guard::Guard;
+
+pub use crate::declare::Overflow;
 pub use report::SeriesReport;
 
 /// What stands for values above a budget.
 pub(crate) const OTHER: &str = "__other__";
-
-/// What happens to a dimension whose value is above the budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The value becomes `__other__`.
-    #[default]
-    Other,
-    /// The dimension is left out of its sets. Its value stays a member of the event's line, and
-    /// makes no series there.
-    Demote,
-    /// The dimension sets that have the dimension are left out. Where none is left the data points
-    /// are lost, and counted as [`DropReason::SeriesBudget`](crate::DropReason::SeriesBudget).
-    DropSet,
-}

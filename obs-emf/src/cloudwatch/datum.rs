@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use obs_core::clock::Timestamp;
 use obs_core::metric::Unit;
 
-use crate::aggregate::number;
 use crate::declare::{Resolution, Shape};
-use crate::encode::text::clean_dimension;
 use crate::encode::{ABSENT, Record};
 use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{BYTES_PER_CALL, DATA_PER_CALL, NEWEST, OLDEST, VALUES_PER_DATUM};
+use crate::value::number::number;
+use crate::value::text::clean_dimension;
 
 /// One metric with one dimension set.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +122,7 @@ fn push<'r>(
         let mut one = Ledger::default();
         match number(value, &mut one) {
             Some(value) => {
+                ledger.add_repairs(&one);
                 ledger.append(count);
                 values.push((value, count));
             }

@@ -31,8 +31,13 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Sends metrics by `PutMetricData`.
 ///
 /// Each datum is checked before it is sent, because one that CloudWatch refuses fails the whole
-/// call; a call that is refused all the same is halved until the culprit is alone. Throttled calls
-/// are repeated after a pause with jitter. Fields of records are not sent.
+/// call; a call that is refused for its data all the same is halved until the culprit is alone.
+/// Throttled calls are repeated, five attempts in all, after pauses of 200 ms that double, with
+/// jitter. At most 20,000 data wait; what comes then is lost and counted. Fields and properties of
+/// records are not sent.
+///
+/// Shut it down before the process ends: a sink that is dropped sends what waits in the
+/// background, as long as there is one.
 ///
 /// ```no_run
 /// use aws_sdk_cloudwatch::Client;
@@ -59,7 +64,9 @@ struct State {
     waiting: Vec<Datum>,
     /// How many points the data being sent stand for.
     sending: u64,
-    is_sending: bool,
+    /// Data handed in so far, and those that have found their fate.
+    accepted: u64,
+    settled: u64,
     flush_asked: bool,
     closed: bool,
     /// The thread has sent everything after the close.
@@ -108,6 +115,7 @@ impl Sink for CloudWatchSink {
         } else if state.waiting.len() + data.len() > MAX_WAITING {
             ledger.drop_points(DropReason::QueueFull, points);
         } else {
+            state.accepted += data.len() as u64;
             state.waiting.extend(data);
             self.0.changed.notify_all();
         }
@@ -116,15 +124,15 @@ impl Sink for CloudWatchSink {
 
     fn flush(&self, limit: Duration) -> bool {
         let mut state = self.0.lock();
-        state.flush_asked = true;
+        let target = state.accepted;
+        state.flush_asked = !state.waiting.is_empty();
         self.0.changed.notify_all();
-        let is_busy = |state: &mut State| !state.waiting.is_empty() || state.is_sending;
         let (state, _) = self
             .0
             .changed
-            .wait_timeout_while(state, limit, is_busy)
+            .wait_timeout_while(state, limit, |state| state.settled < target)
             .unwrap_or_else(PoisonError::into_inner);
-        state.waiting.is_empty() && !state.is_sending
+        state.settled >= target
     }
 
     fn shutdown(&self, limit: Duration) -> bool {
@@ -138,6 +146,7 @@ impl Sink for CloudWatchSink {
             .unwrap_or_else(PoisonError::into_inner);
         if !state.finished && !state.abandoned {
             state.abandoned = true;
+            state.settled = state.accepted;
             let waiting: u64 = state.waiting.drain(..).map(|datum| datum.points).sum();
             let mut ledger = Ledger::default();
             ledger.drop_points(DropReason::Closed, waiting + std::mem::take(&mut state.sending));
@@ -161,6 +170,7 @@ impl Drop for CloudWatchSink {
 impl Shared {
     fn run(&self, runtime: &tokio::runtime::Runtime, sender: &Sender<impl Api>) {
         while let Some(data) = self.next_batch() {
+            let batch = data.len() as u64;
             for call in datum::calls(datum::merge(data)) {
                 let fates = runtime.block_on(sender.send(call));
                 let mut state = self.lock();
@@ -170,7 +180,7 @@ impl Shared {
                 }
             }
             let mut state = self.lock();
-            state.is_sending = false;
+            state.settled = state.accepted.min(state.settled + batch);
             self.changed.notify_all();
         }
         self.lock().finished = true;
@@ -192,7 +202,6 @@ impl Shared {
         if data.is_empty() {
             return (!state.closed).then(Vec::new);
         }
-        state.is_sending = true;
         state.sending = data.iter().map(|datum| datum.points).sum();
         Some(data)
     }

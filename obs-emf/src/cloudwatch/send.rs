@@ -16,6 +16,8 @@ use crate::sink::Backoff;
 pub(super) enum Refusal {
     /// A datum breaks a rule; nothing of the call was stored.
     Invalid,
+    /// The caller may not call, whatever the data.
+    Denied,
     /// Later it may work.
     Transient,
 }
@@ -33,16 +35,39 @@ impl Api for Client {
         let call = call.set_metric_data(Some(data.iter().map(wire).collect()));
         let Err(error) = call.send().await else { return Ok(()) };
         let status = error.raw_response().map(|response| response.status().as_u16());
-        let throttled = matches!(
-            error.code(),
-            Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded")
-        );
-        let invalid = status.is_some_and(|status| (400..500).contains(&status) && status != 429);
-        Err(if invalid && !throttled { Refusal::Invalid } else { Refusal::Transient })
+        Err(judge(status, error.code().unwrap_or_default()))
     }
 }
 
-fn wire(datum: &Datum) -> MetricDatum {
+/// What the answer to a call means, by the
+/// [common errors](https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.html)
+/// and those of `PutMetricData`.
+fn judge(status: Option<u16>, code: &str) -> Refusal {
+    const THROTTLED: [&str; 4] =
+        ["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"];
+    const ABOUT_THE_DATA: [&str; 7] = [
+        "InvalidFormat",
+        "InvalidParameterCombination",
+        "InvalidParameterValue",
+        "MissingParameter",
+        "MissingRequiredParameter",
+        "Validation",
+        "SerializationException",
+    ];
+    match status {
+        // Too much for one call.
+        Some(413) => Refusal::Invalid,
+        Some(400..500) if THROTTLED.contains(&code) => Refusal::Transient,
+        Some(408 | 429) => Refusal::Transient,
+        Some(400..500) if ABOUT_THE_DATA.iter().any(|known| code.starts_with(known)) => {
+            Refusal::Invalid
+        }
+        Some(400..500) => Refusal::Denied,
+        _ => Refusal::Transient,
+    }
+}
+
+pub(super) fn wire(datum: &Datum) -> MetricDatum {
     let dimension =
         |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
     MetricDatum::builder()
@@ -100,5 +125,61 @@ impl<A: Api> Sender<A> {
             }
         }
         self.api.put(data).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emf_p11_only_what_is_wrong_with_the_data_is_halved_and_only_what_passes_is_repeated() {
+        for (status, code, expected) in [
+            (Some(400), "ThrottlingException", Refusal::Transient),
+            (Some(400), "Throttling", Refusal::Transient),
+            (Some(429), "", Refusal::Transient),
+            (Some(503), "ServiceUnavailable", Refusal::Transient),
+            (Some(500), "InternalFailure", Refusal::Transient),
+            (None, "", Refusal::Transient),
+            (Some(400), "InvalidParameterValue", Refusal::Invalid),
+            (Some(400), "InvalidParameterValueException", Refusal::Invalid),
+            (Some(400), "MissingRequiredParameterException", Refusal::Invalid),
+            (Some(400), "ValidationError", Refusal::Invalid),
+            (Some(413), "", Refusal::Invalid),
+            (Some(403), "AccessDenied", Refusal::Denied),
+            (Some(400), "AccessDeniedException", Refusal::Denied),
+            (Some(403), "InvalidClientTokenId", Refusal::Denied),
+            (Some(404), "", Refusal::Denied),
+        ] {
+            assert_eq!(judge(status, code), expected, "{status:?} {code}");
+        }
+    }
+
+    /// Throttles every call, and keeps when they came.
+    #[derive(Default)]
+    struct Throttled(std::sync::Mutex<Vec<tokio::time::Instant>>);
+
+    impl Api for Throttled {
+        async fn put(&self, _: &[Datum]) -> Result<(), Refusal> {
+            self.0.lock().unwrap().push(tokio::time::Instant::now());
+            Err(Refusal::Transient)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn emf_p11_pauses_double_with_jitter_until_the_call_is_given_up() {
+        let sender = Sender::new(Throttled::default(), IdGenerator::seeded(1));
+        assert_eq!(sender.put(&[]).await, Err(Refusal::Transient));
+        let calls = sender.api.0.lock().unwrap();
+        assert_eq!(calls.len(), ATTEMPTS as usize);
+        let mut longest = FIRST_PAUSE;
+        for pair in calls.windows(2) {
+            let pause = pair[1] - pair[0];
+            assert!(
+                pause >= longest / 2 && pause <= longest + Duration::from_millis(1),
+                "{pause:?}"
+            );
+            longest *= 2;
+        }
     }
 }

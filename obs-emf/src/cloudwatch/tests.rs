@@ -3,11 +3,14 @@ use obs_core::metric::Unit;
 
 use super::send::Refusal;
 use super::*;
-use crate::declare::Shape;
+use crate::declare::{Resolution, Shape};
 use crate::encode::Series;
 use crate::limits::{LARGEST_VALUE, SMALLEST_VALUE};
 
-const LIMIT: Duration = Duration::from_secs(30);
+#[path = "../../tests/contract/mod.rs"]
+mod contract;
+
+use contract::LIMIT;
 
 /// The service's rules, and what it stored.
 #[derive(Clone, Default)]
@@ -17,12 +20,19 @@ struct Service(Arc<Mutex<Stored>>);
 struct Stored {
     calls: Vec<Vec<Datum>>,
     throttled: u32,
+    denied: bool,
+    /// How often it was called.
+    asked: u32,
     refuses: Option<&'static str>,
 }
 
 impl Api for Service {
     async fn put(&self, data: &[Datum]) -> Result<(), Refusal> {
         let mut stored = self.0.lock().unwrap();
+        stored.asked += 1;
+        if stored.denied {
+            return Err(Refusal::Denied);
+        }
         if stored.throttled > 0 {
             stored.throttled -= 1;
             return Err(Refusal::Transient);
@@ -64,6 +74,73 @@ fn shape() -> Shape {
 
 fn now() -> obs_core::clock::Timestamp {
     ManualClock::default().clock().wall()
+}
+
+#[test]
+fn the_sink_keeps_the_contract() {
+    let service = Service::default();
+    contract::keeps_the_contract(&sink(&service));
+    let stored = service.0.lock().unwrap();
+    let points: u64 = stored.calls.iter().flatten().map(|datum| datum.points).sum();
+    assert_eq!(points, contract::POINTS);
+}
+
+#[test]
+fn a_service_that_never_answers_neither_blocks_64_threads_nor_hides_a_loss() {
+    let clock = ManualClock::default().clock();
+    let sink = CloudWatchSink::start(Silent, clock, IdGenerator::seeded(1)).unwrap();
+    contract::from_64_threads(&sink);
+    contract::from_64_threads(&sink);
+    let points = [(1.0, 1)];
+    let names: Vec<String> = (0..100).map(|number| format!("M{number}")).collect();
+    let series: Vec<_> = names.iter().map(|name| Series::new(name, Unit::Count, &points)).collect();
+    let shape = shape();
+    for _ in 0..200 {
+        sink.emit(&Record::new(&shape, now()).dimensions(&["/a"]).series(&series));
+    }
+    let ledger = sink.ledger();
+    assert!(ledger.dropped_for(DropReason::QueueFull) > 0 && ledger.is_conserved(), "{ledger:?}");
+    assert!(!sink.shutdown(Duration::from_millis(1)));
+    let ledger = sink.ledger();
+    assert_eq!((ledger.pending, ledger.emitted), (0, 0));
+    assert_eq!(ledger.appended, ledger.dropped());
+}
+
+#[test]
+fn a_caller_without_permission_calls_once_and_counts_what_it_lost() {
+    let (service, shape) = (Service::default(), shape());
+    service.0.lock().unwrap().denied = true;
+    let sink = sink(&service);
+    let names: Vec<String> = (0..100).map(|number| format!("M{number}")).collect();
+    let points = [(1.0, 1)];
+    let series: Vec<_> = names.iter().map(|name| Series::new(name, Unit::Count, &points)).collect();
+    sink.emit(&Record::new(&shape, now()).dimensions(&["/a"]).series(&series));
+    assert!(sink.shutdown(LIMIT));
+    assert_eq!(sink.ledger().dropped_for(DropReason::Refused), 100);
+    assert_eq!(service.0.lock().unwrap().asked, 1);
+}
+
+#[test]
+fn a_flush_waits_for_what_came_before_it_only() {
+    let (service, shape) = (Service::default(), shape());
+    let sink = sink(&service);
+    assert!(sink.flush(LIMIT), "with nothing to wait for");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (done, shape, sink) = (&done, &shape, &sink);
+        let busy = scope.spawn(move || {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                sink.emit(&Record::new(shape, now()).dimensions(&["/a"]).values(&[1.0]));
+            }
+        });
+        sink.emit(&Record::new(shape, now()).dimensions(&["/b"]).values(&[1.0]));
+        assert!(sink.flush(LIMIT), "although another thread never stops");
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        busy.join().unwrap();
+    });
+    let stored = service.0.lock().unwrap();
+    let of_b = |datum: &&Datum| datum.dimensions.iter().any(|(_, value)| value == "/b");
+    assert!(stored.calls.iter().flatten().any(|datum| of_b(&datum)));
 }
 
 #[test]
@@ -159,4 +236,64 @@ fn a_shutdown_keeps_its_limit_and_counts_what_it_leaves_behind() {
     assert!(!sink.shutdown(Duration::from_millis(50)));
     let ledger = sink.ledger();
     assert_eq!((ledger.pending, ledger.dropped_for(DropReason::Closed)), (0, 1));
+}
+
+fn stored(service: &Service) -> Vec<Datum> {
+    service.0.lock().unwrap().calls.iter().flatten().cloned().collect()
+}
+
+#[test]
+fn emf_p4_p8_and_p9_a_datum_has_values_with_counts_and_nothing_else() {
+    let (service, shape) = (Service::default(), shape());
+    let sink = sink(&service);
+    let points = [(2.0, 3)];
+    let series = [Series::new("Rate", Unit::Count, &points).resolution(Resolution::High)];
+    sink.emit(&Record::new(&shape, now()).dimensions(&["/a"]).values(&[1.0]).series(&series));
+    assert!(sink.shutdown(LIMIT));
+    for datum in stored(&service) {
+        let wire = send::wire(&datum);
+        assert_eq!((wire.value(), wire.statistic_values()), (None, None));
+        assert_eq!(wire.values().len(), wire.counts().len());
+        let resolution = if datum.name == "Rate" { 1 } else { 60 };
+        assert_eq!(wire.storage_resolution(), Some(resolution));
+    }
+}
+
+#[test]
+fn emf_p5_and_p6_names_and_dimensions_are_what_the_service_takes() {
+    let names: Vec<String> = (0..30).map(|number| format!("D{number}")).collect();
+    let shape = Shape::builder("Shop")
+        .dimension_set(names)
+        .metric(("Latency", Unit::Milliseconds))
+        .build()
+        .unwrap();
+    let service = Service::default();
+    let sink = sink(&service);
+    let long = "v".repeat(3_000);
+    let dimensions = ["", " ", "zürich", "a\nb", long.as_str()].repeat(6);
+    let points = [(1.0, 1)];
+    let bad = ["", " ", ":x", "é", "_aws"].map(|name| Series::new(name, Unit::Count, &points));
+    let record = Record::new(&shape, now()).dimensions(&dimensions).values(&[1.0]);
+    sink.emit(&record.series(&bad));
+    assert!(sink.shutdown(LIMIT));
+    let [datum] = &stored(&service)[..] else { panic!("one datum") };
+    assert_eq!(datum.dimensions.len(), 30);
+    for (_, value) in &datum.dimensions {
+        assert!((1..=1024).contains(&value.len()) && !value.trim().is_empty());
+        assert!(value.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    }
+    assert_eq!(sink.ledger().dropped_for(DropReason::InvalidName), 5);
+}
+
+#[test]
+fn emf_p7_a_time_outside_the_window_becomes_the_present_one() {
+    let (service, shape) = (Service::default(), shape());
+    let sink = sink(&service);
+    for millis in [0, u64::MAX / 2] {
+        let time = obs_core::clock::Timestamp::from_unix_millis(millis);
+        sink.emit(&Record::new(&shape, time).dimensions(&["/a"]).values(&[1.0]));
+    }
+    assert!(sink.shutdown(LIMIT));
+    assert!(stored(&service).iter().all(|datum| datum.timestamp == now().unix_millis()));
+    assert_eq!(sink.ledger().repaired(crate::Repair::Timestamp), 2);
 }

@@ -1,5 +1,6 @@
 use serde_json::{Map, Value, json};
 
+use super::tier::Tier;
 use super::{DROPPED, Watch};
 use crate::request::{ENVIRONMENT, SERVICE};
 
@@ -9,14 +10,15 @@ use crate::request::{ENVIRONMENT, SERVICE};
 /// [SRE workbook](https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts).
 struct Burn {
     id: &'static str,
+    tier: Tier,
     rate: f64,
     long_seconds: u32,
     short_seconds: u32,
 }
 
 const BURNS: [Burn; 2] = [
-    Burn { id: "Fast", rate: 14.4, long_seconds: 3_600, short_seconds: 300 },
-    Burn { id: "Slow", rate: 6.0, long_seconds: 21_600, short_seconds: 1_800 },
+    Burn { id: "Fast", tier: Tier::Critical, rate: 14.4, long_seconds: 3_600, short_seconds: 300 },
+    Burn { id: "Slow", tier: Tier::Warning, rate: 6.0, long_seconds: 21_600, short_seconds: 1_800 },
 ];
 
 impl Watch {
@@ -35,20 +37,22 @@ impl Watch {
     }
 
     pub(super) fn alarm_arn(&self, name: &str) -> String {
-        format!("arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}")
+        let super::Place { partition, region, account } = &self.place;
+        format!("arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}")
     }
 
     /// Alarms in two tiers, burn rates, and one over all that says whether the service is well.
     pub(super) fn alarms(&self) -> Map<String, Value> {
         let mut alarms = Map::new();
         let budget = 100.0 - self.availability;
-        for (tier, times) in [("Warning", 1.0), ("Critical", 5.0)] {
-            let name = self.name(&format!("availability-{}", tier.to_lowercase()));
-            let limit = 100.0 - budget * times;
-            alarms.insert(format!("Availability{tier}"), self.availability_alarm(&name, limit));
-            let name = self.name(&format!("latency-{}", tier.to_lowercase()));
-            let factor = if times > 1.0 { 2.0 } else { 1.0 };
-            alarms.insert(format!("Latency{tier}"), self.latency_alarm(&name, factor));
+        for (tier, times, factor) in [(Tier::Warning, 1.0, 1.0), (Tier::Critical, 5.0, 2.0)] {
+            let (id, lower) = (tier.name(), tier.name().to_lowercase());
+            let name = self.name(&format!("availability-{lower}"));
+            let alarm = self.availability_alarm(&name, 100.0 - budget * times);
+            alarms.insert(format!("Availability{id}"), notifying(tier, alarm));
+            let name = self.name(&format!("latency-{lower}"));
+            let alarm = self.latency_alarm(&name, factor);
+            alarms.insert(format!("Latency{id}"), notifying(tier, alarm));
         }
         for burn in &BURNS {
             for (window, seconds) in [("Long", burn.long_seconds), ("Short", burn.short_seconds)] {
@@ -62,15 +66,15 @@ impl Watch {
             });
             let parts = ["Long", "Short"].map(|window| format!("Burn{}{window}", burn.id));
             let name = self.name(&format!("burn-{}", burn.id));
-            alarms
-                .insert(format!("Burn{}", burn.id), composite(&name, &rule.join(" AND "), &parts));
+            let both = composite(&name, &rule.join(" AND "), &parts);
+            alarms.insert(format!("Burn{}", burn.id), notifying(burn.tier, both));
         }
         let rule = ["availability-critical", "latency-critical", "burn-Fast"]
             .map(|what| format!("ALARM(\"{}\")", self.name(what)));
         let parts = ["AvailabilityCritical", "LatencyCritical", "BurnFast"].map(str::to_owned);
         let service = composite(&self.name("service"), &rule.join(" OR "), &parts);
         alarms.insert("ServiceUnwell".to_owned(), service);
-        alarms.insert("MetricsDropped".to_owned(), self.dropped_alarm());
+        alarms.insert("MetricsDropped".to_owned(), notifying(Tier::Warning, self.dropped_alarm()));
         alarms.extend(self.rejected_alarms());
         alarms
     }
@@ -155,7 +159,7 @@ impl Watch {
                     "Statistic": "Sum",
                     "Period": 300,
                 }));
-                (metric.to_owned(), value)
+                (metric.to_owned(), notifying(Tier::Warning, value))
             })
             .collect()
     }
@@ -199,6 +203,13 @@ fn alarm(name: &str, mut properties: Value) -> Value {
         properties.insert("TreatMissingData".to_owned(), json!("notBreaching"));
     }
     json!({ "Type": "AWS::CloudWatch::Alarm", "Properties": properties })
+}
+
+/// The alarm, as one that notifies a tier. The parts of composite alarms notify nobody, and neither
+/// does the one over all, whose parts have done so.
+fn notifying(tier: Tier, mut alarm: Value) -> Value {
+    alarm["Properties"]["AlarmActions"] = tier.actions();
+    alarm
 }
 
 fn composite(name: &str, rule: &str, parts: &[String]) -> Value {

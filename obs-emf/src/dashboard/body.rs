@@ -1,6 +1,8 @@
+use obs_core::metric::Unit;
 use serde_json::{Value, json};
 
 use super::Watch;
+use crate::declare::{Metric, Shape};
 use crate::request::{ENVIRONMENT, METHOD, ROUTE, SERVICE};
 
 /// CloudWatch's grid is 24 columns wide.
@@ -9,7 +11,8 @@ const HEIGHT: u64 = 6;
 
 impl Watch {
     /// The body of the dashboard: the objectives with their target lines, traffic by route, the
-    /// alarms, what the service runs on, and the requests that failed.
+    /// alarms, what the service runs on, its own events, and the requests that failed. Unless
+    /// [`place`](Self::place) was called it has the parameters of a template in it.
     #[must_use]
     pub fn dashboard(&self) -> Value {
         let mut widgets = vec![
@@ -30,7 +33,12 @@ impl Watch {
             for (name, value) in &resource.dimensions {
                 metric.extend([json!(name), json!(value)]);
             }
-            widgets.push(graph(&resource.metric, vec![Value::Array(metric)], &[]));
+            widgets.push(self.graph(&resource.metric, vec![Value::Array(metric)], &[]));
+        }
+        for shape in &self.shapes {
+            for metric in shape.metrics() {
+                widgets.push(self.event_widget(shape, metric));
+            }
         }
         for (title, query) in self.queries() {
             if let Some(log_group) = &self.log_group {
@@ -38,7 +46,7 @@ impl Watch {
                     "type": "log",
                     "properties": {
                         "title": title,
-                        "region": REGION,
+                        "region": self.place.region,
                         "view": "table",
                         "query": format!("SOURCE '{log_group}' | {query}"),
                     },
@@ -58,7 +66,7 @@ impl Watch {
             self.metric("Requests", json!({ "id": "m1", "stat": "Sum", "visible": false })),
             self.metric("Faults", json!({ "id": "m2", "stat": "Sum", "visible": false })),
         ];
-        graph("Availability (%)", metrics, &[("Objective", self.availability)])
+        self.graph("Availability (%)", metrics, &[("Objective", self.availability)])
     }
 
     fn latency_widget(&self) -> Value {
@@ -68,7 +76,7 @@ impl Watch {
             .iter()
             .map(|stat| self.metric("Latency", json!({ "stat": stat, "label": stat })))
             .collect();
-        graph("Latency (ms)", metrics, &[(&format!("Objective at {objective}"), limit)])
+        self.graph("Latency (ms)", metrics, &[(&format!("Objective at {objective}"), limit)])
     }
 
     fn errors_widget(&self) -> Value {
@@ -79,43 +87,59 @@ impl Watch {
             self.metric("Faults", json!({ "id": "e2", "stat": "Sum", "visible": false })),
             self.metric("Requests", json!({ "id": "e3", "stat": "Sum", "visible": false })),
         ];
-        graph("Error rate (%)", metrics, &[("Error budget", 100.0 - self.availability)])
+        self.graph("Error rate (%)", metrics, &[("Error budget", 100.0 - self.availability)])
     }
 
     fn traffic_widget(&self) -> Value {
-        let names = [SERVICE, ENVIRONMENT, METHOD, ROUTE].join(",");
+        let names =
+            [SERVICE, ENVIRONMENT, METHOD, ROUTE].map(|name| format!("\"{name}\"")).join(",");
         let expression = format!(
             "SEARCH('{{\"{}\",{names}}} MetricName=\"Requests\" {SERVICE}=\"{}\" {ENVIRONMENT}=\"{}\"', 'Sum')",
             self.namespace, self.service, self.environment,
         );
         let metrics = vec![json!([{ "expression": expression, "id": "routes", "label": "" }])];
-        graph("Requests by route", metrics, &[])
+        self.graph("Requests by route", metrics, &[])
     }
 
     /// A metric of the service as a dashboard writes it.
     fn metric(&self, name: &str, options: Value) -> Value {
         json!([self.namespace, name, SERVICE, self.service, ENVIRONMENT, self.environment, options])
     }
-}
 
-/// CloudWatch fills these in nowhere, so a dashboard names a region; the template's is the one it
-/// is deployed to, which a body cannot know.
-const REGION: &str = "us-east-1";
+    /// A metric of the service's own, by the dimensions of its first set.
+    fn event_widget(&self, shape: &Shape, metric: &Metric) -> Value {
+        let set = shape.dimension_sets().next().unwrap_or_default();
+        let stat = match metric.unit() {
+            Unit::Count => "Sum",
+            Unit::Seconds | Unit::Milliseconds | Unit::Microseconds | Unit::Bytes => "p99",
+            _ => "Average",
+        };
+        let name = metric.name();
+        let schema: Vec<String> = std::iter::once(shape.namespace())
+            .chain(set)
+            .map(|part| format!("\"{}\"", part.replace('"', "")))
+            .collect();
+        let schema = schema.join(",");
+        let expression = format!("SEARCH('{{{schema}}} MetricName=\"{name}\"', '{stat}')");
+        let metrics = vec![json!([{ "expression": expression, "id": "events", "label": "" }])];
+        self.graph(&format!("{name} ({stat})"), metrics, &[])
+    }
 
-fn graph(title: &str, metrics: Vec<Value>, lines: &[(&str, f64)]) -> Value {
-    let lines: Vec<_> =
-        lines.iter().map(|(label, value)| json!({ "label": label, "value": value })).collect();
-    json!({
-        "type": "metric",
-        "properties": {
-            "title": title,
-            "region": REGION,
-            "view": "timeSeries",
-            "period": 60,
-            "metrics": metrics,
-            "annotations": { "horizontal": lines },
-        },
-    })
+    fn graph(&self, title: &str, metrics: Vec<Value>, lines: &[(&str, f64)]) -> Value {
+        let lines: Vec<_> =
+            lines.iter().map(|(label, value)| json!({ "label": label, "value": value })).collect();
+        json!({
+            "type": "metric",
+            "properties": {
+                "title": title,
+                "region": self.place.region,
+                "view": "timeSeries",
+                "period": 60,
+                "metrics": metrics,
+                "annotations": { "horizontal": lines },
+            },
+        })
+    }
 }
 
 /// Two widgets in each row.

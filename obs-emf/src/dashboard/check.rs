@@ -75,9 +75,28 @@ fn metrics(properties: &Value, shapes: &[&Shape], found: &mut Vec<String>) {
             declared(namespace, name, dimensions, shapes, found);
         }
         if let Some(expression) = row.last().and_then(|options| options["expression"].as_str()) {
-            expression_ids(expression, &ids, found);
+            match expression.strip_prefix("SEARCH('") {
+                Some(search) => searched(search, shapes, found),
+                None => expression_ids(expression, &ids, found),
+            }
         }
     }
+}
+
+/// A search for a metric by the names of its dimensions: `{"Shop","Service"} MetricName="Latency"`.
+fn searched(search: &str, shapes: &[&Shape], found: &mut Vec<String>) {
+    let parts = search.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    let name =
+        |filter: &str| Some(filter.split_once("MetricName=\"")?.1.split_once('"')?.0.to_owned());
+    let Some((schema, name)) = parts.and_then(|(schema, rest)| Some((schema, name(rest)?))) else {
+        found.push(format!("{search:?} names no dimensions and metric"));
+        return;
+    };
+    let mut schema = schema.split(',').map(|part| part.trim_matches('"'));
+    let namespace = schema.next().unwrap_or_default();
+    // As pairs with values, of which a search has none.
+    let dimensions: Vec<&str> = schema.flat_map(|name| [name, ""]).collect();
+    declared(namespace, &name, &dimensions, shapes, found);
 }
 
 fn declared(
@@ -110,9 +129,6 @@ fn declared(
 
 /// Ids in metric math begin with a lower-case letter; functions are written in upper case.
 fn expression_ids(expression: &str, ids: &BTreeSet<String>, found: &mut Vec<String>) {
-    if expression.starts_with("SEARCH(") {
-        return;
-    }
     let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_';
     for word in expression.split(|char| !is_part(char)) {
         let is_id = word.starts_with(|char: char| char.is_ascii_lowercase());

@@ -21,11 +21,15 @@ mod check;
 mod query;
 #[cfg(test)]
 mod tests;
+mod tier;
 
 use serde_json::{Value, json};
 
 pub use check::{Problem, check};
 
+use tier::Tier;
+
+use crate::declare::Shape;
 use crate::request::RequestMetrics;
 
 /// Where the metrics about metrics are: data points lost, by this crate's own account.
@@ -44,6 +48,38 @@ pub struct Watch {
     latency: (f64, f64),
     log_group: Option<String>,
     resources: Vec<Resource>,
+    place: Place,
+    shapes: Vec<Shape>,
+}
+
+/// Where the service runs, as its dashboard and the names of its alarms say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    partition: String,
+    region: String,
+    account: String,
+}
+
+/// Parameters that CloudFormation fills in.
+impl Default for Place {
+    fn default() -> Self {
+        Self::between("${", "}")
+    }
+}
+
+/// What stands around a parameter until everything else has been escaped: characters for private
+/// use, which are in no name.
+const MARKS: [&str; 2] = ["\u{e000}", "\u{e001}"];
+
+impl Place {
+    fn between(open: &str, close: &str) -> Self {
+        let parameter = |name| format!("{open}AWS::{name}{close}");
+        Self {
+            partition: parameter("Partition"),
+            region: parameter("Region"),
+            account: parameter("AccountId"),
+        }
+    }
 }
 
 /// A metric of AWS's about what the service runs on.
@@ -69,7 +105,31 @@ impl Watch {
             latency: (1_000.0, 99.0),
             log_group: None,
             resources: Vec::new(),
+            place: Place::default(),
+            shapes: Vec::new(),
         }
+    }
+
+    /// Names the region and the account, for a dashboard that goes out by other ways than the
+    /// template. Default: `${AWS::Region}` and `${AWS::AccountId}`, which CloudFormation fills in
+    /// where the template is deployed.
+    pub fn place(mut self, region: impl Into<String>, account: impl Into<String>) -> Self {
+        let region = region.into();
+        let partition = match region.split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if region.starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        };
+        let partition = partition.to_owned();
+        self.place = Place { partition, region, account: account.into() };
+        self
+    }
+
+    /// Adds a graph for each metric of a declaration of the service's own, by its first dimension
+    /// set: percentiles of times and sizes, sums of counts, averages of the rest.
+    pub fn events(mut self, shape: &Shape) -> Self {
+        self.shapes.push(shape.clone());
+        self
     }
 
     /// The objective for availability, in percent of requests without a fault. Default 99.9.
@@ -108,6 +168,9 @@ impl Watch {
     }
 
     /// Everything as one CloudFormation template.
+    ///
+    /// Its parameters `WarningTopicArn` and `CriticalTopicArn` name the SNS topics that the two
+    /// tiers of alarms notify; an empty one, the default, notifies nobody.
     #[must_use]
     pub fn template(&self) -> Value {
         let mut resources = self.alarms();
@@ -117,7 +180,7 @@ impl Watch {
                 "Type": "AWS::CloudWatch::Dashboard",
                 "Properties": {
                     "DashboardName": self.name("overview"),
-                    "DashboardBody": self.dashboard().to_string(),
+                    "DashboardBody": self.body_for_template(),
                 },
             }),
         );
@@ -125,8 +188,21 @@ impl Watch {
         json!({
             "AWSTemplateFormatVersion": "2010-09-09",
             "Description": format!("What watches {} in {}", self.service, self.environment),
+            "Parameters": Tier::parameters(),
+            "Conditions": Tier::conditions(),
             "Resources": resources,
         })
+    }
+
+    /// The dashboard's body as text, its parameters ready to be filled in.
+    fn body_for_template(&self) -> Value {
+        if self.place != Place::default() {
+            return json!(self.dashboard().to_string());
+        }
+        let [open, close] = MARKS;
+        let marked = Self { place: Place::between(open, close), ..self.clone() };
+        let text = marked.dashboard().to_string().replace("${", "${!");
+        json!({ "Fn::Sub": text.replace(open, "${").replace(close, "}") })
     }
 
     /// A name for something of this service, of letters, digits, `-` and `_`.

@@ -47,6 +47,12 @@ fn broken_bodies_are_found() {
     assert_eq!(problems(widget(json!([{ "expression": "100 - m1", "id": "e" }]))), 1);
     assert_eq!(problems(widget(json!(["Shop", "Latency", "Service"]))), 1);
     assert_eq!(problems(widget(json!(["AWS/ECS", "Anything"]))), 0);
+    let search = |schema: &str| {
+        let expression = format!("SEARCH('{{{schema}}} MetricName=\"Latency\"', 'p99')");
+        problems(widget(json!([{ "expression": expression, "id": "e" }])))
+    };
+    assert_eq!(search("\"Shop\",\"Service\",\"Environment\""), 0);
+    assert_eq!(search("\"Shop\",\"Service\""), 1, "not one of its sets");
 }
 
 #[test]
@@ -82,5 +88,88 @@ fn composite_rules_name_alarms_that_the_template_makes() {
     }
     for name in watch().alarm_names() {
         assert!(names.contains(&name.as_str()), "{name}");
+    }
+}
+
+fn placed() -> Shape {
+    Shape::builder("Shop/Orders")
+        .dimension_set(["Channel", "Country"])
+        .metric(("OrdersPlaced", obs_core::metric::Unit::Count))
+        .metric(("Checkout", obs_core::metric::Unit::Milliseconds))
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn events_of_ones_own_get_graphs_that_use_what_is_declared() {
+    let (metrics, placed) = (metrics(), placed());
+    let body = watch().events(&placed).dashboard();
+    assert_eq!(check(&body, &[metrics.shape(), &placed]), []);
+    let text = body.to_string();
+    assert!(text.contains("OrdersPlaced (Sum)") && text.contains("Checkout (p99)"), "{text}");
+    let other = Shape::builder("Shop/Orders")
+        .dimension_set(["Channel"])
+        .metric(("Checkout", obs_core::metric::Unit::Milliseconds))
+        .build()
+        .unwrap();
+    assert_eq!(check(&body, &[metrics.shape(), &other]).len(), 2);
+}
+
+#[test]
+fn region_and_account_are_parameters_unless_they_are_named() {
+    let template = watch().template();
+    let body =
+        template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"].as_str();
+    let body: Value = serde_json::from_str(body.unwrap()).unwrap();
+    assert_eq!(body["widgets"][0]["properties"]["region"], "${AWS::Region}");
+    let arns = |body: &Value| body["widgets"][4]["properties"]["alarms"][0].clone();
+    assert_eq!(
+        arns(&body),
+        "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:\
+         orders-prod-availability-warning"
+    );
+    let body = watch().place("eu-west-1", "123456789012").dashboard();
+    assert!(!body.to_string().contains("${"));
+    assert_eq!(body["widgets"][0]["properties"]["region"], "eu-west-1");
+    assert_eq!(
+        arns(&body),
+        "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:orders-prod-availability-warning"
+    );
+    let china = arns(&watch().place("cn-north-1", "1").dashboard());
+    assert!(china.as_str().unwrap().starts_with("arn:aws-cn:"));
+}
+
+#[test]
+fn a_service_whose_name_looks_like_a_parameter_is_no_parameter() {
+    let metrics =
+        RequestMetrics::builder("${AWS::Region}", "prod").namespace("Shop").build().unwrap();
+    let watch = Watch::new(&metrics, "${AWS::Region}", "prod");
+    let template = watch.template();
+    let body = &template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    assert!(body.as_str().unwrap().contains("\"${!AWS::Region}\""), "{body}");
+}
+
+#[test]
+fn each_tier_notifies_its_topic() {
+    let template = watch().template();
+    let topic = |alarm: &str| {
+        let actions = &template["Resources"][alarm]["Properties"]["AlarmActions"];
+        actions["Fn::If"][1][0]["Ref"].as_str().map(str::to_owned)
+    };
+    for (alarm, expected) in [
+        ("AvailabilityWarning", Some("WarningTopicArn")),
+        ("AvailabilityCritical", Some("CriticalTopicArn")),
+        ("LatencyCritical", Some("CriticalTopicArn")),
+        ("BurnFast", Some("CriticalTopicArn")),
+        ("BurnSlow", Some("WarningTopicArn")),
+        ("MetricsDropped", Some("WarningTopicArn")),
+        ("EMFParsingErrors", Some("WarningTopicArn")),
+        ("BurnFastLong", None),
+        ("ServiceUnwell", None),
+    ] {
+        assert_eq!(topic(alarm).as_deref(), expected, "{alarm}");
+    }
+    for parameter in ["WarningTopicArn", "CriticalTopicArn"] {
+        assert_eq!(template["Parameters"][parameter]["Default"], "");
     }
 }

@@ -10,9 +10,9 @@ use super::name::{
 };
 use super::shape::Dimension;
 use super::{Metric, Shape};
-use crate::encode::text::clean_dimension;
 use crate::ledger::Ledger;
 use crate::limits::{DIMENSIONS_PER_SET, METRICS_PER_RECORD};
+use crate::value::text::clean_dimension;
 
 /// Describes a [`Shape`].
 #[derive(Clone, Debug)]

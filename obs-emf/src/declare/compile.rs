@@ -2,7 +2,7 @@
 
 use super::shape::{Compiled, Dimension, ENVELOPE_END};
 use super::{Metric, Resolution};
-use crate::encode::text::{EMPTY, write_json};
+use crate::value::text::{EMPTY, write_json};
 
 /// What a shape is made of, checked.
 pub(super) struct Parts {

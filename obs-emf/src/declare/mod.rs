@@ -12,5 +12,6 @@ mod tests;
 pub use builder::ShapeBuilder;
 pub use metric::{Metric, Resolution};
 pub(crate) use over_budget::Members;
+pub use over_budget::Overflow;
 pub(crate) use shape::ENVELOPE_END;
 pub use shape::Shape;

@@ -4,7 +4,21 @@ use std::sync::Arc;
 
 use super::Shape;
 use super::compile::Parts;
-use crate::cardinality::Overflow;
+
+/// What happens to a dimension whose value is above the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The value becomes `__other__`.
+    #[default]
+    Other,
+    /// The dimension is left out of its sets. Its value stays a member of the event's line, and
+    /// makes no series there.
+    Demote,
+    /// The dimension sets that have the dimension are left out. Where none is left the data points
+    /// are lost, and counted as [`DropReason::SeriesBudget`](crate::DropReason::SeriesBudget).
+    DropSet,
+}
 
 /// Whether a dimension that is in no set any more stays a member of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use obs_core::clock::Timestamp;
 use obs_core::log::{Ids, Line, TailRoom, ValueRef};
 
 use super::series::{Series, SeriesWriter, Source};
-use super::tail::{ABSENT, Extra};
+use super::tail::{ABSENT, Event, Extra};
 use crate::declare::Shape;
 use crate::ledger::Ledger;
 
@@ -158,8 +158,7 @@ impl<'a> Record<'a> {
                 _ if out.len() > start => return self.has_more(stage),
                 Stage::Extras(rest, with_declared) => {
                     let values = if *with_declared { self.values } else { &[] };
-                    let (rest, tail) = self.write_extras(out, values, rest, room);
-                    ledger.add(&tail);
+                    let rest = self.write_extras(out, values, rest, room, ledger);
                     Stage::Extras(rest, false)
                 }
                 Stage::Series(writer) => return writer.write(out, room, ledger),
@@ -179,20 +178,23 @@ impl<'a> Record<'a> {
         self.values.is_empty() || self.shape.tail_length(self.dimensions, room.bytes) <= room.bytes
     }
 
+    /// Writes the declared metrics, if given, and extra ones; says which of those are left.
     fn write_extras(
         &self,
         out: &mut Vec<u8>,
         values: &[f64],
         extras: &'a [Extra<'a>],
         room: TailRoom,
-    ) -> (&'a [Extra<'a>], Ledger) {
-        let (shape, time, dimensions) = (self.shape, self.timestamp, self.dimensions);
-        let tail = if values.is_empty() {
-            shape.encode_extras(out, time, dimensions, extras, room.bytes)
-        } else {
-            shape.encode_tail_with(out, time, dimensions, values, extras, room.bytes)
+        ledger: &mut Ledger,
+    ) -> &'a [Extra<'a>] {
+        let given = (!values.is_empty()).then_some(values);
+        let (timestamp, dimensions) = (self.timestamp, self.dimensions);
+        let event = Event { timestamp, dimensions, values: given, extras };
+        let written = match given {
+            None => self.shape.write_rest(out, event, room.bytes, ledger),
+            Some(_) => self.shape.write_tail(out, event, room.bytes, ledger),
         };
-        (&extras[tail.extras..], tail.ledger)
+        &extras[written..]
     }
 
     fn series_writer<'s>(&'s self, source: Source<'s>, ledger: &mut Ledger) -> SeriesWriter<'s> {

@@ -4,13 +4,13 @@ use obs_core::clock::Timestamp;
 use obs_core::log::TailRoom;
 use obs_core::metric::Unit;
 
-use super::number::{Checked, check, write_f64, write_u64};
 use super::tail::{ABSENT, separate, writable};
-use super::text::write_json;
 use crate::declare::compile::{NUMBER_LENGTH, write_definition};
 use crate::declare::{ENVELOPE_END, Metric, Resolution, Shape};
 use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{METRICS_PER_RECORD, VALUES_PER_METRIC};
+use crate::value::number::{Checked, check, write_f64, write_u64};
+use crate::value::text::write_json;
 
 /// A metric with the values it took, and how often it took each.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,12 +3,12 @@
 use obs_core::clock::Timestamp;
 use obs_core::metric::Descriptor;
 
-use super::number::{Checked, check, write_f64, write_u64};
-use super::text::write_dimension;
 use crate::declare::name::{metric_rule, own_metric_rule};
 use crate::declare::{Resolution, Shape, compile};
 use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{DIMENSION_VALUE_LENGTH, METRICS_PER_RECORD, VALUES_PER_METRIC};
+use crate::value::number::{Checked, check, write_f64, write_u64};
+use crate::value::text::write_dimension;
 
 /// A value that was not measured: its metric is left out of the record, and nothing is counted.
 ///
@@ -19,6 +19,16 @@ pub const ABSENT: f64 = f64::from_bits(0x7ff8_0000_0b5e_0000);
 ///
 /// Several of one name become one metric with several values.
 pub type Extra<'a> = (&'a Descriptor, f64);
+
+/// What a tail is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event<'a> {
+    pub(crate) timestamp: Timestamp,
+    pub(crate) dimensions: &'a [&'a str],
+    /// `None` for a tail that has the extra metrics only.
+    pub(crate) values: Option<&'a [f64]>,
+    pub(crate) extras: &'a [Extra<'a>],
+}
 
 /// What came of encoding a tail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +79,10 @@ impl Shape {
         extras: &[Extra<'_>],
         room: usize,
     ) -> Tail {
-        self.write(out, timestamp, dimensions, Some(values), extras, room)
+        let mut ledger = Ledger::default();
+        let event = Event { timestamp, dimensions, values: Some(values), extras };
+        let extras = self.write_tail(out, event, room, &mut ledger);
+        Tail { ledger, extras }
     }
 
     /// Appends a tail that has the extra metrics only, for the lines after the first.
@@ -84,28 +97,44 @@ impl Shape {
         extras: &[Extra<'_>],
         room: usize,
     ) -> Tail {
-        let start = out.len();
-        let mut tail = self.write(out, timestamp, dimensions, None, extras, room);
-        if tail.extras == 0 && !extras.is_empty() {
-            out.truncate(start);
-            tail.ledger = Ledger::default();
-            tail.ledger.append(1);
-            tail.ledger.drop_points(DropReason::TooLarge, 1);
-            tail.extras = 1;
-        }
-        tail
+        let mut ledger = Ledger::default();
+        let event = Event { timestamp, dimensions, values: None, extras };
+        let extras = self.write_rest(out, event, room, &mut ledger);
+        Tail { ledger, extras }
     }
 
-    fn write(
+    /// Writes extra metrics only, as [`encode_extras`](Self::encode_extras) does; says how many
+    /// found their fate.
+    pub(crate) fn write_rest(
         &self,
         out: &mut Vec<u8>,
-        timestamp: Timestamp,
-        dimensions: &[&str],
-        values: Option<&[f64]>,
-        extras: &[Extra<'_>],
+        event: Event<'_>,
         room: usize,
-    ) -> Tail {
-        let mut ledger = Ledger::default();
+        ledger: &mut Ledger,
+    ) -> usize {
+        let (start, before) = (out.len(), *ledger);
+        let written = self.write_tail(out, event, room, ledger);
+        if written > 0 || event.extras.is_empty() {
+            return written;
+        }
+        out.truncate(start);
+        *ledger = before;
+        ledger.append(1);
+        ledger.drop_points(DropReason::TooLarge, 1);
+        1
+    }
+
+    /// Writes a tail and books what becomes of its values; says how many extra metrics found their
+    /// fate.
+    #[inline]
+    pub(crate) fn write_tail(
+        &self,
+        out: &mut Vec<u8>,
+        event: Event<'_>,
+        room: usize,
+        ledger: &mut Ledger,
+    ) -> usize {
+        let Event { timestamp, dimensions, values, extras } = event;
         let shape = &*self.0;
         let start = out.len();
         out.reserve(shape.fixed_length.min(room));
@@ -117,14 +146,14 @@ impl Shape {
         if all_good {
             ledger.append(declared.len() as u64);
         } else {
-            judge(declared, shape.metrics.len(), &mut ledger);
+            judge(declared, shape.metrics.len(), ledger);
         }
         // What fits is looked up only where it is asked.
         let extras = if extras.is_empty() {
             extras
         } else {
             let used = self.tail_length(dimensions, room);
-            self.fitting(extras, declared.len(), room.saturating_sub(used), &mut ledger)
+            self.fitting(extras, declared.len(), room.saturating_sub(used), ledger)
         };
 
         // The envelope.
@@ -156,20 +185,28 @@ impl Shape {
         }
 
         // What it refers to.
-        self.write_dimensions(out, dimensions, &mut ledger);
-        for (key, &value) in shape.metric_keys.iter().zip(declared) {
-            if let Some(value) = writable(value) {
+        self.write_dimensions(out, dimensions, ledger);
+        if all_good {
+            for (key, &value) in shape.metric_keys.iter().zip(declared) {
                 out.extend_from_slice(key);
                 write_f64(out, value);
-                ledger.emit(1);
+            }
+            ledger.emit(declared.len() as u64);
+        } else {
+            for (key, &value) in shape.metric_keys.iter().zip(declared) {
+                if let Some(value) = writable(value) {
+                    out.extend_from_slice(key);
+                    write_f64(out, value);
+                    ledger.emit(1);
+                }
             }
         }
         for index in 0..extras.len() {
             if self.leads(extras, index) {
-                write_group(out, &extras[index..], &mut ledger);
+                write_group(out, &extras[index..], ledger);
             }
         }
-        Tail { ledger, extras: extras.len() }
+        extras.len()
     }
 
     pub(crate) fn write_dimensions(&self, out: &mut Vec<u8>, values: &[&str], ledger: &mut Ledger) {
@@ -292,7 +329,7 @@ fn group<'e>(extras: &'e [Extra<'_>]) -> impl Iterator<Item = f64> + 'e {
 fn write_group(out: &mut Vec<u8>, extras: &[Extra<'_>], ledger: &mut Ledger) {
     let Some((metric, _)) = extras.first() else { return };
     out.push(b',');
-    super::text::write_json(out, metric.name);
+    crate::value::text::write_json(out, metric.name);
     out.push(b':');
     let many = group(extras).nth(1).is_some();
     if many {

@@ -5,8 +5,8 @@ use obs_core::metric::{CounterCell, GaugeCell, HistogramCell, Unit};
 
 use super::cell::{State, Sum};
 use crate::aggregate::Histogram;
-use crate::aggregate::number;
 use crate::ledger::{Ledger, SharedLedger};
+use crate::value::number::number;
 
 pub(super) type Labels = Vec<(String, String)>;
 

@@ -29,12 +29,12 @@ use crate::aggregate::Drain;
 use crate::cardinality::{Guard, OTHER, Overflow};
 use crate::declare::name::{own_dimension_rule, own_metric_rule};
 use crate::declare::{Shape, ShapeBuilder};
-use crate::encode::text::clean_dimension;
 use crate::encode::{Record, Series};
 use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::limits::{DIMENSIONS_PER_SET, METRICS_PER_RECORD};
 use crate::request::{ENVIRONMENT, SERVICE};
 use crate::sink::Sink;
+use crate::value::text::clean_dimension;
 
 const DEFAULT_BUDGET: usize = 100;
 

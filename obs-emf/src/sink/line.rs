@@ -4,18 +4,22 @@ use std::time::Duration;
 
 use obs_core::clock::{Clock, Timestamp};
 use obs_core::log::{Line, LineFormat, LineLevel, with_buffer};
-use obs_core::output::{Class, Output};
+use obs_core::output::{self, Class, Output};
 use obs_core::telemetry::Telemetry;
 use tracing::Level;
 
 use super::Sink;
 use crate::encode::Record;
-use crate::ledger::{Ledger, Repair, SharedLedger};
+use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::limits::{NEWEST, OLDEST, Transport};
 
 const TARGET: &str = "obs_emf";
 
 /// Writes records as lines of a service.
+///
+/// Data points count as emitted once the output has taken their lines into its queue, and as
+/// dropped when it has no room for them. What becomes of lines then is in the ledger of the
+/// [`output`](Self::output).
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,7 +56,8 @@ pub struct LineSink {
     ledger: SharedLedger,
     bytes: AtomicU64,
     ends_output: bool,
-    is_agent: bool,
+    /// Where the agent listens, if it is one that takes the lines.
+    agent: Option<String>,
 }
 
 impl LineSink {
@@ -71,7 +76,7 @@ impl LineSink {
             ledger: SharedLedger::default(),
             bytes: AtomicU64::new(0),
             ends_output: false,
-            is_agent: false,
+            agent: None,
         }
     }
 
@@ -90,7 +95,7 @@ impl LineSink {
             ledger: SharedLedger::default(),
             bytes: AtomicU64::new(0),
             ends_output: true,
-            is_agent: false,
+            agent: None,
         }
     }
 
@@ -107,13 +112,13 @@ impl LineSink {
         clock: Clock,
         ids: obs_core::id::IdGenerator,
     ) -> Result<Self, obs_core::config::ConfigError> {
-        let transport = match endpoint {
-            super::AgentEndpoint::Tcp(_) => Transport::Agent,
-            super::AgentEndpoint::Udp(_) => Transport::Udp,
+        let (transport, address) = match &endpoint {
+            super::AgentEndpoint::Tcp(address) => (Transport::Agent, format!("tcp://{address}")),
+            super::AgentEndpoint::Udp(address) => (Transport::Udp, format!("udp://{address}")),
         };
         let agent = super::AgentWriter::new(endpoint, fallback, clock.clone(), ids);
         let output = Output::builder().destination(agent).build()?;
-        Ok(Self { is_agent: true, ..Self::to(output, service_name, transport, clock) })
+        Ok(Self { agent: Some(address), ..Self::to(output, service_name, transport, clock) })
     }
 
     /// The output.
@@ -146,8 +151,12 @@ impl Sink for LineSink {
                 line.u64("event_timestamp", given.unix_millis());
             }
             let lines = record.finish(line, &mut ledger);
-            self.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed);
-            self.output.write(self.class, lines);
+            match self.output.write(self.class, lines) {
+                None => drop(self.bytes.fetch_add(lines.len() as u64, Ordering::Relaxed)),
+                Some(output::DropReason::TooLong) => ledger.refuse(DropReason::TooLarge),
+                Some(output::DropReason::Closed) => ledger.refuse(DropReason::Closed),
+                Some(_) => ledger.refuse(DropReason::QueueFull),
+            }
         });
         self.ledger.add(&ledger);
     }
@@ -185,7 +194,7 @@ fn repair_time(record: &mut Record<'_>, now: Timestamp, ledger: &mut Ledger) -> 
 impl fmt::Debug for LineSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LineSink")
-            .field("agent", &self.is_agent)
+            .field("agent", &self.agent)
             .field("level", &self.level)
             .finish_non_exhaustive()
     }

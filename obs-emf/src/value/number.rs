@@ -2,7 +2,7 @@
 
 pub(crate) use obs_core::log::number::{write_number as write_f64, write_u64};
 
-use crate::ledger::DropReason;
+use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{LARGEST_VALUE, SMALLEST_VALUE};
 
 /// What a value is to CloudWatch.
@@ -25,6 +25,22 @@ pub(crate) fn check(value: f64) -> Checked {
         Checked::Bad(DropReason::OutOfRange)
     } else {
         Checked::Underflow
+    }
+}
+
+/// The value to gather or send; books those that cannot be.
+pub(crate) fn number(value: f64, ledger: &mut Ledger) -> Option<f64> {
+    match check(value) {
+        Checked::Good(value) => Some(value),
+        Checked::Underflow => {
+            ledger.repair(Repair::Underflow);
+            Some(0.0)
+        }
+        Checked::Bad(reason) => {
+            ledger.append(1);
+            ledger.drop_points(reason, 1);
+            None
+        }
     }
 }
 

@@ -45,13 +45,12 @@ fn write_escaped(out: &mut Vec<u8>, text: &str) {
 /// it or drop the dimension set.
 #[inline]
 pub(crate) fn write_dimension(out: &mut Vec<u8>, value: &str, ledger: &mut Ledger) {
-    let mut plain = value.len() <= DIMENSION_VALUE_LENGTH;
-    let mut blank = true;
-    for byte in value.bytes() {
-        plain &= (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
-        blank &= byte == b' ';
-    }
-    if plain && !blank {
+    // A first character that is visible settles that it is not blank.
+    let visible = value.as_bytes().first().is_some_and(|&byte| byte > b' ');
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
+    // Without an early end, so that several bytes are looked at together.
+    let all_plain = value.bytes().fold(true, |all, byte| all & plain(byte));
+    if visible && all_plain && value.len() <= DIMENSION_VALUE_LENGTH {
         out.push(b'"');
         out.extend_from_slice(value.as_bytes());
         out.push(b'"');

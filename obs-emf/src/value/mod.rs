@@ -1,0 +1,4 @@
+//! Strings and numbers as JSON and CloudWatch both take them.
+
+pub(crate) mod number;
+pub(crate) mod text;

@@ -4,6 +4,7 @@
 
 use obs_core::clock::Clock;
 use obs_core::clock::Timestamp;
+use obs_core::id::TraceId;
 use obs_core::log::ValueRef;
 use obs_core::metric::{Descriptor, Recorder, Unit};
 use obs_core::output::Output;
@@ -97,12 +98,17 @@ fn a_wide_event_is_written_without_allocating() {
 
 #[test]
 fn gathering_an_event_and_using_handles_does_not_allocate() {
-    let events = EventAggregator::new(wide_shape(), Mode::Aggregated, Clock::system());
-    let count = allocations(|| {
-        let values = [1.0, 0.0, 0.0, 12.7, 512.0];
-        events.observe(&["/orders/{id}"], &values, &[], Exemplar::default());
-    });
-    assert_eq!(count, 0);
+    for mode in [Mode::Aggregated, Mode::Hybrid { one_in: 10 }] {
+        let events = EventAggregator::new(wide_shape(), mode, Clock::system()).slowest_by(3);
+        let mut latency = 12.7;
+        let count = allocations(|| {
+            // Each is the slowest so far, and an error: both exemplars are noted.
+            latency += 0.001;
+            let values = [1.0, 0.0, 0.0, latency, 512.0];
+            events.observe(&["/orders/{id}"], &values, &[], Exemplar::new(TraceId::new(7), true));
+        });
+        assert_eq!(count, 0);
+    }
 
     static WAIT: Descriptor = Descriptor::new("Wait", Unit::Milliseconds, "");
     let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system()).unwrap();

@@ -62,7 +62,7 @@ fn an_agent_over_tcp_keeps_the_contract() {
 }
 
 #[test]
-fn an_agent_over_udp_gets_one_record_in_each_datagram() {
+fn emf_r2_an_agent_over_udp_gets_one_record_in_each_datagram() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (sink, fallback) = agent(AgentEndpoint::Udp(socket.local_addr().unwrap().to_string()));
     for value in 0..20 {
@@ -150,6 +150,70 @@ fn an_agent_that_does_not_read_costs_no_line() {
         received += observations(Transport::Agent, text);
     }
     assert_eq!(received + observations(Transport::Agent, &fallback.text()), 60.0);
+}
+
+#[test]
+fn emf_r1_the_agent_listens_on_port_25888_of_this_host() {
+    assert_eq!(AgentEndpoint::default(), AgentEndpoint::Tcp("127.0.0.1:25888".to_owned()));
+    for (text, expected) in [
+        ("tcp://127.0.0.1:25888", AgentEndpoint::default()),
+        ("tcp://:25888", AgentEndpoint::default()),
+        ("tcp://0.0.0.0:25888", AgentEndpoint::default()),
+        ("udp://:25888", AgentEndpoint::Udp("127.0.0.1:25888".to_owned())),
+        ("udp:127.0.0.1:25888", AgentEndpoint::Udp("127.0.0.1:25888".to_owned())),
+    ] {
+        assert_eq!(AgentEndpoint::parse(text).unwrap(), expected, "{text}");
+    }
+    for text in ["", "25888", "tcp://host", "tcp://host:0", "tcp://host:99999", "http://host:1"] {
+        assert!(AgentEndpoint::parse(text).is_err(), "{text}");
+    }
+}
+
+/// Keeps each write apart.
+#[derive(Clone, Default)]
+struct Writes(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Write for Writes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn emf_r6_a_write_holds_whole_lines_and_at_most_64_kib_of_them() {
+    let writes = Writes::default();
+    let output = Output::writer(writes.clone());
+    let sink = LineSink::to(output, "orders", Transport::ContainerStdout, clock());
+    contract::from_64_threads(&sink);
+    assert!(sink.shutdown(LIMIT));
+    let writes = writes.0.lock().unwrap();
+    let bytes: usize = writes.iter().map(Vec::len).sum();
+    assert!(writes.len() < bytes / (32 * 1024) + 64, "{} writes of {bytes} bytes", writes.len());
+    for write in writes.iter() {
+        assert!(write.ends_with(b"\n") && write.len() <= 64 * 1024 + 1);
+        observations(Transport::ContainerStdout, std::str::from_utf8(write).unwrap());
+    }
+}
+
+#[test]
+fn emf_r7_metrics_pass_the_level_filter_of_a_lambda_function() {
+    let environment = Environment::from([
+        ("AWS_LAMBDA_FUNCTION_NAME", "orders"),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("AWS_LAMBDA_LOG_LEVEL", "ERROR"),
+    ]);
+    let (output, captured) = Output::captured();
+    let telemetry =
+        Telemetry::builder("orders").environment(environment).output(output).build().unwrap();
+    let sink = LineSink::of(&telemetry);
+    emit(&sink, "1", 1.0);
+    assert!(sink.flush(LIMIT));
+    assert!(captured.text().contains(r#""level":"ERROR""#), "{}", captured.text());
 }
 
 /// A destination that takes nothing until it is let go.

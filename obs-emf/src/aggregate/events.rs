@@ -1,6 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use obs_core::clock::{Clock, Timestamp};
 use obs_core::log::{ValueRef, with_buffer};
@@ -10,7 +11,7 @@ use super::flusher::Drain;
 use super::key::Key;
 use super::{Emission, Exemplar, Mode};
 use crate::cardinality::{EventBudget, Guard, OTHER, Overflow};
-use crate::declare::{Members, Shape};
+use crate::declare::{Members, Metric, Resolution, Shape};
 use crate::encode::{ABSENT, Extra, Record, Series};
 use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::sink::Sink;
@@ -20,6 +21,9 @@ use crate::value::number::number;
 const DEFAULT_KEYS: usize = 1_000;
 /// A key without events is forgotten after so many windows.
 const IDLE_WINDOWS: u32 = 6;
+/// Alarms on metrics by the second see gaps when these come later
+/// ([documentation](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Alarms.html)).
+const LONGEST_FOR_HIGH_RESOLUTION: Duration = Duration::from_secs(5);
 /// Ends a value in the bytes of a key: no byte of UTF-8, so that different values never make the
 /// same key.
 const END: u8 = 0xff;
@@ -347,6 +351,11 @@ impl Drain for EventAggregator {
 
     fn size(&self) -> usize {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn longest_interval(&self) -> Option<Duration> {
+        let is_high = |metric: &Metric| metric.resolution == Resolution::High;
+        self.shape.metrics().iter().any(is_high).then_some(LONGEST_FOR_HIGH_RESOLUTION)
     }
 
     fn series(&self) -> u64 {

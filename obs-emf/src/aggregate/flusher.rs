@@ -24,6 +24,11 @@ pub trait Drain: Send + Sync + fmt::Debug + 'static {
         self.size() as u64
     }
 
+    /// How long its values may be gathered at most; by default as long as one likes.
+    fn longest_interval(&self) -> Option<Duration> {
+        None
+    }
+
     /// Data points lost here, and those that wait; what was handed over is in the sink's ledger.
     fn ledger(&self) -> Ledger;
 }
@@ -192,12 +197,19 @@ impl FlusherBuilder {
     /// Starts the thread that flushes.
     ///
     /// # Errors
-    /// [`ConfigError`] when the interval is out of its range, or the system has no thread to give.
+    /// [`ConfigError`] when the interval is out of its range, or above 5 s for metrics of
+    /// [high resolution](crate::Resolution::High), or the system has no thread to give.
     pub fn start(self) -> Result<Flusher, ConfigError> {
         let range = Duration::from_millis(100)..=Duration::from_secs(300);
         if !range.contains(&self.interval) {
             let value = format!("{:?}", self.interval);
             return Err(ConfigError::new("interval", value, "must be between 100 ms and 5 min"));
+        }
+        let longest = self.drains.iter().filter_map(|drain| drain.longest_interval()).min();
+        if longest.is_some_and(|longest| self.interval > longest) {
+            let value = format!("{:?}", self.interval);
+            let rule = "must be at most 5 s for metrics of high resolution";
+            return Err(ConfigError::new("interval", value, rule));
         }
         let shared = Arc::new(Shared {
             sink: self.sink,

@@ -8,14 +8,15 @@ use obs_core::id::TraceId;
 use obs_core::metric::{Descriptor, Unit};
 use obs_core::output::Output;
 use obs_core::telemetry::Telemetry;
+use proptest::prelude::*;
 
 use super::*;
 use crate::cardinality::{Guard, Overflow};
-use crate::declare::Shape;
+use crate::declare::{Metric, Resolution, Shape};
 use crate::encode::Record;
 use crate::ledger::{DropReason, Repair};
 use crate::limits::Transport;
-use crate::lint::{Metrics, assert_metric};
+use crate::lint::{Linter, Metrics, assert_metric};
 use crate::sink::{LineSink, Sink};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -418,4 +419,98 @@ fn a_shutdown_keeps_its_limit_even_when_the_sink_blocks() {
     *sink.0.lock().unwrap() = true;
     sink.1.notify_all();
     assert!(flusher.shutdown(LIMIT));
+}
+
+#[test]
+fn emf_e26_metrics_of_high_resolution_are_flushed_every_5_s_at_least() {
+    let metric = Metric::new("Rate", Unit::Count).resolution(Resolution::High);
+    let shape = Shape::builder("Shop").metric(metric).build().unwrap();
+    let clock = ManualClock::default().clock();
+    let events = Arc::new(EventAggregator::new(shape, Mode::Aggregated, clock));
+    let start = |seconds| {
+        let (sink, _captured) = captured_sink();
+        flusher(sink, &events).interval(Duration::from_secs(seconds)).start()
+    };
+    assert_eq!(start(6).unwrap_err().field(), "interval");
+    assert!(start(5).is_ok());
+}
+
+fn any_overflow() -> impl Strategy<Value = Overflow> {
+    prop::sample::select(vec![Overflow::Other, Overflow::Demote, Overflow::DropSet])
+}
+
+fn any_mode() -> impl Strategy<Value = Mode> {
+    prop::sample::select(vec![
+        Mode::PerRequest,
+        Mode::Aggregated,
+        Mode::Hybrid { one_in: 1 },
+        Mode::Hybrid { one_in: 3 },
+    ])
+}
+
+type AnyEvent = (Vec<String>, Vec<f64>, Vec<(String, f64)>, bool);
+
+fn any_event() -> impl Strategy<Value = AnyEvent> {
+    let number = prop_oneof![prop::num::f64::ANY, (0..100_i32).prop_map(f64::from)];
+    let value = prop_oneof![3 => "[a-c]", 1 => any::<String>(), 1 => "[\"]{1000,3000}"];
+    let name = prop_oneof![3 => "[A-C]", 1 => any::<String>()];
+    (
+        prop::collection::vec(value, 0..4),
+        prop::collection::vec(number.clone(), 0..4),
+        prop::collection::vec((name, number), 0..6),
+        any::<bool>(),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_events_make_only_lines_that_the_linter_accepts_and_keep_their_totals(
+        mode in any_mode(),
+        overflow in any_overflow(),
+        budget in 1..4_usize,
+        max_keys in 1..5_usize,
+        given in prop::collection::vec(any_event(), 0..30),
+    ) {
+        let shape = Shape::builder("Shop")
+            .dimension_set(["Route"])
+            .dimension_set(["Route", "Tenant"])
+            .metric(("Requests", Unit::Count))
+            .metric(("Latency", Unit::Milliseconds))
+            .build()
+            .unwrap();
+        let clock = ManualClock::default().clock();
+        let guard = Guard::new(budget, overflow, clock.clone()).unwrap();
+        let events = EventAggregator::new(shape.clone(), mode, clock.clone())
+            .slowest_by(1)
+            .max_keys(max_keys)
+            .guard(guard);
+        let (output, captured) = Output::captured();
+        let sink = LineSink::to(output, "orders", Transport::ContainerStdout, clock.clone());
+        let mut points = 0;
+        for (dimensions, values, extras, is_error) in &given {
+            let dimensions: Vec<&str> = dimensions.iter().map(String::as_str).collect();
+            let extras: Vec<(Descriptor, f64)> = extras
+                .iter()
+                .map(|(name, value)| {
+                    (Descriptor::new(String::leak(name.clone()), Unit::Count, ""), *value)
+                })
+                .collect();
+            let extras: Vec<_> = extras.iter().map(|(metric, value)| (metric, *value)).collect();
+            let record = Record::new(&shape, clock.wall()).dimensions(&dimensions).values(values);
+            let record = record.extras(&extras).error(*is_error);
+            points += record.points();
+            events.emit(&record, &sink);
+        }
+        events.drain(&sink);
+        prop_assert!(sink.shutdown(LIMIT));
+        let linter = Linter::default().transport(Transport::ContainerStdout).now(clock.wall());
+        let metrics = Metrics::read_with(&linter, &captured.text());
+        let mut ledger = sink.ledger();
+        ledger.add(&events.ledger());
+        prop_assert_eq!(ledger.appended, points);
+        prop_assert_eq!(ledger.appended, ledger.emitted + ledger.dropped());
+        prop_assert_eq!(metrics.observations(), ledger.emitted as f64);
+    }
 }

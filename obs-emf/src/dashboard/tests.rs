@@ -56,7 +56,7 @@ fn broken_bodies_are_found() {
 }
 
 #[test]
-fn the_objectives_are_target_lines_and_thresholds() {
+fn emf_r8_objectives_are_target_lines_and_thresholds_and_rejected_lines_alarm() {
     let body = watch().dashboard();
     let availability = &body["widgets"][0]["properties"];
     assert_eq!(availability["metrics"][0][0]["expression"], "100 - (m2/m1*100)");

@@ -1,5 +1,7 @@
 use obs_core::clock::Timestamp;
+use obs_core::environment::Environment;
 use obs_core::metric::Unit;
+use obs_core::resource::Resource;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -130,7 +132,57 @@ fn constants_are_written_without_being_given() {
 }
 
 #[test]
-fn the_agents_log_group_is_part_of_the_metadata() {
+fn an_event_that_names_no_value_gets_the_default() {
+    let shape = orders().default_value("Service", "orders").build().unwrap();
+    for (given, expected) in [(&[][..], "orders"), (&[""], "orders"), (&["cart"], "cart")] {
+        let (line, ledger) = tail(&shape, given, &[1.0]);
+        assert_eq!(line["Service"], expected);
+        assert_eq!(ledger.repaired(Repair::EmptyDimension), 0);
+    }
+    assert!(error(orders().default_value("Nope", "x")).starts_with("default_value = Nope"));
+}
+
+#[test]
+fn properties_are_on_every_line_and_make_no_series() {
+    let shape = orders().property("Version", "1.4\n").build().unwrap();
+    let (line, _) = tail(&shape, &["orders"], &[1.0]);
+    assert_eq!(line["Version"], "1.4\n");
+    assert_eq!(
+        line["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+        serde_json::json!([["Service"]])
+    );
+    for name in ["Service", "Latency", "_aws", "version", ""] {
+        assert!(error(orders().property(name, "x")).starts_with(&format!("property = {name}")));
+    }
+    assert!(error(orders().property("A", "x").property("A", "y")).contains("anything else"));
+}
+
+#[test]
+fn emf_e25_the_platform_is_named_by_the_members_that_cloudwatch_reads() {
+    let resource = Resource::default()
+        .with("aws.ecs.cluster.arn", "arn:aws:ecs:eu-west-1:1:cluster/shop")
+        .with("faas.name", "orders");
+    let (line, _) = tail(&orders().entity(&resource).build().unwrap(), &["orders"], &[1.0]);
+    assert_eq!(
+        (&line["ECS.Cluster"], &line["Lambda.Function"]),
+        (&"shop".into(), &"orders".into())
+    );
+}
+
+#[test]
+fn the_environment_names_the_agents_log_group_unless_code_does() {
+    let environment = Environment::from([
+        ("AWS_EMF_LOG_GROUP_NAME", "/shop/orders"),
+        ("AWS_EMF_LOG_STREAM_NAME", "one"),
+    ]);
+    let shape = orders().log_stream("two").from_environment(&environment).build().unwrap();
+    let (line, _) = tail(&shape, &["orders"], &[1.0]);
+    assert_eq!(line["_aws"]["LogGroupName"], "/shop/orders");
+    assert_eq!(line["_aws"]["LogStreamName"], "two");
+}
+
+#[test]
+fn emf_r3_the_agents_log_group_is_part_of_the_metadata() {
     let shape = orders().log_group("/shop/orders").log_stream("a").build().unwrap();
     let (line, _) = tail(&shape, &["orders"], &[1.0]);
     assert_eq!(line["_aws"]["LogGroupName"], "/shop/orders");

@@ -101,7 +101,7 @@ fn emf_e13_and_e14_more_than_100_values_go_into_several_records_with_their_count
 }
 
 #[test]
-fn emf_e2_records_are_split_by_bytes_and_later_parts_carry_the_ids() {
+fn emf_e2_and_r5_records_are_split_by_bytes_and_later_parts_carry_the_ids() {
     let shape = shape();
     let names: Vec<String> = (0..90).map(|number| format!("{number}{}", "M".repeat(200))).collect();
     let points: Vec<_> = (0..50).map(|value| (f64::from(value) + 0.123_456_789, 3)).collect();

@@ -123,7 +123,7 @@ fn labels_above_the_budget_can_be_dropped_with_their_values() {
 }
 
 #[test]
-fn the_agents_log_group_and_the_entity_are_on_each_line() {
+fn emf_e25_and_r3_the_agents_log_group_and_the_entity_are_on_each_line() {
     let clock = ManualClock::default().clock();
     let environment = Environment::from([("AWS_EMF_LOG_GROUP_NAME", "/shop/orders")]);
     let resource = Resource::default().with("k8s.pod.name", "orders-1");

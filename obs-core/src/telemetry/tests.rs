@@ -129,6 +129,25 @@ fn a_second_shutdown_does_nothing_and_lines_still_work_afterwards() {
 }
 
 #[test]
+fn lines_are_json_unless_people_are_to_read_them_and_coloured_at_a_terminal_only() {
+    use super::builder::{Looks, looks};
+
+    let pretty = ("OBS_LOG_FORMAT", "pretty");
+    for (variables, is_terminal, expected) in [
+        (&[][..], true, Looks::Json),
+        (&[("OBS_LOG_FORMAT", "json")], true, Looks::Json),
+        (&[pretty], true, Looks::Pretty { colours: true }),
+        (&[pretty], false, Looks::Pretty { colours: false }),
+        (&[pretty, ("NO_COLOR", "1")], true, Looks::Pretty { colours: false }),
+    ] {
+        let environment = variables.iter().copied().collect();
+        assert_eq!(looks(&environment, is_terminal), Ok(expected), "{variables:?}");
+    }
+    let error = looks(&Environment::from([("OBS_LOG_FORMAT", "xml")]), true).unwrap_err();
+    assert_eq!((error.field(), error.value()), ("OBS_LOG_FORMAT", "xml"));
+}
+
+#[test]
 fn one_redactor_hides_a_key_in_lines_and_in_spans() {
     let memory = MemoryExporter::default();
     let (output, captured) = Output::captured();

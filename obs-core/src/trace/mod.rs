@@ -42,7 +42,7 @@ pub use sampler::{XraySampler, XraySamplerBuilder};
 pub use selection::exporter_from_environment;
 pub use settings::BatchSettings;
 pub use tracer::{Tracer, TracerBuilder};
-#[cfg(all(feature = "xray-daemon", any(test, fuzzing, feature = "test-util")))]
+#[cfg(all(feature = "xray-daemon", any(test, feature = "test-util")))]
 #[doc(hidden)]
 pub use xray::invariants as xray_invariants;
 #[cfg(feature = "xray-daemon")]

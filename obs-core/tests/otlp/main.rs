@@ -14,7 +14,9 @@ use obs_core::trace::{
     DropReason, OtlpExporter, OtlpProtocol, SpanEvent, SpanKind, SpanLedger, SpanLink, SpanRecord,
     Status, Tracer,
 };
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::trace::v1::{Span, span, status::StatusCode};
 
@@ -136,6 +138,24 @@ fn an_http_receiver_gets_the_whole_span() {
     assert!(tracer.shutdown(LONG));
     assert_eq!(tracer.ledger().exported, 1, "{:?}", tracer.ledger());
     assert_complete(only_span(&received.recv().unwrap()));
+}
+
+#[test]
+fn what_a_receiver_rejects_out_of_a_batch_counts_as_refused_and_tells_why() {
+    let rejected =
+        ExportTracePartialSuccess { rejected_spans: 2, error_message: "too old".to_owned() };
+    let answer = ExportTraceServiceResponse { partial_success: Some(rejected) };
+    let (endpoint, received) = receiver::http_with(200, answer);
+    let exporter = exporter(OtlpProtocol::HttpProtobuf, &endpoint);
+    let tracer = Tracer::builder().exporter(exporter).build().unwrap();
+    for _ in 0..5 {
+        tracer.export(record());
+    }
+    assert!(tracer.shutdown(LONG));
+    let ledger = tracer.ledger();
+    assert_eq!((ledger.exported, ledger.dropped.get(DropReason::Refused)), (3, 2), "{ledger:?}");
+    assert_eq!(ledger.last_error.as_deref(), Some("too old"));
+    assert_eq!(received.iter().take(1).count(), 1);
 }
 
 #[test]

@@ -50,12 +50,18 @@ pub(crate) fn grpc() -> (String, Received) {
 
 /// An HTTP receiver that answers every request with `status`.
 pub(crate) fn http(status: u16) -> (String, Received) {
+    http_with(status, ExportTraceServiceResponse::default())
+}
+
+/// An HTTP receiver that answers every request with `status` and `answer`.
+pub(crate) fn http_with(status: u16, answer: ExportTraceServiceResponse) -> (String, Received) {
     let (sender, received) = mpsc::channel();
+    let answer = answer.encode_to_vec();
     let address = serve(move |mut stream| {
         while let Some(body) = read_request(&mut stream) {
             let _ = sender.send(ExportTraceServiceRequest::decode(&body[..]).unwrap());
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
-            if stream.write_all(answer.as_bytes()).is_err() {
+            let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", answer.len());
+            if stream.write_all(&[head.as_bytes(), &answer].concat()).is_err() {
                 return;
             }
         }

@@ -29,7 +29,8 @@ pub use settings::OtlpProtocol;
 ///
 /// It works on the tracer's thread and needs no runtime of the service: for gRPC it brings its own.
 /// A batch that fails is tried again up to three times within its time-out, and then dropped and
-/// counted. Addresses with `https` need a TLS feature of `opentelemetry-otlp`, such as `tls-ring` or
+/// counted. Spans that a receiver rejects out of a batch it takes are counted as refused over HTTP;
+/// over gRPC OpenTelemetry's exporter keeps that to itself. Addresses with `https` need a TLS feature of `opentelemetry-otlp`, such as `tls-ring` or
 /// `reqwest-rustls`, switched on beside this crate.
 ///
 /// ```no_run
@@ -54,6 +55,18 @@ pub struct OtlpExporter {
 /// What makes the exporter's future advance.
 trait Drive: Send {
     fn run(&self, limit: Duration, export: Export<'_>) -> OTelSdkResult;
+
+    /// What the receiver said of spans it did not take, after a run without error.
+    fn take_partial_success(&self) -> Option<PartialSuccess> {
+        None
+    }
+}
+
+/// Spans that a receiver did not take although it took their batch.
+#[derive(Debug)]
+struct PartialSuccess {
+    rejected: usize,
+    message: String,
 }
 
 /// An exporter of OpenTelemetry and what drives it.
@@ -67,7 +80,14 @@ impl SpanExporter for OtlpExporter {
             batch.iter().map(|span| convert::span_data(span, &self.scope)).collect();
         let begun = self.clock.now();
         match self.driver.run(limit, Box::pin(self.exporter.export(spans))) {
-            Ok(()) => ExportReport::new().exported(batch.len()),
+            Ok(()) => match self.driver.take_partial_success() {
+                None => ExportReport::new().exported(batch.len()),
+                Some(PartialSuccess { rejected, message }) => {
+                    let rejected = rejected.min(batch.len());
+                    let report = ExportReport::new().exported(batch.len() - rejected);
+                    report.dropped(DropReason::Refused, rejected, message)
+                }
+            },
             Err(error) => {
                 let error = error.to_string();
                 // The HTTP client says of a time-out only that the network failed.

@@ -6,10 +6,10 @@ mod document;
 mod exporter;
 mod facts;
 mod fields;
-#[cfg(any(test, fuzzing, feature = "test-util"))]
+#[cfg(any(test, feature = "test-util"))]
 pub mod invariants;
 mod reduce;
-#[cfg(any(test, fuzzing, feature = "test-util"))]
+#[cfg(any(test, feature = "test-util"))]
 mod rules;
 
 pub use address::DaemonAddress;

@@ -4,6 +4,7 @@ mod baggage;
 mod correlation;
 mod environment;
 mod internal;
+mod isolation;
 mod properties;
 mod trace_context;
 mod trust;

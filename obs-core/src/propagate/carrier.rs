@@ -7,12 +7,27 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
+use super::Found;
+use super::found::Slot;
+
 /// Fields that can be read: headers, message attributes, a JSON object.
 ///
 /// Field names are compared without regard to case.
 pub trait Carrier {
     /// Every value of `field`, in order, as it arrived.
     fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
+
+    /// The fields that propagation reads.
+    ///
+    /// Asks for one after the other. A carrier that can name all it holds at less cost than a few
+    /// such questions does better to pass them to [`Found::add`].
+    fn find(&self) -> Found<'_> {
+        let mut found = Found::nothing();
+        for (slot, name) in Slot::ALL {
+            self.get_all(name).take(2).for_each(|value| found.set(*slot, value));
+        }
+        found
+    }
 }
 
 /// Fields that can be written.
@@ -28,6 +43,11 @@ impl Carrier for HeaderMap {
     #[inline]
     fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
         HeaderMap::get_all(self, field).iter().map(HeaderValue::as_bytes)
+    }
+
+    #[inline]
+    fn find(&self) -> Found<'_> {
+        Found::in_headers(self)
     }
 }
 

@@ -1,12 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
-
-use super::propagators::TraceFormat;
+use super::found::Slot;
+use super::propagators::{CorrelationField, TraceFormat};
 use super::{
-    Baggage, Carrier, Propagators, TraceParent, TraceState, TraceTrust, Traceparent, TrustPolicy,
-    XrayHeader, field, scan,
+    Baggage, Carrier, Found, Propagators, TraceParent, TraceState, TraceTrust, Traceparent,
+    TrustPolicy, XrayHeader, field, scan,
 };
 use crate::id::{CorrelationId, TraceId};
 
@@ -61,28 +60,35 @@ impl Propagators {
     /// field changes how another is read. Allocates only for `tracestate`, `baggage`, the extras of
     /// `X-Amzn-Trace-Id`, tenant, user, debug and links, and never for what is refused.
     pub fn extract(&self, carrier: &impl Carrier, policy: &TrustPolicy) -> Extracted {
+        let found = carrier.find();
         let mut extracted = Extracted::default();
-        self.extract_trace(carrier, policy, &mut extracted);
+        self.extract_trace(carrier, &found, policy, &mut extracted);
         if policy.allows_correlation_id() {
-            self.extract_correlation(carrier, &mut extracted);
+            self.extract_correlation(carrier, &found, &mut extracted);
         }
         if self.baggage && policy.allows_baggage() {
-            extracted.baggage = Baggage::parse(carrier.get_all(&field::BAGGAGE));
+            extracted.baggage = match found.first(Slot::Baggage) {
+                Some(_) if found.is_repeated(Slot::Baggage) => {
+                    Baggage::parse(carrier.get_all(&field::BAGGAGE))
+                }
+                Some(value) => Baggage::parse([value]),
+                None => Baggage::empty(),
+            };
         }
         if policy.allows_tenant_id() {
-            extracted.tenant_id = identity(carrier, &field::X_TENANT_ID);
+            extracted.tenant_id = identity(&found, Slot::TenantId);
         }
         if policy.allows_user_id() {
-            extracted.user_id = identity(carrier, &field::X_USER_ID);
+            extracted.user_id = identity(&found, Slot::UserId);
         }
         if policy.allows_timeout() {
-            extracted.timeout = timeout(carrier);
+            extracted.timeout = timeout(&found);
         }
         if policy.allows_attempt() {
-            extracted.attempt = attempt(carrier);
+            extracted.attempt = attempt(&found);
         }
         if policy.allows_debug() {
-            extracted.debug = debug(carrier);
+            extracted.debug = debug(&found);
         }
         extracted
     }
@@ -90,6 +96,7 @@ impl Propagators {
     fn extract_trace(
         &self,
         carrier: &impl Carrier,
+        found: &Found<'_>,
         policy: &TrustPolicy,
         extracted: &mut Extracted,
     ) {
@@ -98,11 +105,11 @@ impl Propagators {
         }
         let mut parent = None;
         for format in &self.traces {
-            let found = match format {
-                TraceFormat::W3c => w3c(carrier, policy),
-                TraceFormat::Xray => xray(carrier),
+            let next = match format {
+                TraceFormat::W3c => w3c(carrier, found, policy),
+                TraceFormat::Xray => xray(found),
             };
-            parent = match (parent, found) {
+            parent = match (parent, next) {
                 (Some(first), Some(second)) => Some(merge(first, second, extracted)),
                 (first, second) => first.or(second),
             };
@@ -116,9 +123,19 @@ impl Propagators {
         }
     }
 
-    fn extract_correlation(&self, carrier: &impl Carrier, extracted: &mut Extracted) {
-        for name in &self.correlation {
-            match correlation(carrier, name) {
+    fn extract_correlation(
+        &self,
+        carrier: &impl Carrier,
+        found: &Found<'_>,
+        extracted: &mut Extracted,
+    ) {
+        for CorrelationField { name, slot } in &self.correlation {
+            let parsed = match slot.map(|slot| (found.first(slot), found.is_repeated(slot))) {
+                Some((None, _)) => continue,
+                Some((Some(value), false)) => correlation(std::iter::once(value)),
+                _ => correlation(carrier.get_all(name)),
+            };
+            match parsed {
                 Ok(Some(id)) => {
                     extracted.correlation_id = Some(id);
                     return;
@@ -132,31 +149,26 @@ impl Propagators {
     }
 }
 
-/// The only value of `name`; `None` if there is none or there are several.
-fn single<'a>(carrier: &'a impl Carrier, name: &'a HeaderName) -> Option<&'a [u8]> {
-    let mut values = carrier.get_all(name);
-    let value = values.next()?;
-    values.next().is_none().then_some(value)
-}
-
-fn w3c(carrier: &impl Carrier, policy: &TrustPolicy) -> Option<TraceParent> {
-    let mut parent = TraceParent::from(Traceparent::parse(single(carrier, &field::TRACEPARENT)?)?);
-    if policy.allows_trace_state() {
-        let mut values = carrier.get_all(&field::TRACESTATE);
-        if let Some(first) = values.next() {
-            parent.tracestate = trace_state(first, values);
+fn w3c(carrier: &impl Carrier, found: &Found<'_>, policy: &TrustPolicy) -> Option<TraceParent> {
+    let parent = Traceparent::parse(found.single(Slot::Traceparent)?)?;
+    let mut parent = TraceParent::from(parent);
+    if policy.allows_trace_state()
+        && let Some(first) = found.first(Slot::Tracestate)
+    {
+        parent.tracestate = if found.is_repeated(Slot::Tracestate) {
+            let values = carrier.get_all(&field::TRACESTATE);
+            let values: smallvec::SmallVec<[&[u8]; 4]> = values.collect();
+            TraceState::parse(values.iter().copied())
+        } else {
+            TraceState::parse([first])
         }
+        .unwrap_or_default();
     }
     Some(parent)
 }
 
-fn trace_state<'a>(first: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> TraceState {
-    let values: smallvec::SmallVec<[&[u8]; 4]> = std::iter::once(first).chain(rest).collect();
-    TraceState::parse(values.iter().copied()).unwrap_or_default()
-}
-
-fn xray(carrier: &impl Carrier) -> Option<TraceParent> {
-    Some(XrayHeader::parse(single(carrier, &field::X_AMZN_TRACE_ID)?)?.into())
+fn xray(found: &Found<'_>) -> Option<TraceParent> {
+    Some(XrayHeader::parse(found.single(Slot::Xray)?)?.into())
 }
 
 /// Two headers that name the same trace complete each other; of two traces, one becomes a link.
@@ -183,11 +195,9 @@ fn merge(first: TraceParent, second: TraceParent, extracted: &mut Extracted) -> 
     chosen
 }
 
-fn correlation(
-    carrier: &impl Carrier,
-    name: &HeaderName,
+fn correlation<'a>(
+    mut values: impl Iterator<Item = &'a [u8]>,
 ) -> Result<Option<CorrelationId>, RejectedId> {
-    let mut values = carrier.get_all(name);
     let Some(first) = values.next() else { return Ok(None) };
     let second = values.next();
     if second.is_none()
@@ -207,8 +217,8 @@ fn correlation(
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
-fn identity(carrier: &impl Carrier, name: &HeaderName) -> Option<Arc<str>> {
-    let value = scan::trim(single(carrier, name)?);
+fn identity(found: &Found<'_>, slot: Slot) -> Option<Arc<str>> {
+    let value = scan::trim(found.single(slot)?);
     is_identity(value).then(|| scan::text(value).into())
 }
 
@@ -219,11 +229,11 @@ pub(crate) fn is_identity(value: &[u8]) -> bool {
         && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"._:+/=@|~-".contains(byte))
 }
 
-fn timeout(carrier: &impl Carrier) -> Option<Duration> {
-    if let Some(value) = single(carrier, &field::X_REQUEST_TIMEOUT) {
+fn timeout(found: &Found<'_>) -> Option<Duration> {
+    if let Some(value) = found.single(Slot::RequestTimeout) {
         return scan::decimal(scan::trim(value), 10).map(Duration::from_millis);
     }
-    let (unit, digits) = scan::trim(single(carrier, &field::GRPC_TIMEOUT)?).split_last()?;
+    let (unit, digits) = scan::trim(found.single(Slot::GrpcTimeout)?).split_last()?;
     let amount = scan::decimal(digits, 8)?;
     Some(match unit {
         b'H' => Duration::from_secs(amount * 3600),
@@ -236,13 +246,13 @@ fn timeout(carrier: &impl Carrier) -> Option<Duration> {
     })
 }
 
-fn attempt(carrier: &impl Carrier) -> Option<u32> {
-    let value = scan::decimal(scan::trim(single(carrier, &field::X_REQUEST_ATTEMPT)?), 3)?;
+fn attempt(found: &Found<'_>) -> Option<u32> {
+    let value = scan::decimal(scan::trim(found.single(Slot::RequestAttempt)?), 3)?;
     u32::try_from(value).ok().filter(|&attempt| attempt > 0)
 }
 
-fn debug(carrier: &impl Carrier) -> Option<Arc<str>> {
-    let value = scan::trim(single(carrier, &field::X_OBS_DEBUG)?);
+fn debug(found: &Found<'_>) -> Option<Arc<str>> {
+    let value = scan::trim(found.single(Slot::Debug)?);
     let valid = (1..=MAX_DEBUG).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
     valid.then(|| scan::text(value).into())
 }

@@ -30,6 +30,7 @@ mod baggage;
 mod carrier;
 mod extract;
 pub mod field;
+mod found;
 mod hosts;
 mod inject;
 #[cfg(any(test, feature = "test-util"))]
@@ -51,6 +52,7 @@ mod xray;
 pub use baggage::{Baggage, BaggageMember};
 pub use carrier::{Carrier, CarrierMut, header_value};
 pub use extract::{Extracted, RejectedId};
+pub use found::Found;
 pub use hosts::TrustedHosts;
 pub use inject::Outgoing;
 #[cfg(feature = "otel")]

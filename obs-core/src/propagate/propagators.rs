@@ -2,6 +2,7 @@ use http::HeaderName;
 use smallvec::{SmallVec, smallvec};
 
 use super::field;
+use super::found::Slot;
 use crate::config::ConfigError;
 use crate::environment::Environment;
 
@@ -30,7 +31,21 @@ use crate::environment::Environment;
 pub struct Propagators {
     pub(super) traces: SmallVec<[TraceFormat; 2]>,
     pub(super) baggage: bool,
-    pub(super) correlation: SmallVec<[HeaderName; 2]>,
+    pub(super) correlation: SmallVec<[CorrelationField; 2]>,
+}
+
+/// A field in which a correlation id is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CorrelationField {
+    pub(super) name: HeaderName,
+    /// `None` for a name of the service's own, which is looked up.
+    pub(super) slot: Option<Slot>,
+}
+
+impl From<HeaderName> for CorrelationField {
+    fn from(name: HeaderName) -> Self {
+        Self { slot: Slot::named(name.as_str().as_bytes()), name }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +64,8 @@ impl Default for Propagators {
     }
 }
 
-fn default_correlation() -> SmallVec<[HeaderName; 2]> {
-    smallvec![field::X_CORRELATION_ID.clone(), field::X_REQUEST_ID.clone()]
+fn default_correlation() -> SmallVec<[CorrelationField; 2]> {
+    smallvec![field::X_CORRELATION_ID.clone().into(), field::X_REQUEST_ID.clone().into()]
 }
 
 impl Propagators {
@@ -102,7 +117,7 @@ impl Propagators {
         mut self,
         headers: impl IntoIterator<Item = HeaderName>,
     ) -> Result<Self, ConfigError> {
-        self.correlation = headers.into_iter().collect();
+        self.correlation = headers.into_iter().map(CorrelationField::from).collect();
         if self.correlation.is_empty() {
             return Err(ConfigError::new("correlation_headers", "[]", "must name a header"));
         }
@@ -112,6 +127,6 @@ impl Propagators {
     /// The header in which the correlation id is written and echoed.
     #[must_use]
     pub fn correlation_header(&self) -> &HeaderName {
-        self.correlation.first().unwrap_or(&field::X_CORRELATION_ID)
+        self.correlation.first().map_or(&field::X_CORRELATION_ID, |field| &field.name)
     }
 }

@@ -56,10 +56,15 @@ impl TrustedHops {
     /// not allocate.
     #[must_use]
     pub fn client_address(self, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
+        let forwarded = if self.0 == 0 { None } else { self.forwarded(headers) };
+        forwarded.or(peer).map(|address| address.to_canonical())
+    }
+
+    /// The address that the farthest of the proxies saw.
+    fn forwarded(self, headers: &HeaderMap) -> Option<IpAddr> {
         let fields = headers.get_all(&X_FORWARDED_FOR).iter().rev().map(HeaderValue::as_bytes);
         let entries = fields.flat_map(|field| field.rsplit(|&byte| byte == b','));
-        let entry = entries.take(usize::from(self.0)).last();
-        entry.and_then(parse).or(peer).map(|address| address.to_canonical())
+        parse(entries.take(usize::from(self.0)).last()?)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use obs_core::clock::{Instant, Timestamp};
 use obs_core::context::{RequestContext, Scoped};
-use obs_core::log::{Ids, Line, Value};
+use obs_core::log::{Line, Value};
 use obs_core::outcome::Outcome;
 use obs_core::telemetry::{RequestLine, Telemetry};
 use obs_core::trace::{SpanKind, SpanLink, SpanRecord, Status, Text};
@@ -143,7 +143,7 @@ impl Record {
             level: verdict.level(),
             message,
             target,
-            ids: Ids { span_id: Some(self.context.span_id()), ..self.context.ids() },
+            ids: self.context.own_ids(),
             has_metrics: true,
         };
         let fields = |line: &mut Line<'_>| {

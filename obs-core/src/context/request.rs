@@ -206,10 +206,16 @@ impl RequestContext {
     /// What lines of this request carry, with the span that is current now.
     #[must_use]
     pub fn ids(&self) -> Ids<'_> {
+        Ids { span_id: Some(self.current_span_id()), ..self.own_ids() }
+    }
+
+    /// What the line about the request as a whole carries: the same, with the request's own span.
+    #[must_use]
+    pub fn own_ids(&self) -> Ids<'_> {
         Ids {
             correlation_id: Some(self.correlation_id()),
             trace_id: Some(self.trace_id()),
-            span_id: Some(self.current_span_id()),
+            span_id: Some(self.span_id()),
             tenant_id: self.tenant_id(),
             user_id: self.user_id(),
         }

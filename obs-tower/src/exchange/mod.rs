@@ -5,6 +5,7 @@ mod end;
 pub(crate) mod grpc;
 mod names;
 mod progress;
+mod standard_headers;
 mod verdict;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,8 +14,9 @@ pub use attempt::Attempt;
 pub(crate) use end::{End, PanicMessage};
 pub(crate) use grpc::GrpcStatus;
 pub use names::{OTHER_METHOD, UNMATCHED};
-pub(crate) use names::{content_length, method_name, milliseconds, protocol, scheme};
+pub(crate) use names::{method_name, milliseconds, protocol, scheme};
 pub(crate) use progress::Progress;
+pub(crate) use standard_headers::StandardHeaders;
 pub(crate) use verdict::Verdict;
 
 /// Calls code that the suite does not know; `None` if it panics.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Uri, Version, header};
+use http::{Method, Uri, Version};
 
 /// What stands for the route of a request that matched none.
 pub const UNMATCHED: &str = "__unmatched__";
@@ -38,11 +38,6 @@ pub(crate) fn protocol(version: Version) -> &'static str {
         Version::HTTP_3 => "3",
         _ => "1.1",
     }
-}
-
-/// The length of a body as its headers promise it.
-pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Milliseconds with three decimals.

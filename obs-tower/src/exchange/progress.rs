@@ -2,7 +2,7 @@ use bytes::Buf;
 use http::{HeaderMap, StatusCode};
 use http_body::Frame;
 
-use super::{End, GrpcStatus, content_length, grpc};
+use super::{End, GrpcStatus, StandardHeaders};
 
 /// How far a response body has come, and by what it will have ended.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub(crate) struct Progress {
 impl Progress {
     /// The progress of the body that follows these headers.
     pub(crate) fn new(headers: &HeaderMap) -> Self {
-        Self { promised: content_length(headers), sent: 0, grpc: grpc::is_grpc(headers) }
+        let headers = StandardHeaders::of(headers);
+        Self { promised: headers.content_length(), sent: 0, grpc: headers.is_grpc() }
     }
 
     /// The end of a response whose headers are all there is; `None` if a body follows.
@@ -28,7 +29,9 @@ impl Progress {
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Option<End> {
-        if let Some(status) = GrpcStatus::from_headers(headers).filter(|_| self.grpc) {
+        if self.grpc
+            && let Some(status) = GrpcStatus::from_headers(headers)
+        {
             return Some(End::Trailers(status));
         }
         let bodiless = method == "HEAD"

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::header;
 use obs_core::client_address::TrustedHops;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
@@ -27,7 +26,7 @@ use super::route::Route;
 use super::span::Names;
 use super::ticket::Ticket;
 use super::{line, peer, span};
-use crate::exchange::{End, contained, content_length, grpc, method_name, scheme};
+use crate::exchange::{End, StandardHeaders, contained, method_name, scheme};
 
 pub(super) struct Observer {
     telemetry: Telemetry,
@@ -96,7 +95,8 @@ impl Observer {
         let [tenant, user] = self.identities(head, &mut extracted);
         let mut builder = RequestContext::builder(&self.telemetry).extracted(extracted, now);
         let (trace_id, parent_sampled) = (builder.trace_id(), builder.parent_sampled());
-        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let headers = StandardHeaders::of(head.headers);
+        let host = headers.host.and_then(|host| host.to_str().ok());
         let input = SamplingInput::new(trace_id, self.telemetry.service_name())
             .parent_sampled(parent_sampled)
             .http(head.method.as_str(), head.uri.path(), host.unwrap_or_default());
@@ -111,7 +111,7 @@ impl Observer {
         let skipped = self.config.skips(route.as_ref(), head);
         let operation = self.config.operation_name.as_ref();
         let body = self.config.request_body.as_ref();
-        let intake = Intake::new(head, body.and_then(|body| body.capture(head.headers)));
+        let intake = Intake::new(head, &headers, body.and_then(|body| body.capture(head.headers)));
         let recording = Recording {
             context: context.clone(),
             started: now,
@@ -121,13 +121,13 @@ impl Observer {
             path: Recording::path_of(head.uri.path(), context.is_sampled()),
             scheme: scheme(head.uri),
             version: head.version,
-            is_grpc: grpc::is_grpc(head.headers),
+            is_grpc: headers.is_grpc(),
             skipped,
             in_flight: self.in_flight.enter(),
             operation: operation.and_then(|name| self.contained(|| name(*head)).flatten()),
             client_address: self.hops.client_address(head.headers, peer::peer(head)),
-            user_agent: head.headers.get(header::USER_AGENT).cloned(),
-            promised_bytes: content_length(head.headers),
+            user_agent: headers.user_agent.cloned(),
+            promised_bytes: headers.content_length(),
             intake: intake.clone(),
             response: None,
             response_bytes: 0,
@@ -246,7 +246,7 @@ impl Observer {
             level: ending.level(),
             message,
             target: line::TARGET,
-            ids: Ids { span_id: Some(context.span_id()), ..context.ids() },
+            ids: context.own_ids(),
             has_metrics: metrics.is_some(),
         };
         let fields = |line: &mut Line<'_>| {

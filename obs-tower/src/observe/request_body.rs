@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
-use http::{Method, Request, Version, header};
+use http::{Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use super::capture::Capture;
 use super::head::RequestHead;
+use crate::exchange::StandardHeaders;
 
 /// What is known of a request's body; shared by the record and whoever reads the body.
 #[derive(Debug, Default)]
@@ -28,8 +29,12 @@ pub(super) struct Intake {
 
 impl Intake {
     /// An intake, if the body must be watched: to log it, or because no header says its length.
-    pub(super) fn new(head: &RequestHead<'_>, capture: Option<Capture>) -> Option<Arc<Self>> {
-        let watched = capture.is_some() || is_of_unknown_length(head);
+    pub(super) fn new(
+        head: &RequestHead<'_>,
+        headers: &StandardHeaders<'_>,
+        capture: Option<Capture>,
+    ) -> Option<Arc<Self>> {
+        let watched = capture.is_some() || is_of_unknown_length(head, headers);
         watched.then(|| Arc::new(Self { capture: Mutex::new(capture), ..Self::default() }))
     }
 
@@ -54,11 +59,10 @@ impl Intake {
     }
 }
 
-fn is_of_unknown_length(head: &RequestHead<'_>) -> bool {
+fn is_of_unknown_length(head: &RequestHead<'_>, headers: &StandardHeaders<'_>) -> bool {
     let may_have_one = || matches!(*head.method, Method::POST | Method::PUT | Method::PATCH);
-    !head.headers.contains_key(header::CONTENT_LENGTH)
-        && (head.headers.contains_key(header::TRANSFER_ENCODING)
-            || head.version >= Version::HTTP_2 && may_have_one())
+    !headers.has_content_length()
+        && (headers.has_transfer_encoding || head.version >= Version::HTTP_2 && may_have_one())
 }
 
 /// Has the body of `request` watched: at once if it is axum's, else by a [`RequestBodyLayer`].

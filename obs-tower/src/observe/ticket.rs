@@ -16,11 +16,13 @@ pub(super) struct Ticket {
     observer: Arc<Observer>,
     context: RequestContext,
     seat: Seat,
+    /// Whether this ticket has ended the request; the record may still have been taken by a stop.
+    ended: bool,
 }
 
 impl Ticket {
     pub(super) fn new(observer: Arc<Observer>, context: RequestContext, seat: Seat) -> Self {
-        Self { observer, context, seat }
+        Self { observer, context, seat, ended: false }
     }
 
     pub(super) const fn context(&self) -> &RequestContext {
@@ -45,11 +47,14 @@ impl Ticket {
     }
 
     /// Ends the request; the first to do so is the one that counts.
-    pub(super) fn finish(self, end: End) {
+    pub(super) fn finish(mut self, end: End) {
         self.end(end);
     }
 
-    fn end(&self, end: End) {
+    fn end(&mut self, end: End) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         // The lock is released before anything is written.
         let recording = self.seat.lock().take();
         if let Some(recording) = recording {

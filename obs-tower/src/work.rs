@@ -111,7 +111,7 @@ impl Record {
         let dropped =
             if expired { Outcome::DeadlineExceeded } else { Outcome::CancelledBeforeHeaders };
         let mut verdict = Verdict::of(&end, None, None, dropped);
-        let recorded = self.context.take_recorded();
+        let recorded = self.context.take_recorded().map(|recorded| *recorded).unwrap_or_default();
         verdict.error_kind = recorded.error_kind.clone().or(verdict.error_kind);
         let elapsed = now - self.started;
         self.write_line(&verdict, &end, elapsed, &recorded);

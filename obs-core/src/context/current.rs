@@ -57,9 +57,13 @@ impl Captured {
     /// Makes it the current one until the guard is dropped.
     #[must_use = "it ends when the guard is dropped"]
     pub fn enter(&self) -> ContextGuard {
-        let mut previous = self.clone();
-        swap(&mut previous);
-        ContextGuard { previous, not_send: PhantomData }
+        self.clone().into_current()
+    }
+
+    /// Makes it the current one until the guard is dropped.
+    pub(super) fn into_current(mut self) -> ContextGuard {
+        swap(&mut self);
+        ContextGuard { previous: self, not_send: PhantomData }
     }
 
     /// The request, if there is one.

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use crate::log::Fields;
 use crate::metric::Descriptor;
@@ -25,6 +26,13 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// What a handler that recorded nothing left.
+    #[must_use]
+    pub fn nothing() -> &'static Self {
+        static NOTHING: LazyLock<Recorded> = LazyLock::new(Recorded::default);
+        &NOTHING
+    }
+
     pub(super) fn add_metadata(&mut self, piece: Metadata) {
         piece.set_in(&mut self.metadata);
     }

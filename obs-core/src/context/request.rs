@@ -41,7 +41,8 @@ pub(super) struct Inner {
     pub(super) tenant_id: OnceLock<Arc<str>>,
     pub(super) user_id: OnceLock<Arc<str>>,
     pub(super) baggage: Mutex<Baggage>,
-    pub(super) recorded: Mutex<Recorded>,
+    /// `None` until something is: most requests leave it so.
+    pub(super) recorded: Mutex<Option<Box<Recorded>>>,
     pub(super) flight_recorder: Option<FlightRecorder>,
 }
 
@@ -74,40 +75,46 @@ impl RequestContext {
     /// Makes this request the current one until the guard is dropped.
     #[must_use = "it ends when the guard is dropped"]
     pub fn enter(&self) -> ContextGuard {
-        Captured::from(self.clone()).enter()
+        Captured::from(self.clone()).into_current()
     }
 
     /// The telemetry that observes it.
+    #[inline]
     #[must_use]
     pub fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
     }
 
     /// The correlation id.
+    #[inline]
     #[must_use]
     pub fn correlation_id(&self) -> &CorrelationId {
         &self.0.correlation_id
     }
 
     /// The trace.
+    #[inline]
     #[must_use]
     pub fn trace_id(&self) -> TraceId {
         self.0.trace_id
     }
 
     /// The request's own span.
+    #[inline]
     #[must_use]
     pub fn span_id(&self) -> SpanId {
         self.0.span_id
     }
 
     /// The caller's span, if it told.
+    #[inline]
     #[must_use]
     pub fn parent_span_id(&self) -> Option<SpanId> {
         self.0.parent_span_id
     }
 
     /// Whether its spans are exported.
+    #[inline]
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.0.sampled
@@ -132,12 +139,14 @@ impl RequestContext {
     }
 
     /// The time by which the answer must be there.
+    #[inline]
     #[must_use]
     pub fn deadline(&self) -> Option<Deadline> {
         self.0.deadline
     }
 
     /// 1 for a first attempt; `None` if the caller did not tell.
+    #[inline]
     #[must_use]
     pub fn attempt(&self) -> Option<u32> {
         self.0.attempt
@@ -157,6 +166,7 @@ impl RequestContext {
     }
 
     /// The verbose lines kept until it is known how the request ends, if the service keeps them.
+    #[inline]
     #[must_use]
     pub fn flight_recorder(&self) -> Option<&FlightRecorder> {
         self.0.flight_recorder.as_ref()
@@ -234,7 +244,7 @@ impl RequestContext {
     /// Adds a field to the request line; one of the same key is replaced.
     pub fn record(&self, key: &str, value: impl Into<Value>) {
         let value = value.into();
-        self.recorded().fields.set(key, &value);
+        self.add(|recorded| recorded.fields.set(key, &value));
     }
 
     /// Adds a value to the metrics that go out with the request line.
@@ -242,19 +252,21 @@ impl RequestContext {
     /// NaN and infinities are ignored, and so is what goes beyond 100 values, the most an EMF
     /// metric may have.
     pub fn metric(&self, metric: &'static Descriptor, value: f64) {
-        self.recorded().add_metric(metric, value);
+        self.add(|recorded| recorded.add_metric(metric, value));
     }
 
     /// Names what went wrong, for the line and the span; the last one counts.
     pub fn error(&self, kind: impl Into<Cow<'static, str>>) {
-        self.recorded().error_kind = Some(kind.into());
+        let kind = kind.into();
+        self.add(|recorded| recorded.error_kind = Some(kind));
     }
 
     /// Adds an annotation to the request's span: one that X-Ray indexes, for searches.
     ///
     /// It is kept for spans exported after all because the request ended badly, too.
     pub fn annotate(&self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
-        self.recorded().annotations.set(key, value);
+        let (key, value) = (key.into(), value.into());
+        self.add(|recorded| recorded.annotations.set(key, value));
     }
 
     /// Adds a piece of metadata to the request's span: kept with it and not searchable.
@@ -268,17 +280,18 @@ impl RequestContext {
         value: impl Into<AttributeValue>,
     ) {
         let piece = Metadata::new(namespace, key, value);
-        self.recorded().add_metadata(piece);
+        self.add(|recorded| recorded.add_metadata(piece));
     }
 
-    /// Takes what handlers recorded; called once, by the layer that writes the request line.
+    /// Takes what handlers recorded, if they recorded anything; called once, by the layer that
+    /// writes the request line.
     #[must_use]
-    pub fn take_recorded(&self) -> Recorded {
-        std::mem::take(&mut *self.recorded())
+    pub fn take_recorded(&self) -> Option<Box<Recorded>> {
+        lock(&self.0.recorded).take()
     }
 
-    fn recorded(&self) -> MutexGuard<'_, Recorded> {
-        lock(&self.0.recorded)
+    fn add(&self, to: impl FnOnce(&mut Recorded)) {
+        to(lock(&self.0.recorded).get_or_insert_default());
     }
 
     /// Calls `send` with what an outgoing call has to tell, as the current span.

@@ -17,6 +17,6 @@ impl Telemetry {
     /// Makes this telemetry the current one, without a request, until the guard is dropped.
     #[must_use = "it ends when the guard is dropped"]
     pub fn enter(&self) -> ContextGuard {
-        Captured::from(self.clone()).enter()
+        Captured::from(self.clone()).into_current()
     }
 }

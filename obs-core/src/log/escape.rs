@@ -22,15 +22,20 @@ static SPECIAL: [bool; 256] = {
 /// Appends the inside of a JSON string: quotes, backslashes and every control character are
 /// escaped, U+007F to U+009F, U+2028 and U+2029 too. At most `limit` bytes are appended, cut
 /// between characters; `false` when the text was cut.
+#[inline]
 pub(super) fn write(out: &mut Vec<u8>, text: &str, limit: usize) -> bool {
+    if text.len() <= limit && scan::is_clean(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+        return true;
+    }
+    write_escaped(out, text, limit)
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &str, limit: usize) -> bool {
     if text.len().saturating_mul(6) > limit {
         return write_limited(out, text, limit);
     }
     let mut rest = text.as_bytes();
-    if scan::is_clean(rest) {
-        out.extend_from_slice(rest);
-        return true;
-    }
     while let Some(at) = rest.iter().position(|&byte| SPECIAL[usize::from(byte)]) {
         let (length, escaped) = unit(&rest[at..]);
         match escaped {

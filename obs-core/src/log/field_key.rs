@@ -61,10 +61,12 @@ impl FieldKey {
         Self { member, length: key.len() as u8, fingerprint: key::Fingerprint::of(key) }
     }
 
+    #[inline]
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.member[2..2 + usize::from(self.length)]
     }
 
+    #[inline]
     pub(super) const fn fingerprint(&self) -> key::Fingerprint {
         self.fingerprint
     }

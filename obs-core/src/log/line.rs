@@ -160,6 +160,8 @@ impl<'b> Line<'b> {
     }
 
     /// Writes a field whose key was known when the program was compiled.
+    // As the kind of the value mostly is, too: what is inlined is the encoding of that kind alone.
+    #[inline(always)]
     pub fn known<'v>(&mut self, key: &FieldKey, value: impl Into<ValueRef<'v>>) -> &mut Self {
         if !self.keys.contain(self.out, key.as_bytes(), key.fingerprint()) {
             let start = self.out.len();
@@ -172,7 +174,7 @@ impl<'b> Line<'b> {
     }
 
     /// Writes the value of the field that starts at `start`, whose key is written.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, start: usize, value: ValueRef<'_>, hidden: bool) {
         if hidden {
             self.out.extend_from_slice(REDACTED_STRING);

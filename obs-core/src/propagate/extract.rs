@@ -59,12 +59,24 @@ impl Propagators {
     /// `traceparent` have none there, and both headers must name the same trace. Nothing in one
     /// field changes how another is read. Allocates only for `tracestate`, `baggage`, the extras of
     /// `X-Amzn-Trace-Id`, tenant, user, debug and links, and never for what is refused.
+    // Inlined, so that what is found is written where the caller keeps it.
+    #[inline]
     pub fn extract(&self, carrier: &impl Carrier, policy: &TrustPolicy) -> Extracted {
-        let found = carrier.find();
         let mut extracted = Extracted::default();
-        self.extract_trace(carrier, &found, policy, &mut extracted);
+        self.extract_into(&mut extracted, carrier, policy);
+        extracted
+    }
+
+    fn extract_into(
+        &self,
+        extracted: &mut Extracted,
+        carrier: &impl Carrier,
+        policy: &TrustPolicy,
+    ) {
+        let found = carrier.find();
+        self.extract_trace(carrier, &found, policy, extracted);
         if policy.allows_correlation_id() {
-            self.extract_correlation(carrier, &found, &mut extracted);
+            self.extract_correlation(carrier, &found, extracted);
         }
         if self.baggage && policy.allows_baggage() {
             extracted.baggage = match found.first(Slot::Baggage) {
@@ -90,7 +102,6 @@ impl Propagators {
         if policy.allows_debug() {
             extracted.debug = debug(&found);
         }
-        extracted
     }
 
     fn extract_trace(

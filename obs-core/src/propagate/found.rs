@@ -77,6 +77,7 @@ impl<'a> Found<'a> {
     }
 
     /// Takes note of every value in `headers`.
+    #[inline]
     pub(super) fn in_headers(headers: &'a HeaderMap) -> Self {
         let mut found = Self::nothing();
         for (name, value) in headers {

@@ -93,14 +93,19 @@ impl Observer {
         let propagators = self.telemetry.propagators();
         let mut extracted = propagators.extract(head.headers, &self.config.trust);
         let [tenant, user] = self.identities(head, &mut extracted);
-        let mut builder = RequestContext::builder(&self.telemetry).extracted(extracted, now);
-        let (trace_id, parent_sampled) = (builder.trace_id(), builder.parent_sampled());
         let headers = StandardHeaders::of(head.headers);
-        let host = headers.host.and_then(|host| host.to_str().ok());
-        let input = SamplingInput::new(trace_id, self.telemetry.service_name())
-            .parent_sampled(parent_sampled)
-            .http(head.method.as_str(), head.uri.path(), host.unwrap_or_default());
-        let context = builder.sampled(self.decide(&input).sampled).build();
+        let context = RequestContext::received(
+            &self.telemetry,
+            extracted,
+            now,
+            |trace_id, parent_sampled| {
+                let host = headers.host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+                let input = SamplingInput::new(trace_id, self.telemetry.service_name())
+                    .parent_sampled(parent_sampled)
+                    .http(head.method.as_str(), head.uri.path(), host);
+                self.decide(&input).sampled
+            },
+        );
         tenant.map(|tenant| context.set_tenant_id(tenant));
         user.map(|user| context.set_user_id(user));
 
@@ -110,9 +115,10 @@ impl Observer {
         };
         let skipped = self.config.skips(route.as_ref(), head);
         let operation = self.config.operation_name.as_ref();
+        let operation = operation.and_then(|name| self.contained(|| name(*head)).flatten());
         let body = self.config.request_body.as_ref();
         let intake = Intake::new(head, &headers, body.and_then(|body| body.capture(head.headers)));
-        let recording = Recording {
+        let seat = self.in_flight.seat(|| Recording {
             context: context.clone(),
             started: now,
             wall,
@@ -124,7 +130,7 @@ impl Observer {
             is_grpc: headers.is_grpc(),
             skipped,
             in_flight: self.in_flight.enter(),
-            operation: operation.and_then(|name| self.contained(|| name(*head)).flatten()),
+            operation,
             client_address: self.hops.client_address(head.headers, peer::peer(head)),
             user_agent: headers.user_agent.cloned(),
             promised_bytes: headers.content_length(),
@@ -133,8 +139,7 @@ impl Observer {
             response_bytes: 0,
             first_byte: None,
             extra: self.extra(head),
-        };
-        let seat = self.in_flight.seat(recording);
+        });
         (Ticket::new(Arc::clone(self), context, seat), intake)
     }
 }
@@ -201,25 +206,26 @@ impl Observer {
     }
 
     /// Closes the record of a request and writes its encodings; called once for each.
-    pub(super) fn finish(&self, recording: Recording, end: End) {
+    pub(super) fn finish(&self, recording: &Recording, end: End) {
         self.in_flight.leave();
         let now = self.clock().now();
         let recorded = recording.context.take_recorded();
+        let seen = recorded.as_deref().unwrap_or(Recorded::nothing());
         let deadline = recording.context.deadline();
         let circumstances = Circumstances {
             now,
             stopping: self.in_flight.is_stopping(),
             deadline_has_passed: deadline.is_some_and(|deadline| deadline.has_passed(now)),
         };
-        let ending = Ending::of(&recording, end, recorded.error_kind.clone(), circumstances);
+        let ending = Ending::of(recording, end, seen.error_kind.clone(), circumstances);
         let is_slow = self.config.is_slow(ending.at - recording.started);
-        let share = self.metrics.hand_over(&recording, &recorded, &ending, is_slow);
+        let share = self.metrics.hand_over(recording, seen, &ending, is_slow);
         if let Some(recorder) = recording.context.flight_recorder() {
             let went_well = matches!(ending.outcome, Outcome::Success | Outcome::ClientError);
             recorder.settle(!went_well || is_slow);
         }
-        self.write_line(&recording, &recorded, &ending, share);
-        self.end_span(&recording, recorded, &ending);
+        self.write_line(recording, seen, &ending, share);
+        self.end_span(recording, recorded, &ending);
     }
 
     /// Writes the line, with the metrics if they go out with it.
@@ -278,7 +284,7 @@ impl Observer {
     }
 
     /// Exports the span, if the request was sampled or ended in a way that must be seen.
-    fn end_span(&self, recording: &Recording, recorded: Recorded, ending: &Ending) {
+    fn end_span(&self, recording: &Recording, recorded: Option<Box<Recorded>>, ending: &Ending) {
         let tracer = self.telemetry.tracer();
         if !self.config.tracing || !tracer.is_recording() {
             return;
@@ -303,7 +309,7 @@ impl Observer {
         self.in_flight.stop();
         for flight in self.in_flight.flights() {
             let recording = flight.lock().take();
-            if let Some(recording) = recording {
+            if let Some(recording) = &recording {
                 self.finish(recording, End::Shutdown);
             }
         }

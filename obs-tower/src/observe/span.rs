@@ -53,7 +53,7 @@ fn name(recording: &Recording, names: Option<&Names>) -> Text {
 /// [conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
 pub(super) fn build(
     recording: &Recording,
-    recorded: Recorded,
+    recorded: Option<Box<Recorded>>,
     ending: &Ending,
     config: &Config,
     names: &ByRoute<Names>,
@@ -69,10 +69,12 @@ pub(super) fn build(
     span.trace_state = state(context);
     span.links = links(context);
     span.attributes = attributes(recording, ending, config, names);
-    for (key, value) in recorded.annotations {
-        span.annotate(key, value);
+    if let Some(recorded) = recorded {
+        for (key, value) in recorded.annotations {
+            span.annotate(key, value);
+        }
+        span.metadata = recorded.metadata;
     }
-    span.metadata = recorded.metadata;
     if ending.is_fault() {
         span.status = Status::error(ending.outcome.as_str());
     }

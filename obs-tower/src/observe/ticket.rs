@@ -57,7 +57,7 @@ impl Ticket {
         }
         // The lock is released before anything is written.
         let recording = self.seat.lock().take();
-        if let Some(recording) = recording {
+        if let Some(recording) = &recording {
             self.observer.finish(recording, end);
         }
     }

@@ -57,9 +57,46 @@ const DEFAULT_KEYS: [&str; 13] = [
 /// ```
 #[derive(Clone)]
 pub struct Redactor {
-    /// The keys of the list, by their last byte.
-    by_last_byte: Box<[Vec<Box<[u8]>>; 128]>,
+    keys: Vec<Box<[u8]>>,
+    endings: Endings,
     patterns: Patterns,
+}
+
+/// How the keys of the list end, one bit for each pair of last bytes: most keys of lines end
+/// differently, which a single look finds out.
+#[derive(Clone, Copy, Default)]
+struct Endings([u64; 16]);
+
+impl Endings {
+    /// The word and the bit of a key; letters and `_` differ in their low five bits.
+    #[inline]
+    const fn place(before_last: u8, last: u8) -> (usize, u64) {
+        let pair = ((before_last & 31) as usize) << 5 | (last & 31) as usize;
+        (pair / 64, 1 << (pair % 64))
+    }
+
+    fn add(&mut self, key: &[u8]) {
+        let mut set = |before_last, last| {
+            let (word, bit) = Self::place(before_last, last);
+            self.0[word] |= bit;
+        };
+        match *key {
+            [.., before_last, last] => set(before_last, last),
+            [last] => (0..32).for_each(|before_last| set(before_last, last)),
+            [] => {}
+        }
+    }
+
+    #[inline]
+    fn may_hold(&self, key: &[u8]) -> bool {
+        match *key {
+            [.., before_last, last] => {
+                let (word, bit) = Self::place(before_last, last);
+                self.0[word] & bit != 0
+            }
+            _ => true,
+        }
+    }
 }
 
 impl Default for Redactor {
@@ -81,19 +118,15 @@ impl Redactor {
     /// Hides nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self {
-            by_last_byte: Box::new(std::array::from_fn(|_| Vec::new())),
-            patterns: Patterns::default(),
-        }
+        Self { keys: Vec::new(), endings: Endings::default(), patterns: Patterns::default() }
     }
 
     /// Adds a key, written as lines write it: in `snake_case`. Others have no effect.
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
-        let place =
-            key.bytes().last().and_then(|last| self.by_last_byte.get_mut(usize::from(last)));
-        if let Some(keys) = place {
-            keys.push(key.as_bytes().into());
+        if !key.is_empty() {
+            self.endings.add(key.as_bytes());
+            self.keys.push(key.as_bytes().into());
         }
         self
     }
@@ -134,9 +167,12 @@ impl Redactor {
 
     #[inline]
     pub(super) fn hides_bytes(&self, key: &[u8]) -> bool {
-        let Some(&last) = key.last() else { return false };
-        let Some(keys) = self.by_last_byte.get(usize::from(last)) else { return false };
-        keys.iter().any(|hidden| {
+        self.endings.may_hold(key) && self.is_listed(key)
+    }
+
+    #[cold]
+    fn is_listed(&self, key: &[u8]) -> bool {
+        self.keys.iter().any(|hidden| {
             key.strip_suffix(&**hidden).is_some_and(|before| matches!(before, [] | [.., b'_']))
         })
     }
@@ -171,7 +207,7 @@ impl Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.by_last_byte.iter().flatten().map(|key| String::from_utf8_lossy(key));
+        let keys = self.keys.iter().map(|key| String::from_utf8_lossy(key));
         f.debug_struct("Redactor")
             .field("keys", &keys.collect::<Vec<_>>())
             .field("patterns", &self.patterns)

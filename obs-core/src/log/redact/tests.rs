@@ -38,6 +38,16 @@ fn keys_of_the_list_are_hidden_whatever_their_value() {
 }
 
 #[test]
+fn a_key_of_any_length_hides_itself_and_what_ends_with_it() {
+    for key in ["x", "id", "pin", "größe", "a_very_long_key_of_somebody"] {
+        let redactor = Redactor::none().key(key);
+        assert!(redactor.hides(key) && redactor.hides(&format!("some_{key}")), "{key}");
+        assert!(!redactor.hides(&format!("some{key}")) && !redactor.hides("other"), "{key}");
+    }
+    assert!(!Redactor::none().key("").hides("anything_"));
+}
+
+#[test]
 fn secrets_are_found_in_text_and_look_alikes_are_left() {
     let redactor = Redactor::new();
     let aws = "AKIAIOSFODNN7EXAMPLE";

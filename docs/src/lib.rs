@@ -37,6 +37,8 @@ pub mod guides {
     pub mod outgoing_calls {}
     #[doc = include_str!("../guides/rate-limits.md")]
     pub mod rate_limits {}
+    #[doc = include_str!("../guides/resilience.md")]
+    pub mod resilience {}
     #[doc = include_str!("../guides/sqs-worker.md")]
     pub mod sqs_worker {}
     #[doc = include_str!("../guides/troubleshooting.md")]

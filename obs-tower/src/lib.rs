@@ -64,6 +64,7 @@ pub mod timeout;
 #[cfg(any(feature = "circuit-breaker", feature = "load-shed"))]
 mod unwind;
 #[cfg(test)]
+#[cfg(not(obs_loom))]
 #[cfg(any(feature = "bulkhead", feature = "retry", feature = "timeout"))]
 mod virtual_time;
 #[cfg(any(feature = "message", feature = "lambda"))]

@@ -8,7 +8,6 @@ use crate::command::{Failure, Outcome, capture, cargo, run};
 const SELECTION: &[&str] = &[
     "--package=obs-aws-core",
     "--package=obs-aws-tower",
-    "--no-default-features",
     "--features=obs-aws-tower/bulkhead,obs-aws-tower/retry",
 ];
 

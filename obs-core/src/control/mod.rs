@@ -80,6 +80,8 @@ pub enum Kind {
     Timeout,
     /// An adaptive concurrency limit.
     LoadShed,
+    /// A fallback.
+    Fallback,
     /// A rate limit.
     RateLimit,
     /// The pipeline that carries lines, metrics and spans.
@@ -98,6 +100,7 @@ impl Kind {
             Self::Retry => "retry",
             Self::Timeout => "timeout",
             Self::LoadShed => "load_shed",
+            Self::Fallback => "fallback",
             Self::RateLimit => "rate_limit",
             Self::Telemetry => "telemetry",
             Self::InFlight => "in_flight",

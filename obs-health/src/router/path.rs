@@ -34,6 +34,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::Bulkhead,
     Kind::Retry,
     Kind::Timeout,
+    Kind::Fallback,
     Kind::LoadShed,
     Kind::RateLimit,
     Kind::Telemetry,

@@ -7,7 +7,7 @@ use obs_core::outcome::Outcome;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::Prepared;
+use super::{Fallback, Prepared};
 use crate::classify::Classify;
 
 pin_project! {
@@ -19,6 +19,7 @@ pin_project! {
         prepared: Option<K>,
         classify: C,
         when: fn(Outcome) -> bool,
+        handle: Option<Fallback>,
     }
 }
 
@@ -31,8 +32,14 @@ pin_project! {
 }
 
 impl<P, K, B, C> ResponseFuture<P, K, B, C> {
-    pub(super) fn new(inner: P, prepared: K, classify: C, when: fn(Outcome) -> bool) -> Self {
-        Self { state: State::Primary { inner }, prepared: Some(prepared), classify, when }
+    pub(super) fn new(
+        inner: P,
+        prepared: K,
+        classify: C,
+        when: fn(Outcome) -> bool,
+        handle: Option<Fallback>,
+    ) -> Self {
+        Self { state: State::Primary { inner }, prepared: Some(prepared), classify, when, handle }
     }
 }
 
@@ -53,7 +60,8 @@ where
                 StateProjection::Primary { inner } => ready!(inner.poll(context)),
             };
             let outcome = this.classify.classify(result.as_ref());
-            let prepared = this.prepared.take().filter(|_| (this.when)(outcome));
+            let stands_in = || this.handle.as_ref().is_none_or(Fallback::stands_in);
+            let prepared = this.prepared.take().filter(|_| (this.when)(outcome) && stands_in());
             match prepared.and_then(|prepared| prepared.fall(outcome)) {
                 None => return Poll::Ready(result),
                 Some(inner) => this.state.set(State::Fallen { inner }),

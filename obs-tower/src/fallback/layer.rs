@@ -4,7 +4,7 @@ use obs_core::outcome::Outcome;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Oneshot, ResponseFuture};
+use super::{Fallback, Oneshot, ResponseFuture};
 use crate::classify::{Classify, HttpStatus};
 
 /// Puts a fallback behind a service.
@@ -16,6 +16,7 @@ pub struct FallbackLayer<F, C = HttpStatus> {
     fallback: F,
     classify: C,
     when: fn(Outcome) -> bool,
+    handle: Option<Fallback>,
 }
 
 /// Falls back to what a function makes of the outcome.
@@ -39,7 +40,7 @@ impl<V> FallbackLayer<ToValue<V>> {
     where
         V: Fn(Outcome) -> Result<Res, Err>,
     {
-        Self { fallback: ToValue(value), classify: HttpStatus, when: falls_back }
+        Self { fallback: ToValue(value), classify: HttpStatus, when: falls_back, handle: None }
     }
 }
 
@@ -47,7 +48,8 @@ impl<S, Req> FallbackLayer<ToService<S, CopyRequest<Req>>> {
     /// Answers with what `service` makes of the copy of the request that `copy` made.
     #[must_use]
     pub const fn service(service: S, copy: CopyRequest<Req>) -> Self {
-        Self { fallback: ToService { service, copy }, classify: HttpStatus, when: falls_back }
+        let fallback = ToService { service, copy };
+        Self { fallback, classify: HttpStatus, when: falls_back, handle: None }
     }
 }
 
@@ -55,7 +57,15 @@ impl<F, C> FallbackLayer<F, C> {
     /// Reads results with `classify`; see [`Classify`].
     #[must_use]
     pub fn classify_with<C2>(self, classify: C2) -> FallbackLayer<F, C2> {
-        FallbackLayer { fallback: self.fallback, classify, when: self.when }
+        let Self { fallback, when, handle, .. } = self;
+        FallbackLayer { fallback, classify, when, handle }
+    }
+
+    /// Lets `handle` count what falls back, and switch it.
+    #[must_use]
+    pub fn handle(mut self, handle: Fallback) -> Self {
+        self.handle = Some(handle);
+        self
     }
 
     /// Falls back for these outcomes. Default: faults and refusals.
@@ -176,8 +186,9 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let FallbackLayer { fallback, classify, when } = &self.layer;
+        let FallbackLayer { fallback, classify, when, handle } = &self.layer;
         let prepared = fallback.prepare(&request);
-        ResponseFuture::new(self.inner.call(request), prepared, classify.clone(), *when)
+        let (inner, handle) = (self.inner.call(request), handle.clone());
+        ResponseFuture::new(inner, prepared, classify.clone(), *when, handle)
     }
 }

@@ -21,6 +21,9 @@
 //! [`FallbackLayer::when`] says otherwise. It does not answer for a caller's mistakes, so a 404
 //! stays one.
 //!
+//! A [`Fallback`] handle counts what falls back, records it, and lets operators switch it:
+//! [`FallbackLayer::handle`].
+//!
 //! # Place in a stack
 //!
 //! Outermost of the patterns: what it replaces has been judged by all of them as what it was. The
@@ -31,12 +34,15 @@
 //! Nothing but a look at the outcome while all is well. With a service to fall back to, the request
 //! is copied first.
 
+mod control;
 mod future;
+mod handle;
 mod layer;
 #[cfg(test)]
 mod tests;
 
 pub use future::{Oneshot, ResponseFuture};
+pub use handle::{Fallback, FallbackBuilder};
 pub use layer::{
     Copied, CopyRequest, Fall, FallbackLayer, FallbackService, Prepared, ToService, ToValue,
 };

@@ -70,3 +70,23 @@ async fn what_falls_back_can_be_chosen() {
         assert_eq!(service.clone().oneshot(Request::new(ask)).await.unwrap().status(), got);
     }
 }
+
+#[tokio::test]
+async fn res_a1_a2_and_a4_a_handle_counts_and_switches_what_falls_back() {
+    use obs_core::control::{Action, Control, Registry};
+
+    let registry = Registry::default();
+    let handle = Fallback::builder("cached").controls(&registry).build().unwrap();
+    let layer = FallbackLayer::value(|_: Outcome| Ok(answer(299))).handle(handle.clone());
+    let service = layer.layer(service_fn(asked));
+    let ask = async |status| service.clone().oneshot(Request::new(status)).await.unwrap().status();
+    assert_eq!((ask(500).await.as_u16(), ask(200).await.as_u16()), (299, 200));
+    let control = registry.list().remove(0);
+    assert!(control.apply(&Action::new("configure").argument("shadow", 1)).is_err());
+    assert!(control.apply(&Action::new("configure").argument("when", true)).is_err());
+    assert_eq!(Control::snapshot(&handle)["config"]["shadow"], false);
+    control.apply(&Action::new("configure").argument("shadow", true)).unwrap();
+    assert_eq!(ask(500).await, 500);
+    assert_eq!((handle.fallen(), control.state()), (2, "shadow"));
+    assert_eq!(Fallback::builder("").build().unwrap_err().field(), "name");
+}

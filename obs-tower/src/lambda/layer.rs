@@ -2,13 +2,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::HeaderMap;
 use lambda_runtime::LambdaEvent;
-use obs_core::clock::Timestamp;
+use obs_core::clock::{Instant, Timestamp};
 use obs_core::config::ConfigError;
 use obs_core::context::RequestContext;
 use obs_core::deadline::Deadline;
@@ -48,6 +48,8 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 pub struct LambdaLayer {
     kind: Arc<Kind>,
     warm: Arc<AtomicBool>,
+    /// When the last answer was given, in nanoseconds; 0 before the first.
+    answered: Arc<AtomicU64>,
     flush_limit: Duration,
 }
 
@@ -75,7 +77,8 @@ impl LambdaLayer {
             shape: shape.build()?,
         };
         let warm = Arc::new(AtomicBool::new(false));
-        Ok(Self { kind: Arc::new(kind), warm, flush_limit: FLUSH_LIMIT })
+        let answered = Arc::new(AtomicU64::new(0));
+        Ok(Self { kind: Arc::new(kind), warm, answered, flush_limit: FLUSH_LIMIT })
     }
 
     /// Sets how long an answer waits for lines, metrics and spans to be written, at most; never
@@ -89,6 +92,11 @@ impl LambdaLayer {
     fn begin(&self, invocation: &lambda_runtime::Context) -> (Work, Option<Deadline>) {
         let telemetry = &self.kind.telemetry;
         let (now, wall) = (telemetry.clock().now(), telemetry.clock().wall());
+        let answered = self.answered.load(Ordering::Relaxed);
+        if answered != 0 {
+            // The environment may have been frozen since, and work left over from then is no slower.
+            telemetry.clock().note_frozen(Instant::from_nanos(answered), now);
+        }
         let mut headers = HeaderMap::new();
         let trace = invocation.xray_trace_id.as_deref();
         if let Some(trace) = trace.and_then(|trace| header_value(trace.as_bytes())) {
@@ -165,6 +173,7 @@ where
         LambdaFuture {
             inner: work.watch(future),
             telemetry: self.layer.kind.telemetry.clone(),
+            answered: Arc::clone(&self.layer.answered),
             flush_limit: self.layer.flush_limit,
             deadline,
         }
@@ -180,6 +189,7 @@ pin_project! {
         #[pin]
         inner: Watched<F>,
         telemetry: Telemetry,
+        answered: Arc<AtomicU64>,
         flush_limit: Duration,
         deadline: Option<Deadline>,
     }
@@ -198,6 +208,7 @@ where
         let left = this.deadline.map_or(Duration::MAX, |deadline| deadline.remaining(now));
         // What was not done by then is written in the next invocation.
         let _ = this.telemetry.flush(left.min(*this.flush_limit));
+        this.answered.store(this.telemetry.clock().now().as_nanos(), Ordering::Relaxed);
         Poll::Ready(result)
     }
 }

@@ -124,6 +124,7 @@ impl Retry {
     }
 
     #[cfg(test)]
+    #[cfg(not(obs_loom))]
     pub(super) fn lock_config(&self) -> std::sync::RwLockWriteGuard<'_, RetryConfig> {
         self.0.config.write().unwrap_or_else(PoisonError::into_inner)
     }

@@ -53,6 +53,7 @@ mod future;
 mod layer;
 mod limiter;
 #[cfg(test)]
+#[cfg(not(obs_loom))]
 mod tests;
 
 pub use body::{BodyTimeoutError, BodyTimeoutLayer, BodyTimeoutService, TimeoutBody};

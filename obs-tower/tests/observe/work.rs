@@ -163,6 +163,24 @@ mod lambda {
     }
 
     #[tokio::test]
+    async fn res_t8_the_time_between_two_invocations_makes_nothing_older() {
+        let bench = Bench::new();
+        let layer = LambdaLayer::new(&bench.telemetry).unwrap();
+        let service = layer.layer(service_fn(async |_: LambdaEvent<u32>| {
+            bench.clock.advance(Duration::from_secs(1));
+            Ok::<_, Broken>(())
+        }));
+        let clock = bench.clock.clock();
+        let started = clock.running(clock.now());
+        for _ in 0..2 {
+            bench.clock.advance(Duration::from_secs(3_600));
+            service.clone().oneshot(event(&bench, Duration::from_secs(3))).await.unwrap();
+        }
+        // The hour before the first invocation is the application's own.
+        assert_eq!(clock.running(clock.now()) - started, Duration::from_secs(3_602));
+    }
+
+    #[tokio::test]
     async fn an_invocation_that_fails_is_a_fault() {
         let bench = Bench::new();
         let layer = LambdaLayer::new(&bench.telemetry).unwrap();

@@ -64,6 +64,9 @@ impl CircuitBreakers {
 
     /// Breakers built by `configure`, on `clock`, registered with `controls` while they exist.
     ///
+    /// Give them a recorder only if the keys are your own, such as operations: the label
+    /// `CircuitBreaker` names the key, and keys that come and go would leave ever more series behind.
+    ///
     /// # Errors
     /// As [`CircuitBreakers::new`].
     pub fn with(

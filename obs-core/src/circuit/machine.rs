@@ -140,7 +140,11 @@ impl Machine {
 
     #[inline]
     pub(super) fn verdict(&self, outcome: Outcome) -> Verdict {
-        self.verdict.map_or_else(|| Verdict::of(outcome), |verdict| verdict(outcome))
+        match self.verdict {
+            None if matches!(outcome, Outcome::Success) => Verdict::Success,
+            None => Verdict::of(outcome),
+            Some(verdict) => verdict(outcome),
+        }
     }
 
     // Admission

@@ -9,6 +9,8 @@
 //! | [`SqliteCarts`], [`RedisCarts`] | [`CartStore`](shop_domain::port::CartStore) |
 //! | [`SqliteMenu`] | [`MenuStore`](shop_domain::port::MenuStore) |
 //! | [`MemoryCache`], [`RedisCache`] | [`Cache`](shop_domain::port::Cache) |
+//! | [`Broker`] | queues, topics, bus and streams of [`messaging`](shop_domain::port::messaging) |
+//! | [`outbox`] | [`Outbox`](shop_domain::port::Outbox), for stores whose changes are announced |
 //!
 //! **Durability.** The journal is a write-ahead log with `synchronous = FULL`: a write that was
 //! answered has been synced to the disk, so it survives the end of the process (`kill -9`) and the
@@ -18,7 +20,9 @@
 mod cache;
 mod carts;
 mod menu;
+mod messaging;
 mod orders;
+pub mod outbox;
 mod products;
 mod redis;
 mod sqlite;
@@ -27,6 +31,7 @@ mod stock;
 pub use cache::MemoryCache;
 pub use carts::SqliteCarts;
 pub use menu::SqliteMenu;
+pub use messaging::{Broker, SqliteBus, SqliteQueue, SqliteStream, SqliteTopic};
 pub use orders::SqliteOrders;
 pub use products::SqliteProducts;
 pub use redis::{RedisCache, RedisCarts, RedisPool};

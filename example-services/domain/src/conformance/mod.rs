@@ -3,12 +3,19 @@
 //! Each function checks one clause of a port's contract on an empty store and panics where it does
 //! not hold. An implementation calls all of them from its own tests.
 
+pub mod buses;
 pub mod cache;
 pub mod carts;
+pub mod fifo_queues;
 pub mod menu;
 pub mod orders;
+pub mod outboxes;
 pub mod products;
+pub mod queues;
 pub mod stock;
+pub mod streams;
+pub mod time;
+pub mod topics;
 
 use crate::cart::Item;
 use crate::id::{OrderId, ProductId, UserId};

@@ -16,27 +16,31 @@ pub(super) trait Job: Send {
     fn operation(&self) -> &'static str;
 }
 
-/// A closure, its result while the commit is awaited, and who waits for it.
-pub(super) struct Task<F, T> {
+/// A closure, its result while the commit is awaited, what follows the commit, and who waits for
+/// it.
+pub(super) struct Task<F, G, T> {
     operation: &'static str,
     work: Option<F>,
+    then: G,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<F, T> Task<F, T> {
+impl<F, G, T> Task<F, G, T> {
     pub(super) fn new(
         operation: &'static str,
         work: F,
+        then: G,
         reply: oneshot::Sender<Result<T, StoreError>>,
     ) -> Self {
-        Self { operation, work: Some(work), result: None, reply }
+        Self { operation, work: Some(work), then, result: None, reply }
     }
 }
 
-impl<F, T> Job for Task<F, T>
+impl<F, G, T> Job for Task<F, G, T>
 where
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    G: FnOnce(&T) + Send,
     T: Send,
 {
     fn run(&mut self, db: &Connection) -> bool {
@@ -52,6 +56,9 @@ where
             Some(failure) => Some(Err(failure)),
             None => self.result,
         };
+        if let Some(Ok(value)) = &result {
+            (self.then)(value);
+        }
         // Nobody listens when the caller's future was dropped; the work stands all the same.
         if let Some(result) = result {
             let _ = self.reply.send(result);

@@ -53,21 +53,43 @@ impl Database {
     ///
     /// An error from `task` undoes what it did and leaves others in the same transaction alone.
     /// Cancel-safe: dropping the future leaves open whether the write happens, never half of it.
-    pub(crate) async fn write<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// When `task` fails or what it wrote cannot be committed.
+    pub async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
         task: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.writer, operation, task).await
+        submit(&self.writer, operation, task, |_| {}).await
+    }
+
+    /// As [`Database::write`], and calls `then` with the result once it is committed, also when the
+    /// future has been dropped by then.
+    ///
+    /// `then` runs on the writing thread: it must not wait.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_then<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        task: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        submit(&self.writer, operation, task, then).await
     }
 
     /// Runs `task` on what is committed.
-    pub(crate) async fn read<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// When `task` fails.
+    pub async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
         task: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&self.reader, operation, task).await
+        submit(&self.reader, operation, task, |_| {}).await
     }
 
     /// Answers when both threads do their work.
@@ -84,10 +106,11 @@ async fn submit<T: Send + 'static>(
     queue: &mpsc::Sender<Box<dyn Job>>,
     operation: &'static str,
     task: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    then: impl FnOnce(&T) + Send + 'static,
 ) -> Result<T, StoreError> {
     let closed = || StoreError::new(StoreErrorKind::Unavailable, operation);
     let (reply, answer) = oneshot::channel();
-    queue.send(Box::new(Task::new(operation, task, reply))).await.map_err(|_| closed())?;
+    queue.send(Box::new(Task::new(operation, task, then, reply))).await.map_err(|_| closed())?;
     answer.await.map_err(|_| closed())?
 }
 

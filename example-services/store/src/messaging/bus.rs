@@ -106,7 +106,7 @@ impl SqliteBus {
                 continue;
             }
             for target in &rule.targets {
-                delivery.to_target(rule, target, envelope, event.trace_header.as_deref())?;
+                delivery.target(rule, target, envelope, event.trace_header.as_deref())?;
             }
         }
         Ok(())

@@ -25,7 +25,7 @@ pub(super) struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    pub(super) fn to_queue(&mut self, name: &str, message: &NewMessage) -> rusqlite::Result<()> {
+    pub(super) fn queue(&mut self, name: &str, message: &NewMessage) -> rusqlite::Result<()> {
         // The topology has been checked: what it names exists.
         let queue = self.topology.queue(name).ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         row::insert(self.db, queue, message, self.now_ms)?;
@@ -34,7 +34,7 @@ impl Delivery<'_> {
     }
 
     /// Hands a message to the subscribed queues; the number of the publication.
-    pub(super) fn to_topic(
+    pub(super) fn topic(
         &mut self,
         topic: &TopicSpec,
         message: &NewMessage,
@@ -55,7 +55,7 @@ impl Delivery<'_> {
             });
             self.count(&topic.name, &subscription.queue, passes)?;
             if passes {
-                self.to_queue(&subscription.queue, message)?;
+                self.queue(&subscription.queue, message)?;
             }
         }
         Ok(number.cast_unsigned())
@@ -71,7 +71,7 @@ impl Delivery<'_> {
             .map(drop)
     }
 
-    pub(super) fn to_stream(
+    pub(super) fn stream(
         &mut self,
         stream: &StreamSpec,
         key: &str,
@@ -96,7 +96,7 @@ impl Delivery<'_> {
     }
 
     /// Hands an event to a target of a rule.
-    pub(super) fn to_target(
+    pub(super) fn target(
         &mut self,
         rule: &RuleSpec,
         target: &TargetSpec,
@@ -110,9 +110,9 @@ impl Delivery<'_> {
         }
         let name = &target.arn.name;
         match target.arn.service {
-            Service::Queue => self.to_queue(name, &message),
+            Service::Queue => self.queue(name, &message),
             Service::Topic => match self.topology.topics.iter().find(|topic| topic.name == *name) {
-                Some(topic) => self.to_topic(topic, &message).map(drop),
+                Some(topic) => self.topic(topic, &message).map(drop),
                 None => Ok(()),
             },
             Service::Stream => {
@@ -121,12 +121,12 @@ impl Delivery<'_> {
                 let key = key.or_else(|| event["id"].as_str()).unwrap_or("-");
                 let streams = &self.topology.streams;
                 match streams.iter().find(|stream| stream.name == *name) {
-                    Some(stream) => self.to_stream(stream, key, message.body.as_bytes()).map(drop),
+                    Some(stream) => self.stream(stream, key, message.body.as_bytes()).map(drop),
                     None => Ok(()),
                 }
             }
             Service::Workflow | Service::LogGroup => {
-                self.to_queue(&target.pump(&rule.name).name, &message)
+                self.queue(&target.pump(&rule.name).name, &message)
             }
         }
     }

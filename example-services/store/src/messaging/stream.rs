@@ -46,7 +46,7 @@ impl SqliteStream {
         let put = move |db: &Connection| {
             let (topology, now_ms) = (&stream.shared.topology, stream.shared.now_ms());
             let mut delivery = Delivery { db, topology, now_ms, reached: Vec::new() };
-            delivery.to_stream(stream.spec(), &key, &data)
+            delivery.stream(stream.spec(), &key, &data)
         };
         let ringing = self.clone();
         let ring = move |_: &Appended| ringing.shared.bells.ring(&ringing.spec().name);

@@ -38,7 +38,7 @@ impl SqliteTopic {
             let now_ms = topic.shared.now_ms();
             let topology = &topic.shared.topology;
             let mut delivery = Delivery { db, topology, now_ms, reached: Vec::new() };
-            let number = delivery.to_topic(topic.spec(), &message)?;
+            let number = delivery.topic(topic.spec(), &message)?;
             let message_id = format!("{}-{number}", topic.spec().name);
             Ok((Sent { message_id, sequence: None }, delivery.reached))
         };

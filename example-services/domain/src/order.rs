@@ -7,6 +7,15 @@ use crate::money::{Currency, Money};
 use crate::quantity::Quantity;
 
 /// Where an order stands.
+///
+/// ```text
+/// RESERVING -> PENDING -> PAYMENT_PENDING -> PAID -> SHIPPING -> SHIPPED
+///                 |              |            |         |
+///                 |              v            v         v
+///                 |        PAYMENT_FAILED  REJECTED_STOCK, CANCELLED
+///                 v
+///             CANCELLED
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -14,22 +23,77 @@ pub enum Status {
     Reserving,
     /// Accepted: stored for good, its stock kept.
     Pending,
+    /// Its payment is asked for.
+    PaymentPending,
+    /// Paid for.
+    Paid,
+    /// Its stock has left the shelf; a parcel is on its way to the carrier.
+    Shipping,
+    /// Handed to the carrier. Final.
+    Shipped,
+    /// Its stock was gone when it was needed; what was paid is paid back. Final.
+    RejectedStock,
+    /// It was not paid for; its stock is free again. Final.
+    PaymentFailed,
+    /// Given up for another reason; its stock is free again. Final.
+    Cancelled,
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Reserving,
+        Self::Pending,
+        Self::PaymentPending,
+        Self::Paid,
+        Self::Shipping,
+        Self::Shipped,
+        Self::RejectedStock,
+        Self::PaymentFailed,
+        Self::Cancelled,
+    ];
+
     /// The name in documents and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reserving => "RESERVING",
             Self::Pending => "PENDING",
+            Self::PaymentPending => "PAYMENT_PENDING",
+            Self::Paid => "PAID",
+            Self::Shipping => "SHIPPING",
+            Self::Shipped => "SHIPPED",
+            Self::RejectedStock => "REJECTED_STOCK",
+            Self::PaymentFailed => "PAYMENT_FAILED",
+            Self::Cancelled => "CANCELLED",
         }
     }
 
     /// Reads a name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Reserving, Self::Pending].into_iter().find(|status| status.as_str() == name)
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// Whether an order in this status may get the status `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Reserving => matches!(next, Self::Pending),
+            Self::Pending => matches!(next, Self::PaymentPending | Self::Cancelled),
+            Self::PaymentPending => {
+                matches!(next, Self::Paid | Self::PaymentFailed | Self::Cancelled)
+            }
+            Self::Paid => matches!(next, Self::Shipping | Self::RejectedStock | Self::Cancelled),
+            Self::Shipping => matches!(next, Self::Shipped | Self::Cancelled),
+            Self::Shipped | Self::RejectedStock | Self::PaymentFailed | Self::Cancelled => false,
+        }
+    }
+
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Shipped | Self::RejectedStock | Self::PaymentFailed | Self::Cancelled)
     }
 }
 
@@ -63,6 +127,60 @@ pub struct Order {
     pub currency: Currency,
     /// When it was placed, in milliseconds since 1970-01-01T00:00:00Z.
     pub created_at_ms: u64,
+    /// Why it came to nothing, if it did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// Under what the carrier knows its parcel, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tracking_id: Option<String>,
+}
+
+/// A part of the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Department {
+    /// Goods from the shelf.
+    Goods,
+    /// What the café makes to order.
+    Cafe,
+}
+
+impl Department {
+    /// The name in documents, and as a dimension.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Goods => "goods",
+            Self::Cafe => "cafe",
+        }
+    }
+
+    /// The part of the shop that an id belongs to: those of the menu begin with `menu-`.
+    #[must_use]
+    pub fn of(id: &ProductId) -> Self {
+        if id.as_str().starts_with("menu-") { Self::Cafe } else { Self::Goods }
+    }
+
+    /// The part that an order of `lines` belongs to: the café when it makes all of it.
+    #[must_use]
+    pub fn of_lines(lines: &[Line]) -> Self {
+        let is_cafe = |line: &Line| Self::of(&line.product_id) == Self::Cafe;
+        if !lines.is_empty() && lines.iter().all(is_cafe) { Self::Cafe } else { Self::Goods }
+    }
+}
+
+/// A step in the life of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Where it stood.
+    pub from: Status,
+    /// Where it stands since.
+    pub to: Status,
+    /// Why, if there is more to say.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at_ms: u64,
 }
 
 /// The sum of `lines` in `currency`; `None` if it overflows.
@@ -105,8 +223,27 @@ mod tests {
 
     #[test]
     fn every_status_is_read_back_from_its_name() {
-        for status in [Status::Reserving, Status::Pending] {
+        for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         }
+    }
+
+    #[test]
+    fn nothing_follows_a_final_status_and_something_every_other() {
+        for status in Status::ALL {
+            let next = Status::ALL.into_iter().filter(|next| status.may_become(*next)).count();
+            assert_eq!(next == 0, status.is_final(), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_is_the_cafes_when_it_makes_all_of_it() {
+        let line = |id: &str| Line { product_id: ProductId::parse(id).unwrap(), ..line(1, 1) };
+        let of =
+            |ids: &[&str]| Department::of_lines(&ids.iter().map(|id| line(id)).collect::<Vec<_>>());
+        assert_eq!(of(&["prod-001"]), Department::Goods);
+        assert_eq!(of(&["menu-001", "menu-002"]), Department::Cafe);
+        assert_eq!(of(&["menu-001", "prod-001"]), Department::Goods);
     }
 }

@@ -3,8 +3,10 @@ use std::borrow::Cow;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, header, request};
+use shop_domain::id::OrderId;
 use shop_kit::extract::Body;
 use shop_kit::failure::Failure;
+use shop_kit::observe::about_order;
 use shop_kit::upstream::Upstream;
 
 use crate::TIMEOUT;
@@ -85,6 +87,11 @@ pub(crate) async fn forward(
         }
     }
     if let Some(location) = response.headers().get(header::LOCATION).and_then(|v| v.to_str().ok()) {
+        if let Some(order) =
+            location.strip_prefix("/orders/").and_then(|id| OrderId::parse(id).ok())
+        {
+            about_order(&order, None);
+        }
         // The service knows its own paths only.
         let outside = format!("{}{}", to.outside, location.trim_start_matches(to.inside));
         if let Ok(location) = HeaderValue::try_from(outside) {

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `/api/products`, `/api/products/{id}` | product |
 //! | `/api/menu/items`, `/api/menu/items/{id}` | menu |
-//! | `/api/orders`, `/api/orders/{id}` | order |
+//! | `/api/orders`, `/api/orders/{id}`, `/api/orders/{id}/history` | order |
+//! | `/api/loyalty/{user_id}` | loyalty |
+//! | `/api/reports`, `/api/reports/{name}` | analytics |
+//! | `/api/shipments/{order_id}` | shipping |
 //! | `/api/inventory/{product_id}`, `/api/inventory/reserve`, `/api/inventory/release` | inventory |
 //! | `/api/cart/{user_id}` | cart, `/v1/cart/{user_id}` |
 //! | `/api/{service}/health` | `/health` of that service |
@@ -44,6 +47,16 @@ pub struct Gateway {
     pub cart: Upstream,
     /// The menu service.
     pub menu: Upstream,
+    /// The payment service.
+    pub payment: Upstream,
+    /// The loyalty service.
+    pub loyalty: Upstream,
+    /// The analytics service.
+    pub analytics: Upstream,
+    /// The notification service.
+    pub notification: Upstream,
+    /// The shipping service.
+    pub shipping: Upstream,
 }
 
 /// How long a customer waits at most: longer than the calls that a service makes for the answer,
@@ -68,6 +81,9 @@ fn resources(gateway: &Gateway, prefix: &'static str, carts: &'static str) -> Ro
     let inventory = Forward::to(&gateway.inventory, prefix, "");
     let menu = Forward::to(&gateway.menu, prefix, "");
     let cart = Forward::to(&gateway.cart, carts, "/v1/cart");
+    let loyalty = Forward::to(&gateway.loyalty, prefix, "");
+    let analytics = Forward::to(&gateway.analytics, prefix, "");
+    let shipping = Forward::to(&gateway.shipping, prefix, "");
     let item = get(forward).put(forward).delete(forward).with_state(menu.clone());
     Router::new()
         .route(&path("/products"), get(forward).with_state(product.clone()))
@@ -75,7 +91,13 @@ fn resources(gateway: &Gateway, prefix: &'static str, carts: &'static str) -> Ro
         .route(&path("/menu/items"), get(forward).post(forward).with_state(menu))
         .route(&path("/menu/items/{item_id}"), item)
         .route(&path("/orders"), get(forward).post(forward).with_state(order.clone()))
-        .route(&path("/orders/{order_id}"), get(forward).with_state(order))
+        .route(&path("/orders/{order_id}"), get(forward).with_state(order.clone()))
+        .route(&path("/orders/{order_id}/history"), get(forward).with_state(order))
+        .route(&path("/loyalty/{user_id}"), get(forward).with_state(loyalty))
+        .route(&path("/reports"), get(forward).with_state(analytics.clone()))
+        .route(&path("/reports/{name}"), get(forward).with_state(analytics))
+        .route(&path("/shipments/{order_id}"), get(forward).with_state(shipping))
+        .route(&path("/inventory/restock"), post(forward).with_state(inventory.clone()))
         .route(&path("/inventory/reserve"), post(forward).with_state(inventory.clone()))
         .route(&path("/inventory/release"), post(forward).with_state(inventory.clone()))
         .route(&path("/inventory/{product_id}"), get(forward).put(forward).with_state(inventory))
@@ -96,6 +118,11 @@ fn operations(gateway: &Gateway) -> Router {
         ("inventory", &gateway.inventory),
         ("cart", &gateway.cart),
         ("menu", &gateway.menu),
+        ("payment", &gateway.payment),
+        ("loyalty", &gateway.loyalty),
+        ("analytics", &gateway.analytics),
+        ("notification", &gateway.notification),
+        ("shipping", &gateway.shipping),
     ] {
         let path = format!("/api/{name}");
         let to = Forward::to(upstream, path.clone(), "");

@@ -5,7 +5,10 @@
 //! | `GET /inventory/{product_id}` | `{"product_id","quantity","reserved","available"}`, or 404 |
 //! | `PUT /inventory/{product_id}` `{"quantity"}` | fills the shelf; 409 below what is reserved |
 //! | `POST /inventory/reserve` `{"order_id","lines"}` | keeps all lines for the order, or none (409) |
-//! | `POST /inventory/release` `{"order_id"}` | gives back what is kept for the order |
+//! | `POST /inventory/confirm` `{"order_id"}` | what is kept for the order leaves the shelf; 409 if nothing is |
+//! | `POST /inventory/release` `{"order_id"}` | gives back what is kept for the order, or left with it |
+//! | `POST /inventory/restock` `{"lines"}` | adds pieces to the shelf |
+//! | `POST /stress/restock?scale&duration_ms` | the restock storm, within bounds |
 //!
 //! `quantity` is what is on the shelf, `reserved` how much of it is kept for orders.
 //!
@@ -14,6 +17,7 @@
 //! While the order service cannot be reached nothing is given back, so stock that was promised is
 //! never sold twice.
 
+mod restock;
 mod settle;
 
 use std::sync::Arc;
@@ -26,10 +30,13 @@ use obs_core::clock::Clock;
 use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Item, MAX_ITEMS};
 use shop_domain::id::{OrderId, ProductId};
-use shop_domain::port::{Reserved, SetLevel, StockStore};
+use shop_domain::port::{Reserved, SetLevel, Sold, StockStore};
 use shop_domain::stock::{Level, Reservation};
+use shop_kit::announce::Announcer;
 use shop_kit::extract::{Json, Path};
 use shop_kit::failure::{Failure, refuse_the_rest};
+use shop_kit::observe::about_order;
+use shop_kit::stress::Turns;
 
 pub use settle::{Settled, settle};
 
@@ -42,13 +49,23 @@ pub struct Inventory {
     pub clock: Clock,
     /// How long a reservation holds without its order being accepted.
     pub reservation_ttl: Duration,
+    /// Makes the events that tell of the stock.
+    pub announcer: Announcer,
+    /// Who may run a stress scenario.
+    pub turns: Turns,
 }
+
+/// What the events of this service say they come from.
+pub const SOURCE: &str = "shopfast.inventory-service";
 
 /// The service, without the layers around it.
 pub fn app(inventory: Inventory) -> Router {
     let router = Router::new()
         .route("/inventory/reserve", post(reserve))
         .route("/inventory/release", post(release))
+        .route("/inventory/confirm", post(confirm))
+        .route("/inventory/restock", post(restock::restock))
+        .route("/stress/restock", post(restock::storm))
         .route("/inventory/{product_id}", get(show).put(fill));
     refuse_the_rest(router).with_state(inventory)
 }
@@ -124,6 +141,7 @@ async fn reserve(
         let detail = format!("lines must name 1 to {MAX_ITEMS} products, each once");
         return Err(Failure::unprocessable(detail));
     }
+    about_order(&order_id, None);
     let expires_at = inventory.clock.wall().saturating_add(inventory.reservation_ttl);
     let wanted = Reservation { order_id, items: lines, expires_at_ms: expires_at.unix_millis() };
     let kept = keep(&inventory, &wanted).await?;
@@ -164,6 +182,39 @@ async fn release(
     State(inventory): State<Inventory>,
     Json(Release { order_id }): Json<Release>,
 ) -> Result<Json<Released>, Failure> {
+    about_order(&order_id, None);
     let released = inventory.store.release(&order_id).await?;
     Ok(Json(Released { order_id, released }))
+}
+
+#[derive(Debug, Deserialize)]
+struct Confirm {
+    order_id: OrderId,
+}
+
+#[derive(Debug, Serialize)]
+struct Confirmed {
+    order_id: OrderId,
+}
+
+/// What was reserved leaves the shelf, because the order is paid. May be repeated.
+#[tracing::instrument(name = "stock.sell", skip_all)]
+async fn confirm(
+    State(inventory): State<Inventory>,
+    Json(Confirm { order_id }): Json<Confirm>,
+) -> Result<Json<Confirmed>, Failure> {
+    about_order(&order_id, None);
+    let detail = [("order_id", order_id.as_str().into()), ("cause", "confirm".into())];
+    // Subject, product and pieces are filled in by the store, for each product.
+    let event = inventory.announcer.event("inventory.updated", order_id.as_str(), detail);
+    match inventory.store.sell(&order_id, &event).await? {
+        Sold::Now(levels) => {
+            for level in levels {
+                tracing::info!(product_id = %level.product_id, left = level.quantity, "sold");
+            }
+            Ok(Json(Confirmed { order_id }))
+        }
+        Sold::Already => Ok(Json(Confirmed { order_id })),
+        Sold::Nothing => Err(Failure::conflict(format!("nothing is kept for {order_id}"))),
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | [`announce`] | makes events about what a service has done |
 //! | [`failure`] | turns what went wrong into a problem document |
 //! | [`extract`] | reads paths, queries and bodies, and refuses what cannot be read |
 //! | [`cached`] | reads through a cache |
@@ -10,6 +11,7 @@
 //! | [`upstream`] | calls another service |
 //! | [`serve`] | serves an app on a socket until it is told to drain |
 
+pub mod announce;
 pub mod cached;
 pub mod extract;
 pub mod failure;

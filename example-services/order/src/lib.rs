@@ -4,8 +4,16 @@
 //! |---|---|
 //! | `POST /orders` `{"user_id","lines"}` or `{"user_id","from_cart":true}` | places an order, 201 |
 //! | `GET /orders/{id}` | one accepted order, or 404 |
+//! | `GET /orders/{id}/history` | the steps of its life |
 //! | `GET /orders?user_id=[&before=&limit=]` | a user's orders, the latest first |
+//! | `GET /orders/counts` | how many orders there are in each status |
+//! | `POST /stress/morning-rush?scale&duration_ms` | corporate bulk orders, within bounds |
 //! | `POST /orders/settle` `{"order_ids"}` | (internal) says what became of orders whose time is up |
+//! | `POST /orders/{id}/status` `{"status", …}` | (internal) the next step of an order |
+//! | `GET /orders/{id}/contact` | (internal) where its customer wants to be told about it |
+//!
+//! An order may name a `card` and an `email`. The card goes to the payment service and is not kept
+//! here; the address is kept, and told to nobody but the notification service.
 //!
 //! With an `Idempotency-Key` a repeated request gets the order of the first; the same key with
 //! another body is refused with 422, and with 409 while the first is still being worked on. A
@@ -17,9 +25,13 @@
 //! opposite write, and is: by the request itself when a step fails, by [`give_up`] after a crash,
 //! and by the inventory service, which asks about every reservation whose time is up.
 
+mod metrics;
 mod placing;
 mod recovery;
 mod request;
+mod rush;
+mod secret;
+mod status;
 
 use std::sync::Arc;
 
@@ -34,10 +46,14 @@ use serde::{Deserialize, Serialize};
 use shop_domain::id::{OrderId, UserId};
 use shop_domain::order::Order;
 use shop_domain::port::OrderStore;
+use shop_kit::announce::Announcer;
 use shop_kit::extract::{Body, Json, Path, Query, Tenant};
 use shop_kit::failure::{Failure, refuse_the_rest};
+use shop_kit::observe::about_order;
+use shop_kit::stress::Turns;
 use shop_kit::upstream::Upstream;
 
+pub use metrics::{Metrics, ORDER_VALUE, ORDERS_CREATED, RESERVATION_FAILURES};
 pub use recovery::{give_up, unfinished};
 
 /// The service's parts.
@@ -55,14 +71,32 @@ pub struct Orders {
     pub product: Upstream,
     /// The inventory service.
     pub inventory: Upstream,
+    /// The menu service.
+    pub menu: Upstream,
+    /// The payment service.
+    pub payment: Upstream,
+    /// Makes the events that tell of orders.
+    pub announcer: Announcer,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Who may run a stress scenario.
+    pub turns: Turns,
 }
+
+/// What the events of this service say they come from.
+pub const SOURCE: &str = "shopfast.order-service";
 
 /// The service, without the layers around it.
 pub fn app(orders: Orders) -> Router {
     let router = Router::new()
         .route("/orders", get(list).post(place))
         .route("/orders/settle", post(settle))
-        .route("/orders/{order_id}", get(show));
+        .route("/orders/counts", get(status::counts))
+        .route("/orders/{order_id}", get(show))
+        .route("/orders/{order_id}/history", get(status::history))
+        .route("/orders/{order_id}/contact", get(status::contact))
+        .route("/orders/{order_id}/status", post(status::advance))
+        .route("/stress/morning-rush", post(rush::rush));
     refuse_the_rest(router).with_state(orders)
 }
 
@@ -86,6 +120,9 @@ async fn show(
     Path(id): Path<OrderId>,
 ) -> Result<Json<Order>, Failure> {
     let order = orders.store.get(&id).await?;
+    if let Some(order) = &order {
+        about_order(&order.order_id, Some(&order.user_id));
+    }
     order.map(Json).ok_or_else(|| Failure::not_found(format!("there is no order {id}")))
 }
 

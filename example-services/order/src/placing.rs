@@ -3,14 +3,18 @@ use obs_core::context::RequestContext;
 use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Cart, Item};
 use shop_domain::id::{OrderId, UserId};
-use shop_domain::order::{Line, Order, Status, total};
+use shop_domain::menu::MenuItem;
+use shop_domain::order::{Department, Line, Order, Status, total};
 use shop_domain::port::{Begun, Placement, StoreError};
 use shop_domain::product::Product;
 use shop_kit::failure::Failure;
+use shop_kit::observe::about_order;
 use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
 
 use crate::Orders;
 use crate::request::{What, Wish};
+use crate::secret::Card;
+use crate::status;
 
 /// Places an order; returns once it is promised.
 ///
@@ -21,6 +25,9 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
     RequestContext::with_current(|context| {
         context.set_user_id(wish.user_id.as_str());
         context.annotate("user_id", wish.user_id.to_string());
+        context.metadata("request", "from_cart", wish.what == What::Cart);
+        context.metadata("request", "has_card", wish.card.is_some());
+        context.metadata("request", "has_idempotency_key", wish.key.is_some());
     });
     // First, because by now the cart may be empty and the stock gone.
     if let Some(key) = &wish.key
@@ -44,17 +51,21 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
         total_minor: total.minor(),
         currency: total.currency(),
         created_at_ms: orders.clock.wall().unix_millis(),
+        reason: None,
+        tracking_id: None,
     };
-    let placement = Placement { order, key: wish.key };
+    about_order(&order.order_id, None);
+    let contact = wish.email.map(|email| email.expose().to_owned());
+    let placement = Placement { order, key: wish.key, contact };
     if let Some(order) = repeated(begin(orders, &placement).await?)? {
         return Ok(order);
     }
-    let order = promise(orders, &placement.order.order_id, &items).await?;
+    let order = promise(orders, &placement.order, &items, wish.card.as_ref()).await?;
     RequestContext::with_current(|context| {
-        context.annotate("order_id", order.order_id.to_string());
-        context.record("order_id", order.order_id.to_string());
         context.record("total_minor", order.total_minor);
+        context.metadata("request", "lines", order.lines.len());
     });
+    orders.metrics.created(&order);
     if from_cart {
         clear_cart(orders, &order.user_id).await;
     }
@@ -96,8 +107,13 @@ async fn read_cart(orders: &Orders, user: &UserId) -> Result<Vec<Item>, Failure>
 }
 
 #[derive(Deserialize)]
-struct Priced {
+struct Products {
     products: Vec<Product>,
+}
+
+#[derive(Deserialize)]
+struct Items {
+    items: Vec<MenuItem>,
 }
 
 #[tracing::instrument(name = "order.price", skip_all)]
@@ -105,10 +121,7 @@ async fn price(
     orders: &Orders,
     items: &[Item],
 ) -> Result<(Vec<Line>, shop_domain::money::Money), Failure> {
-    let ids: Vec<_> = items.iter().map(|item| item.product_id.as_str()).collect();
-    // Of the characters of ids only the plus sign means something else in a query.
-    let path = format!("/products?ids={}", ids.join(",").replace('+', "%2B"));
-    let Priced { products } = orders.product.call(Method::GET, &path, None::<&()>).await?;
+    let products = prices(orders, items).await?;
     let mut lines = Vec::with_capacity(items.len());
     let mut currency = None;
     for Item { product_id, quantity } in items {
@@ -131,23 +144,66 @@ async fn price(
     Ok((lines, sum))
 }
 
+/// The products, and the items of the menu, that `items` name: those that can be ordered.
+async fn prices(orders: &Orders, items: &[Item]) -> Result<Vec<Product>, Failure> {
+    let of = |department| {
+        let ids = items.iter().filter(move |item| Department::of(&item.product_id) == department);
+        let ids: Vec<_> = ids.map(|item| item.product_id.as_str()).collect();
+        // Of the characters of ids only the plus sign means something else in a query.
+        ids.join(",").replace('+', "%2B")
+    };
+    let (goods, cafe) = (of(Department::Goods), of(Department::Cafe));
+    let mut found = Vec::new();
+    if !goods.is_empty() {
+        let path = format!("/products?ids={goods}");
+        let Products { products } = orders.product.call(Method::GET, &path, None::<&()>).await?;
+        found.extend(products);
+    }
+    if !cafe.is_empty() {
+        let path = format!("/menu/items?ids={cafe}");
+        let Items { items } = orders.menu.call(Method::GET, &path, None::<&()>).await?;
+        let available = items.into_iter().filter(|item| item.dish.available);
+        found.extend(available.map(|item| Product {
+            product_id: item.item_id,
+            name: item.dish.name,
+            price_minor: item.dish.price_minor,
+            currency: item.dish.currency,
+        }));
+    }
+    Ok(found)
+}
+
 #[tracing::instrument(name = "order.begin", skip_all)]
 async fn begin(orders: &Orders, placement: &Placement) -> Result<Begun, StoreError> {
     orders.store.begin(placement).await
 }
 
 #[tracing::instrument(name = "order.accept", skip_all)]
-async fn accept(orders: &Orders, id: &OrderId) -> Result<Option<Order>, StoreError> {
-    orders.store.accept(id).await
+async fn accept(orders: &Orders, order: &Order) -> Result<Option<Order>, StoreError> {
+    let event = status::created(&orders.announcer, order);
+    orders.store.accept(&order.order_id, &event).await
 }
 
-/// Reserves the stock and accepts the order, or undoes what was done.
-async fn promise(orders: &Orders, id: &OrderId, items: &[Item]) -> Result<Order, Failure> {
+/// Hands the card over, reserves the stock and accepts the order, or undoes what was done.
+async fn promise(
+    orders: &Orders,
+    order: &Order,
+    items: &[Item],
+    card: Option<&Card>,
+) -> Result<Order, Failure> {
+    let id = &order.order_id;
+    if let Some(card) = card
+        && let Err(error) = hand_over(orders, id, card).await
+    {
+        give_up(orders, id, false).await;
+        return Err(refused(error));
+    }
     if let Err(error) = reserve(orders, id, items).await {
+        orders.metrics.reservation_failed(&error);
         give_up(orders, id, may_have_reserved(&error)).await;
         return Err(refused(error));
     }
-    match accept(orders, id).await {
+    match accept(orders, order).await {
         Ok(Some(order)) => Ok(order),
         Ok(None) => {
             give_up(orders, id, true).await;
@@ -156,6 +212,23 @@ async fn promise(orders: &Orders, id: &OrderId, items: &[Item]) -> Result<Order,
         // Whether it was accepted is not known; the expiry of the reservation will find out.
         Err(error) => Err(error.into()),
     }
+}
+
+#[derive(Serialize)]
+struct PaymentMethod<'a> {
+    card_number: &'a str,
+}
+
+#[derive(Deserialize)]
+struct HandedOver {}
+
+/// Gives the card to the payment service, which keeps its brand and last four digits.
+#[tracing::instrument(name = "order.hand_over_card", skip_all)]
+async fn hand_over(orders: &Orders, id: &OrderId, card: &Card) -> Result<(), UpstreamError> {
+    let method = PaymentMethod { card_number: card.expose() };
+    let path = format!("/payments/{id}/method");
+    let HandedOver {} = orders.payment.call(Method::PUT, &path, Some(&method)).await?;
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -7,6 +7,8 @@ use shop_domain::quantity::Quantity;
 use shop_kit::extract::Json;
 use shop_kit::failure::Failure;
 
+use crate::secret::{Card, Email};
+
 /// What a customer asks for, checked as far as that is possible without asking anyone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -14,6 +16,8 @@ pub(crate) struct Wish {
     pub(crate) user_id: UserId,
     pub(crate) what: What,
     pub(crate) key: Option<Key>,
+    pub(crate) card: Option<Card>,
+    pub(crate) email: Option<Email>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ struct Document {
     lines: Option<Vec<Item>>,
     #[serde(default)]
     from_cart: bool,
+    card: Option<Card>,
+    email: Option<Email>,
 }
 
 impl Wish {
@@ -38,7 +44,7 @@ impl Wish {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Self, Failure> {
-        let Document { user_id, lines, from_cart } = Json::parse(body)?;
+        let Document { user_id, lines, from_cart, card, email } = Json::parse(body)?;
         let what = match (lines, from_cart) {
             (None, true) => What::Cart,
             (Some(lines), false) => What::Items(merged(lines)?),
@@ -50,7 +56,7 @@ impl Wish {
             key,
             fingerprint: Fingerprint::of(body),
         });
-        Ok(Self { tenant_id, user_id, what, key })
+        Ok(Self { tenant_id, user_id, what, key, card, email })
     }
 }
 

@@ -17,16 +17,48 @@ pub enum Name {
     Cart,
     /// What the café makes to order.
     Menu,
+    /// Charges orders.
+    Payment,
+    /// Points for what was paid.
+    Loyalty,
+    /// Reports of everything.
+    Analytics,
+    /// Tells customers.
+    Notification,
+    /// Hands orders to a carrier.
+    Shipping,
 }
 
 impl Name {
     /// Every service, in the order of their ports.
-    pub const ALL: [Self; 6] =
-        [Self::Gateway, Self::Product, Self::Order, Self::Inventory, Self::Cart, Self::Menu];
+    pub const ALL: [Self; 11] = [
+        Self::Gateway,
+        Self::Product,
+        Self::Order,
+        Self::Inventory,
+        Self::Cart,
+        Self::Menu,
+        Self::Payment,
+        Self::Loyalty,
+        Self::Analytics,
+        Self::Notification,
+        Self::Shipping,
+    ];
 
     /// The order in which services stop: those that call others first.
-    pub const DRAIN_ORDER: [Self; 6] =
-        [Self::Gateway, Self::Order, Self::Inventory, Self::Cart, Self::Product, Self::Menu];
+    pub const DRAIN_ORDER: [Self; 11] = [
+        Self::Gateway,
+        Self::Notification,
+        Self::Analytics,
+        Self::Loyalty,
+        Self::Order,
+        Self::Payment,
+        Self::Shipping,
+        Self::Inventory,
+        Self::Cart,
+        Self::Product,
+        Self::Menu,
+    ];
 
     /// The name, as it is written on the command line and in lines.
     #[must_use]
@@ -38,6 +70,11 @@ impl Name {
             Self::Inventory => "inventory",
             Self::Cart => "cart",
             Self::Menu => "menu",
+            Self::Payment => "payment",
+            Self::Loyalty => "loyalty",
+            Self::Analytics => "analytics",
+            Self::Notification => "notification",
+            Self::Shipping => "shipping",
         }
     }
 
@@ -50,14 +87,17 @@ impl Name {
     /// What it serves, for a person.
     pub(crate) const fn serves(self) -> &'static str {
         match self {
-            Self::Gateway => {
-                "/api/products /api/menu/items /api/orders /api/inventory /api/cart /api/{service}/health"
-            }
+            Self::Gateway => "/ and /api/…: products menu orders inventory cart",
             Self::Product => "/products",
             Self::Order => "/orders",
             Self::Inventory => "/inventory",
             Self::Cart => "/v1/cart /stress",
-            Self::Menu => "/menu/items /stress/menu-sync",
+            Self::Menu => "/menu/items",
+            Self::Payment => "/transactions",
+            Self::Loyalty => "/loyalty",
+            Self::Analytics => "/reports",
+            Self::Notification => "/outbox",
+            Self::Shipping => "/shipments",
         }
     }
 }
@@ -71,7 +111,7 @@ impl fmt::Display for Name {
 /// Which ports the services listen on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ports {
-    /// The gateway on 8080, the others on 8101 to 8104.
+    /// The gateway on 8080, the others on 8101 to 8110.
     #[default]
     Fixed,
     /// The gateway on this one, the others on those that follow.

@@ -21,6 +21,10 @@ pub struct Settings {
     pub reservation_ttl: Duration,
     /// The limits of the function that the product service is deployed as. Default 3 s, 128 MB.
     pub product_limits: FunctionLimits,
+    /// From what the payment provider's answers follow. Default 1.
+    pub payment_seed: u64,
+    /// Of 1,000 attempts to charge, how many the provider does not answer. Default 0.
+    pub payment_failing_per_mille: u32,
     /// The Redis that carts and caches are kept on; without one, carts are kept on SQLite and
     /// caches in memory.
     pub redis_url: Option<String>,
@@ -43,6 +47,8 @@ impl Settings {
                 timeout: Duration::from_millis(u64::from(timeout.get())),
                 memory_mb: number(environment, "SHOP_PRODUCT_MEMORY_MB", 128)?.get(),
             },
+            payment_seed: whole(environment, "SHOP_PAYMENT_SEED", 1)?.into(),
+            payment_failing_per_mille: whole(environment, "SHOP_PAYMENT_FAILING_PER_MILLE", 0)?,
             redis_url: environment.get("SHOP_REDIS_URL").map(str::to_owned),
             environment: environment.clone(),
         })
@@ -72,6 +78,12 @@ fn number(
         return Ok(NonZeroU32::new(default).unwrap_or(NonZeroU32::MIN));
     };
     let rule = "must be a whole number from 1 to 4294967295";
+    text.parse().map_err(|_| ConfigError::new(name, text, rule))
+}
+
+fn whole(environment: &Environment, name: &'static str, default: u32) -> Result<u32, ConfigError> {
+    let Some(text) = environment.get(name) else { return Ok(default) };
+    let rule = "must be a whole number from 0 to 4294967295";
     text.parse().map_err(|_| ConfigError::new(name, text, rule))
 }
 
@@ -106,6 +118,7 @@ mod tests {
             ("SHOP_RATE_LIMIT_BURST", "0"),
             ("SHOP_RATE_LIMIT_PER_SECOND", "many"),
             ("SHOP_RESERVATION_TTL_MS", "-1"),
+            ("SHOP_PAYMENT_SEED", "x"),
         ] {
             let environment = Environment::from([(name, value)]);
             let error = Settings::from_environment(&environment).unwrap_err();

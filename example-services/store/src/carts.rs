@@ -6,8 +6,8 @@ use shop_domain::id::{ProductId, UserId};
 use shop_domain::port::{CartStore, StoreError, StoreFuture};
 use shop_domain::quantity::Quantity;
 
-use crate::sqlite::Database;
 use crate::sqlite::column::parsed;
+use crate::sqlite::{Database, opens};
 
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE cart_items (
@@ -22,21 +22,7 @@ const MIGRATIONS: &[&str] = &["
 #[derive(Clone, Debug)]
 pub struct SqliteCarts(Database);
 
-impl SqliteCarts {
-    /// Opens or creates the file at `path`.
-    ///
-    /// # Errors
-    /// When it cannot be opened or is not ours.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Database::open(path, MIGRATIONS).map(Self)
-    }
-
-    /// The database, for health checks.
-    #[must_use]
-    pub const fn database(&self) -> &Database {
-        &self.0
-    }
-}
+opens!(SqliteCarts);
 
 fn cart(db: &Connection, user_id: &UserId) -> rusqlite::Result<Cart> {
     let items = db

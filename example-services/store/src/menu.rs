@@ -6,8 +6,8 @@ use shop_domain::menu::{Dish, MenuItem};
 use shop_domain::money::Currency;
 use shop_domain::port::{MenuStore, StoreError, StoreFuture, Written};
 
-use crate::sqlite::Database;
 use crate::sqlite::column::{count, parsed};
+use crate::sqlite::{Database, opens};
 
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE menu (
@@ -34,21 +34,7 @@ macro_rules! select {
 #[derive(Clone, Debug)]
 pub struct SqliteMenu(Database);
 
-impl SqliteMenu {
-    /// Opens or creates the file at `path`.
-    ///
-    /// # Errors
-    /// When it cannot be opened or is not ours.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Database::open(path, MIGRATIONS).map(Self)
-    }
-
-    /// The database, for health checks.
-    #[must_use]
-    pub const fn database(&self) -> &Database {
-        &self.0
-    }
-}
+opens!(SqliteMenu);
 
 fn item(row: &Row<'_>) -> rusqlite::Result<MenuItem> {
     Ok(MenuItem {

@@ -6,8 +6,8 @@ use shop_domain::money::Currency;
 use shop_domain::port::{ProductStore, StoreError, StoreFuture};
 use shop_domain::product::Product;
 
-use crate::sqlite::Database;
 use crate::sqlite::column::{count, parsed};
+use crate::sqlite::{Database, opens};
 
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE products (
@@ -22,21 +22,7 @@ const MIGRATIONS: &[&str] = &["
 #[derive(Clone, Debug)]
 pub struct SqliteProducts(Database);
 
-impl SqliteProducts {
-    /// Opens or creates the file at `path`.
-    ///
-    /// # Errors
-    /// When it cannot be opened or is not ours.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Database::open(path, MIGRATIONS).map(Self)
-    }
-
-    /// The database, for health checks.
-    #[must_use]
-    pub const fn database(&self) -> &Database {
-        &self.0
-    }
-}
+opens!(SqliteProducts);
 
 fn product(row: &Row<'_>) -> rusqlite::Result<Product> {
     Ok(Product {

@@ -1,16 +1,20 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use shop_domain::cart::Item;
 use shop_domain::id::{OrderId, ProductId};
-use shop_domain::port::{Reserved, SetLevel, StockStore, StoreError, StoreFuture};
+use shop_domain::port::messaging::NewEvent;
+use shop_domain::port::{Reserved, SetLevel, Sold, StockStore, StoreError, StoreFuture, Time};
 use shop_domain::quantity::Quantity;
 use shop_domain::stock::{Level, Reservation};
 
+use crate::outbox::{self, Bell, SqliteOutbox};
 use crate::sqlite::Database;
 use crate::sqlite::column::{count, parsed};
 
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE stock (
         product_id TEXT PRIMARY KEY,
         quantity INTEGER NOT NULL,
@@ -32,11 +36,20 @@ const MIGRATIONS: &[&str] = &["
         quantity INTEGER NOT NULL CHECK (quantity > 0),
         PRIMARY KEY (order_id, product_id)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    -- What was sold has left the shelf; the row stays, so that it leaves it once.
+    ALTER TABLE reservations ADD COLUMN sold INTEGER NOT NULL DEFAULT 0;
+",
+    outbox::MIGRATION,
+];
 
 /// Stock on SQLite.
 #[derive(Clone, Debug)]
-pub struct SqliteStock(Database);
+pub struct SqliteStock {
+    database: Database,
+    bell: Bell,
+}
 
 impl SqliteStock {
     /// Opens or creates the file at `path`.
@@ -44,13 +57,20 @@ impl SqliteStock {
     /// # Errors
     /// When it cannot be opened or is not ours.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Database::open(path, MIGRATIONS).map(Self)
+        let database = Database::open(path, MIGRATIONS)?;
+        Ok(Self { database, bell: Bell::default() })
+    }
+
+    /// The events that tell of the stock.
+    #[must_use]
+    pub fn outbox(&self, time: Arc<dyn Time>) -> SqliteOutbox {
+        SqliteOutbox::new(self.database.clone(), self.bell.clone(), time)
     }
 
     /// The database, for health checks.
     #[must_use]
     pub const fn database(&self) -> &Database {
-        &self.0
+        &self.database
     }
 }
 
@@ -116,7 +136,7 @@ fn reserve(db: &Connection, wanted: &Reservation) -> rusqlite::Result<Reserved> 
         }
     }
     let order = wanted.order_id.as_str();
-    db.prepare_cached("INSERT INTO reservations VALUES (?, ?)")?
+    db.prepare_cached("INSERT INTO reservations (order_id, expires_at_ms) VALUES (?, ?)")?
         .execute(params![order, wanted.expires_at_ms.cast_signed()])?;
     for Item { product_id, quantity } in &wanted.items {
         db.prepare_cached("UPDATE stock SET reserved = reserved + ? WHERE product_id = ?")?
@@ -130,15 +150,68 @@ fn reserve(db: &Connection, wanted: &Reservation) -> rusqlite::Result<Reserved> 
     Ok(Reserved::Kept(wanted.clone()))
 }
 
+fn is_sold(db: &Connection, order: &OrderId) -> rusqlite::Result<Option<bool>> {
+    db.prepare_cached("SELECT sold FROM reservations WHERE order_id = ?")?
+        .query_row([order.as_str()], |row| row.get(0))
+        .optional()
+}
+
 fn release(db: &Connection, order: &OrderId) -> rusqlite::Result<bool> {
+    let Some(sold) = is_sold(db, order)? else { return Ok(false) };
+    let back = if sold {
+        "UPDATE stock SET quantity = quantity + ? WHERE product_id = ?"
+    } else {
+        "UPDATE stock SET reserved = reserved - ? WHERE product_id = ?"
+    };
     for Item { product_id, quantity } in items(db, order)? {
-        db.prepare_cached("UPDATE stock SET reserved = reserved - ? WHERE product_id = ?")?
-            .execute(params![quantity.get(), product_id.as_str()])?;
+        db.prepare_cached(back)?.execute(params![quantity.get(), product_id.as_str()])?;
     }
-    let released = db
-        .prepare_cached("DELETE FROM reservations WHERE order_id = ?")?
+    db.prepare_cached("DELETE FROM reservations WHERE order_id = ?")?
+        .execute([order.as_str()])
+        .map(|rows| rows == 1)
+}
+
+fn sell(db: &Connection, order: &OrderId, event: &NewEvent) -> rusqlite::Result<Sold> {
+    match is_sold(db, order)? {
+        None => return Ok(Sold::Nothing),
+        Some(true) => return Ok(Sold::Already),
+        Some(false) => {}
+    }
+    let mut levels = Vec::new();
+    for Item { product_id, quantity } in items(db, order)? {
+        db.prepare_cached(
+            "UPDATE stock SET quantity = quantity - ?1, reserved = reserved - ?1
+             WHERE product_id = ?2",
+        )?
+        .execute(params![quantity.get(), product_id.as_str()])?;
+        let level = level(db, &product_id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let mut event = event.clone();
+        let before = level.quantity + u64::from(quantity.get());
+        for (member, value) in [
+            ("event_id", serde_json::Value::from(format!("{order}-{product_id}-sold"))),
+            ("subject", product_id.as_str().into()),
+            ("product_id", product_id.as_str().into()),
+            ("before", before.into()),
+            ("after", level.quantity.into()),
+        ] {
+            event.detail.insert(member.to_owned(), value);
+        }
+        outbox::append(db, &event)?;
+        levels.push(level);
+    }
+    db.prepare_cached("UPDATE reservations SET sold = 1, expires_at_ms = NULL WHERE order_id = ?")?
         .execute([order.as_str()])?;
-    Ok(released == 1)
+    Ok(Sold::Now(levels))
+}
+
+fn restock(db: &Connection, id: &ProductId, pieces: u64) -> rusqlite::Result<Option<Level>> {
+    let rows = db
+        .prepare_cached(
+            "UPDATE stock SET quantity = quantity + ?2
+             WHERE product_id = ?1 AND quantity + ?2 <= ?3",
+        )?
+        .execute(params![id.as_str(), pieces.cast_signed(), Level::MAX_QUANTITY.cast_signed()])?;
+    if rows == 0 { Ok(None) } else { level(db, id) }
 }
 
 fn confirm(db: &Connection, order: &OrderId) -> rusqlite::Result<bool> {
@@ -161,12 +234,12 @@ fn expired(db: &Connection, now_ms: u64, limit: usize) -> rusqlite::Result<Vec<O
 impl StockStore for SqliteStock {
     fn level<'a>(&'a self, id: &'a ProductId) -> StoreFuture<'a, Option<Level>> {
         let id = id.clone();
-        Box::pin(self.0.read("stock.level", move |db| level(db, &id)))
+        Box::pin(self.database.read("stock.level", move |db| level(db, &id)))
     }
 
     fn set_level<'a>(&'a self, id: &'a ProductId, quantity: u64) -> StoreFuture<'a, SetLevel> {
         let id = id.clone();
-        Box::pin(self.0.write("stock.set_level", move |db| set_level(db, &id, quantity)))
+        Box::pin(self.database.write("stock.set_level", move |db| set_level(db, &id, quantity)))
     }
 
     fn seed<'a>(&'a self, id: &'a ProductId, quantity: u64) -> StoreFuture<'a, bool> {
@@ -176,25 +249,42 @@ impl StockStore for SqliteStock {
                 .execute(params![id.as_str(), quantity.cast_signed()])
                 .map(|rows| rows == 1)
         };
-        Box::pin(self.0.write("stock.seed", seed))
+        Box::pin(self.database.write("stock.seed", seed))
     }
 
     fn reserve<'a>(&'a self, reservation: &'a Reservation) -> StoreFuture<'a, Reserved> {
         let reservation = reservation.clone();
-        Box::pin(self.0.write("stock.reserve", move |db| reserve(db, &reservation)))
+        Box::pin(self.database.write("stock.reserve", move |db| reserve(db, &reservation)))
     }
 
     fn release<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool> {
         let order = order.clone();
-        Box::pin(self.0.write("stock.release", move |db| release(db, &order)))
+        Box::pin(self.database.write("stock.release", move |db| release(db, &order)))
+    }
+
+    fn sell<'a>(&'a self, order: &'a OrderId, event: &'a NewEvent) -> StoreFuture<'a, Sold> {
+        let (order, event) = (order.clone(), event.clone());
+        Box::pin(async move {
+            let sold =
+                self.database.write("stock.sell", move |db| sell(db, &order, &event)).await?;
+            self.bell.ring();
+            Ok(sold)
+        })
+    }
+
+    fn restock<'a>(&'a self, id: &'a ProductId, pieces: u64) -> StoreFuture<'a, Option<Level>> {
+        let id = id.clone();
+        // Beyond the most that a shelf holds there is nothing to add up.
+        let pieces = pieces.min(Level::MAX_QUANTITY + 1);
+        Box::pin(self.database.write("stock.restock", move |db| restock(db, &id, pieces)))
     }
 
     fn confirm<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool> {
         let order = order.clone();
-        Box::pin(self.0.write("stock.confirm", move |db| confirm(db, &order)))
+        Box::pin(self.database.write("stock.confirm", move |db| confirm(db, &order)))
     }
 
     fn expired(&self, now_ms: u64, limit: usize) -> StoreFuture<'_, Vec<OrderId>> {
-        Box::pin(self.0.read("stock.expired", move |db| expired(db, now_ms, limit)))
+        Box::pin(self.database.read("stock.expired", move |db| expired(db, now_ms, limit)))
     }
 }

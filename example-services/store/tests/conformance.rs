@@ -35,6 +35,22 @@ conforms!(SqliteOrders, orders:
     a_key_stands_for_one_request orders_come_latest_first);
 
 #[tokio::test]
+async fn an_order_goes_its_way_and_each_step_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteOrders::open(&folder.path().join("test.db")).unwrap();
+    let outbox = store.outbox();
+    conformance::orders::an_order_goes_its_way_and_each_step_is_told_once(&store, &outbox).await;
+}
+
+#[tokio::test]
+async fn what_was_sold_leaves_the_shelf_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStock::open(&folder.path().join("test.db")).unwrap();
+    let outbox = store.outbox();
+    conformance::stock::what_was_sold_leaves_the_shelf_once(&store, &outbox).await;
+}
+
+#[tokio::test]
 async fn the_cache_in_memory_keeps_its_contract() {
     let cache = MemoryCache::new(100, Clock::system());
     conformance::cache::what_was_set_last_is_found(&cache).await;

@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 
 use super::{item, order_id, product};
 use crate::cart::Item;
-use crate::port::{Reserved, SetLevel, StockStore};
+use crate::port::messaging::NewEvent;
+use crate::port::{Outbox, Reserved, SetLevel, Sold, StockStore};
 use crate::stock::{Level, Reservation};
 
 fn reservation(order: &str, items: &[Item], expires_at_ms: u64) -> Reservation {
@@ -79,4 +80,37 @@ pub async fn a_confirmed_reservation_does_not_run_out(store: &dyn StockStore) {
     let expired = store.expired(30, 10).await.expect("expired");
     assert_eq!(expired, [order_id("early"), order_id("late")]);
     assert_eq!(store.expired(30, 1).await.expect("expired"), [order_id("early")]);
+}
+
+/// What is sold leaves the shelf once, is told once for each product, and may come back.
+pub async fn what_was_sold_leaves_the_shelf_once(store: &dyn StockStore, outbox: &dyn Outbox) {
+    let event = NewEvent {
+        source: "shopfast.inventory-service".to_owned(),
+        detail_type: "inventory.updated".to_owned(),
+        time_ms: 1,
+        detail: serde_json::Map::new(),
+        trace_header: None,
+    };
+    store.set_level(&product("cup"), 5).await.expect("set");
+    let wanted = reservation("o1", &[item("cup", 2)], 9);
+    let id = &wanted.order_id;
+    assert_eq!(store.sell(id, &event).await.expect("sell"), Sold::Nothing);
+    store.reserve(&wanted).await.expect("reserve");
+    let sold = store.sell(id, &event).await.expect("sell");
+    assert!(matches!(sold, Sold::Now(levels) if levels.len() == 1 && levels[0].quantity == 3));
+    assert_eq!(store.sell(id, &event).await.expect("sell again"), Sold::Already);
+    assert_eq!(level(store, "cup").await, (3, 0));
+    let told = outbox.pending(10, std::time::Duration::ZERO).await.expect("pending");
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (&told[0].event.detail["before"], &told[0].event.detail["after"]),
+        (&5.into(), &3.into())
+    );
+    assert_eq!(store.expired(u64::MAX >> 1, 10).await.expect("expired"), []);
+
+    assert!(store.release(id).await.expect("release"));
+    assert_eq!(level(store, "cup").await, (5, 0));
+    let more = store.restock(&product("cup"), 10).await.expect("restock");
+    assert_eq!(more.map(|level| level.quantity), Some(15));
+    assert_eq!(store.restock(&product("lid"), 1).await.expect("restock"), None);
 }

@@ -5,14 +5,19 @@
 //! method that returns `Ok` has been made durable. Dropping a future leaves open whether its
 //! write happens; every write may be repeated without harm.
 
+mod analytics;
 mod cache;
 mod cart;
 mod error;
+mod loyalty;
 mod menu;
 pub mod messaging;
+mod notification;
 mod order;
 mod outbox;
+mod payment;
 mod product;
+mod shipment;
 mod stock;
 mod time;
 mod workflow;
@@ -20,14 +25,19 @@ mod workflow;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use analytics::AnalyticsStore;
 pub use cache::Cache;
 pub use cart::CartStore;
 pub use error::{StoreError, StoreErrorKind};
+pub use loyalty::LoyaltyStore;
 pub use menu::{MenuStore, Written};
-pub use order::{Begun, Fingerprint, Key, OrderStore, Placement};
+pub use notification::NotificationStore;
+pub use order::{Advanced, Begun, Change, Fingerprint, Key, OrderStore, Placement};
 pub use outbox::{Backlog, Outbox, Pending};
+pub use payment::PaymentStore;
 pub use product::ProductStore;
-pub use stock::{Reserved, SetLevel, StockStore};
+pub use shipment::ShipmentStore;
+pub use stock::{Reserved, SetLevel, Sold, StockStore};
 pub use time::{Time, millis};
 pub use workflow::{
     Execution, ExecutionStatus, HistoryEvent, MAX_PAYLOAD_BYTES, Start, TaskFailure, Workflow,

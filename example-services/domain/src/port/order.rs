@@ -2,7 +2,8 @@ use std::fmt;
 
 use super::StoreFuture;
 use crate::id::{IdempotencyKey, OrderId, TenantId, UserId};
-use crate::order::Order;
+use crate::order::{Order, Status, Transition};
+use crate::port::messaging::NewEvent;
 
 /// Where orders are kept.
 ///
@@ -17,8 +18,23 @@ pub trait OrderStore: Send + Sync + fmt::Debug + 'static {
     /// What is known about a key.
     fn find<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Option<Begun>>;
 
-    /// `RESERVING` -> `PENDING`; the order, or `None` when it is not `RESERVING` (any more).
-    fn accept<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<Order>>;
+    /// `RESERVING` -> `PENDING`, and `event` into the outbox; the order, or `None`, and nothing
+    /// into the outbox, when it is not `RESERVING` (any more).
+    fn accept<'a>(&'a self, id: &'a OrderId, event: &'a NewEvent)
+    -> StoreFuture<'a, Option<Order>>;
+
+    /// Does `change`, and puts its event into the outbox, if the order stands where the change
+    /// starts and [may become](Status::may_become) what it leads to.
+    fn advance<'a>(&'a self, change: &'a Change) -> StoreFuture<'a, Advanced>;
+
+    /// The steps in the life of an order, the first first.
+    fn history<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Vec<Transition>>;
+
+    /// Where the customer of an order wants to be told about it, if anywhere.
+    fn contact<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<String>>;
+
+    /// How many accepted orders there are in each status.
+    fn counts(&self) -> StoreFuture<'_, Vec<(Status, u64)>>;
 
     /// Removes the order and frees its key if it is `RESERVING`; says whether it is gone, which
     /// is also true when it never was.
@@ -46,6 +62,41 @@ pub struct Placement {
     pub order: Order,
     /// The key it is placed under, if the customer sent one.
     pub key: Option<Key>,
+    /// The e-mail address the customer wants to be told at. Not part of the order, which others
+    /// see.
+    pub contact: Option<String>,
+}
+
+/// A step in the life of an accepted order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The order.
+    pub order_id: OrderId,
+    /// Where it stands.
+    pub from: Status,
+    /// Where it is to stand.
+    pub to: Status,
+    /// Why, if there is more to say.
+    pub reason: Option<String>,
+    /// Under what the carrier knows its parcel, if that is news.
+    pub tracking_id: Option<String>,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at_ms: u64,
+    /// What the others are to be told.
+    pub event: NewEvent,
+}
+
+/// The outcome of [`OrderStore::advance`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advanced {
+    /// It was done; the order as it is now.
+    Done(Order),
+    /// Nothing changed: the order stands there already.
+    Already(Order),
+    /// Nothing changed: an order that stands where this one does cannot come there.
+    Illegal(Order),
+    /// There is no such order.
+    Missing,
 }
 
 /// An idempotency key within its scope, with what it stands for.

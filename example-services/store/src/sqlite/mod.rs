@@ -102,6 +102,29 @@ impl Database {
     }
 }
 
+/// Opens a store that is its database alone, by the migrations in its module.
+macro_rules! opens {
+    ($store:ident) => {
+        impl $store {
+            /// Opens or creates the file at `path`.
+            ///
+            /// # Errors
+            /// When it cannot be opened or is not ours.
+            pub fn open(path: &Path) -> Result<Self, StoreError> {
+                Database::open(path, MIGRATIONS).map(Self)
+            }
+
+            /// The database, for health checks.
+            #[must_use]
+            pub const fn database(&self) -> &Database {
+                &self.0
+            }
+        }
+    };
+}
+
+pub(crate) use opens;
+
 async fn submit<T: Send + 'static>(
     queue: &mpsc::Sender<Box<dyn Job>>,
     operation: &'static str,

@@ -1,5 +1,6 @@
 //! Puts each service together: its telemetry, its store, its peers, its app.
 
+mod afterwards;
 mod catalogue;
 mod health;
 mod parts;
@@ -124,5 +125,10 @@ async fn app(parts: &mut Parts<'_>) -> Result<App, StartError> {
         Name::Order => sales::order(parts).await,
         Name::Inventory => sales::inventory(parts).await,
         Name::Cart => sales::cart(parts),
+        Name::Payment => afterwards::payment(parts),
+        Name::Shipping => afterwards::shipping(parts),
+        Name::Loyalty => afterwards::loyalty(parts),
+        Name::Notification => afterwards::notification(parts),
+        Name::Analytics => afterwards::analytics(parts),
     }
 }

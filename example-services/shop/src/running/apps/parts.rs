@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use obs_core::telemetry::Telemetry;
 use shop_domain::port::Cache;
+use shop_kit::announce::Announcer;
 use shop_kit::cached::Cached;
 use shop_kit::stress::Turns;
 use shop_kit::upstream::Upstream;
@@ -53,6 +54,11 @@ impl Parts<'_> {
             None => Arc::new(MemoryCache::new(CACHE_CAPACITY, telemetry.clock().clone())),
         };
         Ok(Cached::new(cache, prefix, ttl, telemetry.recorder()))
+    }
+
+    pub(super) fn announcer(&self, source: &'static str) -> Announcer {
+        let (clock, ids) = (self.telemetry.clock().clone(), self.telemetry.ids().clone());
+        Announcer::new(source, clock, ids)
     }
 
     pub(super) fn turns(&self) -> Turns {

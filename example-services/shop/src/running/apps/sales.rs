@@ -29,6 +29,11 @@ pub(super) fn gateway(parts: &Parts<'_>) -> Result<App, StartError> {
         inventory: parts.upstream(Name::Inventory)?,
         cart: parts.upstream(Name::Cart)?,
         menu: parts.upstream(Name::Menu)?,
+        payment: parts.upstream(Name::Payment)?,
+        loyalty: parts.upstream(Name::Loyalty)?,
+        analytics: parts.upstream(Name::Analytics)?,
+        notification: parts.upstream(Name::Notification)?,
+        shipping: parts.upstream(Name::Shipping)?,
     };
     let Settings { rate_limit_per_second, rate_limit_burst, .. } = parts.settings;
     let quota = Quota::per_second(u64::from(rate_limit_per_second.get()))
@@ -54,11 +59,17 @@ pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
         cart: parts.upstream(Name::Cart)?,
         product: parts.upstream(Name::Product)?,
         inventory: parts.upstream(Name::Inventory)?,
+        menu: parts.upstream(Name::Menu)?,
+        payment: parts.upstream(Name::Payment)?,
+        announcer: parts.announcer(shop_order::SOURCE),
+        metrics: shop_order::Metrics::new(parts.telemetry.recorder()),
+        turns: parts.turns(),
     };
     parts.background.extend(background::give_up(&parts.telemetry, orders.clone(), unfinished));
     let app = App::internal(shop_order::app(orders)).needs(needed);
     // Longer than a call to each of the others may take.
-    Ok(app.calls([Name::Cart, Name::Product, Name::Inventory]).time_limit(CUSTOMER))
+    let peers = [Name::Cart, Name::Product, Name::Menu, Name::Inventory, Name::Payment];
+    Ok(app.calls(peers).time_limit(CUSTOMER))
 }
 
 pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> {
@@ -68,15 +79,19 @@ pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> 
         store: Arc::new(store),
         clock: parts.telemetry.clock().clone(),
         reservation_ttl: parts.settings.reservation_ttl,
+        announcer: parts.announcer(shop_inventory::SOURCE),
+        turns: parts.turns(),
     };
-    for product in shop_product::seeded() {
-        let seed = inventory.store.seed(&product.product_id, shop_product::SEEDED_QUANTITY);
-        seed.await.map_err(parts.failed())?;
+    let goods =
+        shop_product::seeded().map(|product| (product.product_id, shop_product::SEEDED_QUANTITY));
+    let dishes = shop_menu::seeded().map(|(item_id, _)| (item_id, shop_menu::SEEDED_QUANTITY));
+    for (id, quantity) in goods.chain(dishes) {
+        inventory.store.seed(&id, quantity).await.map_err(parts.failed())?;
     }
     let orders = parts.upstream(Name::Order)?;
     parts.background.push(background::settle(&parts.telemetry, inventory.clone(), orders));
     let router = shop_inventory::app(inventory);
-    Ok(App::internal(router).needs(needed).calls([Name::Order]))
+    Ok(App::internal(router).needs(needed).calls([Name::Order]).time_limit(CUSTOMER))
 }
 
 pub(super) fn cart(parts: &Parts<'_>) -> Result<App, StartError> {

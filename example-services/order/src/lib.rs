@@ -27,6 +27,7 @@
 
 mod metrics;
 mod placing;
+mod process;
 mod recovery;
 mod request;
 mod rush;
@@ -54,6 +55,7 @@ use shop_kit::stress::Turns;
 use shop_kit::upstream::Upstream;
 
 pub use metrics::{Metrics, ORDER_VALUE, ORDERS_CREATED, RESERVATION_FAILURES};
+pub use process::{Concerning, ProcessError, ask_for_payment, go_on};
 pub use recovery::{give_up, unfinished};
 
 /// The service's parts.
@@ -75,6 +77,8 @@ pub struct Orders {
     pub menu: Upstream,
     /// The payment service.
     pub payment: Upstream,
+    /// The shipping service.
+    pub shipping: Upstream,
     /// Makes the events that tell of orders.
     pub announcer: Announcer,
     /// What is counted.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shop_domain::id::OrderId;
 use shop_domain::order::{Department, Order, Status, Transition};
 use shop_domain::port::messaging::NewEvent;
-use shop_domain::port::{Advanced, Change};
+use shop_domain::port::{Advanced, Change, StoreError};
 use shop_kit::announce::Announcer;
 use shop_kit::extract::{Json, Path};
 use shop_kit::failure::Failure;
@@ -17,8 +17,8 @@ use crate::Orders;
 /// How often a step is tried again because another one came in between.
 const ATTEMPTS: usize = 3;
 
-/// The next step of an order, as the workflow asks for it.
-#[derive(Debug, Deserialize)]
+/// The next step of an order.
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Step {
     status: Status,
     reason: Option<String>,
@@ -26,20 +26,46 @@ pub(crate) struct Step {
     carrier: Option<String>,
 }
 
+impl Step {
+    pub(crate) const fn to(status: Status) -> Self {
+        Self { status, reason: None, tracking_id: None, carrier: None }
+    }
+
+    pub(crate) fn because(self, reason: &str) -> Self {
+        Self { reason: Some(reason.to_owned()), ..self }
+    }
+
+    pub(crate) fn with_parcel(self, tracking_id: String, carrier: String) -> Self {
+        Self { tracking_id: Some(tracking_id), carrier: Some(carrier), ..self }
+    }
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub(crate) enum Stepped {
+    Done(Order),
+    /// The order stands there already.
+    Already(Order),
+    /// From where the order stands, it does not come there.
+    Illegal(Status),
+    Missing,
+    /// Others took steps in between, again and again.
+    Contended,
+}
+
 /// Takes an order one step further. May be repeated: a step that was taken stays taken.
 #[tracing::instrument(name = "order.advance", skip_all)]
-pub(crate) async fn advance(
-    State(orders): State<Orders>,
-    Path(id): Path<OrderId>,
-    Json(step): Json<Step>,
-) -> Result<Json<Order>, Failure> {
+pub(crate) async fn step(
+    orders: &Orders,
+    id: &OrderId,
+    step: &Step,
+) -> Result<Stepped, StoreError> {
     for _ in 0..ATTEMPTS {
-        let order = orders.store.get(&id).await?.ok_or_else(|| missing(&id))?;
-        about_order(&order.order_id, Some(&order.user_id));
+        let Some(order) = orders.store.get(id).await? else { return Ok(Stepped::Missing) };
         if order.status == step.status {
-            return Ok(Json(order));
+            return Ok(Stepped::Already(order));
         }
-        let change = change(&orders, &order, &step);
+        let change = change(orders, &order, step);
         match orders.store.advance(&change).await? {
             Advanced::Done(order) => {
                 tracing::info!(
@@ -48,16 +74,34 @@ pub(crate) async fn advance(
                     reason = change.reason.as_deref(),
                     "order advanced"
                 );
-                return Ok(Json(order));
+                return Ok(Stepped::Done(order));
             }
-            Advanced::Already(order) => return Ok(Json(order)),
+            Advanced::Already(order) => return Ok(Stepped::Already(order)),
             // Someone else took a step in between: look again.
             Advanced::Illegal(now) if now.status != order.status => {}
-            Advanced::Illegal(now) => return Err(illegal(now.status, step.status)),
-            Advanced::Missing => return Err(missing(&id)),
+            Advanced::Illegal(now) => return Ok(Stepped::Illegal(now.status)),
+            Advanced::Missing => return Ok(Stepped::Missing),
         }
     }
-    Err(Failure::unavailable("the order is being changed by others"))
+    Ok(Stepped::Contended)
+}
+
+/// A step that another service has taken with the order, such as its payment.
+pub(crate) async fn advance(
+    State(orders): State<Orders>,
+    Path(id): Path<OrderId>,
+    Json(wanted): Json<Step>,
+) -> Result<Json<Order>, Failure> {
+    about_order(&id, None);
+    match step(&orders, &id, &wanted).await? {
+        Stepped::Done(order) | Stepped::Already(order) => {
+            about_order(&id, Some(&order.user_id));
+            Ok(Json(order))
+        }
+        Stepped::Illegal(from) => Err(illegal(from, wanted.status)),
+        Stepped::Missing => Err(missing(&id)),
+        Stepped::Contended => Err(Failure::unavailable("the order is being changed by others")),
+    }
 }
 
 fn missing(id: &OrderId) -> Failure {

@@ -1,11 +1,14 @@
 //! Charges one order.
 
-use serde::Deserialize;
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
 use shop_domain::id::{OrderId, UserId};
 use shop_domain::money::Currency;
+use shop_domain::order::Status;
 use shop_domain::payment::{Outcome, Transaction};
 use shop_kit::failure::Failure;
 use shop_kit::observe::about_order;
+use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
 
 use crate::provider::{Answer, NoAnswer};
 use crate::{Payments, fraud};
@@ -32,6 +35,8 @@ pub enum ChargeError {
     NoAnswer,
     /// The work on the score was cut short.
     Interrupted,
+    /// The order service could not be told.
+    Order(UpstreamError),
 }
 
 impl std::fmt::Display for ChargeError {
@@ -39,6 +44,7 @@ impl std::fmt::Display for ChargeError {
         match self {
             Self::Store(_) => f.write_str("the transaction log failed"),
             Self::NoAnswer => NoAnswer.fmt(f),
+            Self::Order(_) => f.write_str("the order service could not be told"),
             Self::Interrupted => f.write_str("the fraud score was not computed"),
         }
     }
@@ -48,6 +54,7 @@ impl std::error::Error for ChargeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Store(error) => Some(error),
+            Self::Order(error) => Some(error),
             _ => None,
         }
     }
@@ -120,3 +127,37 @@ async fn fraud_score(payments: &Payments, demand: &Demand) -> Result<u8, ChargeE
     let score = move || fraud::score(user.as_str(), order.as_str(), amount, iterations);
     obs_core::context::spawn_blocking(score).await.map_err(|_| ChargeError::Interrupted)
 }
+
+/// Charges an order, and tells the order service how that ended.
+///
+/// # Errors
+/// When it must be tried again later.
+pub async fn settle(payments: &Payments, demand: &Demand) -> Result<Transaction, ChargeError> {
+    let transaction = charge(payments, demand).await?;
+    let status = match transaction.outcome {
+        Outcome::Approved => Status::Paid,
+        Outcome::Declined | Outcome::Suspected => Status::PaymentFailed,
+    };
+    let result = PaymentResult { status, reason: transaction.reason.as_deref() };
+    let path = format!("/orders/{}/status", demand.order_id);
+    match payments.order.call::<Told>(Method::POST, &path, Some(&result)).await {
+        Ok(Told {}) => Ok(transaction),
+        // The order has gone on since: it was told before.
+        Err(error) if is_conflict(&error) => Ok(transaction),
+        Err(error) => Err(ChargeError::Order(error)),
+    }
+}
+
+fn is_conflict(error: &UpstreamError) -> bool {
+    matches!(error.kind(), UpstreamErrorKind::Refused(StatusCode::CONFLICT, _))
+}
+
+#[derive(Serialize)]
+struct PaymentResult<'a> {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Told {}

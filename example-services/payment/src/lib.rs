@@ -6,7 +6,7 @@
 //! | `GET /transactions/{order_id}` | the transactions of an order |
 //! | `POST /stress/cold-start-avalanche?scale&duration_ms` | the avalanche, within bounds |
 //!
-//! What it is for comes through the queue `cloudcafe-payment-queue.fifo`: [`charge`] is what is done
+//! What it is for comes through the queue `cloudcafe-payment-queue.fifo`: [`settle`] is what is done
 //! for each message there, however often it is delivered.
 //!
 //! The number of a card is looked at once and never kept.
@@ -32,8 +32,9 @@ use shop_kit::extract::{Json, Path};
 use shop_kit::failure::{Failure, refuse_the_rest};
 use shop_kit::observe::about_order;
 use shop_kit::stress::Turns;
+use shop_kit::upstream::Upstream;
 
-pub use charging::{ChargeError, Demand, charge};
+pub use charging::{ChargeError, Demand, charge, settle};
 pub use metrics::{COLD_STARTS, FRAUD_SCORE, Metrics, PAYMENT_OUTCOME};
 
 use self::provider::Provider;
@@ -43,6 +44,8 @@ use self::provider::Provider;
 pub struct Payments {
     /// Where payments are kept.
     pub store: Arc<dyn PaymentStore>,
+    /// The order service, which is told how a payment ended.
+    pub order: Upstream,
     /// Who moves the money.
     pub provider: Provider,
     /// How often the features of a payment are hashed for its score; [`fraud::ITERATIONS`].

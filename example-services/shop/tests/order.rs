@@ -1,4 +1,4 @@
-//! One order, seen from everywhere: one trace, one correlation id, five services.
+//! One order, seen from everywhere: one trace, one correlation id, all services that take part.
 
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
@@ -13,12 +13,44 @@ use shop::name::Name;
 use support::local::Remains;
 use support::{Client, LocalShop, is_request_line, of, text};
 
-const SERVICES: [&str; 5] = ["cart", "gateway", "inventory", "order", "product"];
+/// Those that take part, from the cart to the message that the order is sent.
+const SERVICES: [&str; 10] = [
+    "analytics",
+    "cart",
+    "gateway",
+    "inventory",
+    "loyalty",
+    "notification",
+    "order",
+    "payment",
+    "product",
+    "shipping",
+];
 
 async fn order_from_cart(client: &Client, headers: &[(&str, &str)]) -> support::Answer {
     let item = json!({"product_id": "prod-001", "quantity": 2});
     assert_eq!(client.post("/api/cart/ada", &[], &item).await.status, StatusCode::OK);
     client.post("/api/orders", headers, &json!({"user_id": "ada", "from_cart": true})).await
+}
+
+/// Waits until nothing more happens to the order; says how it ended.
+async fn end_of(shop: &LocalShop, order: &support::Answer) -> String {
+    let order = order.json();
+    let id = order["order_id"].as_str().unwrap();
+    let (gateway, notification) = (shop.gateway(), shop.client(Name::Notification));
+    let (loyalty, analytics) = (shop.client(Name::Loyalty), shop.client(Name::Analytics));
+    support::process::until_async(|| async {
+        let told = notification.get(&format!("/outbox?order_id={id}")).await.json();
+        let paid = loyalty.get("/loyalty/ada").await.json();
+        let moves = analytics.get("/reports/stock-moves").await.json();
+        let told = told["notifications"].as_array().unwrap().len();
+        let status = gateway.get(&format!("/api/orders/{id}")).await.json()["status"].clone();
+        let is_paid = paid["points"] != 0 && !moves["rows"].as_array().unwrap().is_empty();
+        told == 2 && (is_paid || status == "PAYMENT_FAILED")
+    })
+    .await;
+    let order = gateway.get(&format!("/api/orders/{id}")).await.json();
+    order["status"].as_str().unwrap().to_owned()
 }
 
 fn services(remains: &Remains, correlation_id: &str) -> BTreeSet<String> {
@@ -38,7 +70,7 @@ fn the_trace_of(remains: &Remains, correlation_id: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_is_one_trace_and_one_correlation_id_over_five_services() {
+async fn an_order_is_one_trace_and_one_correlation_id_over_all_services() {
     let shop = LocalShop::start().await;
     let answer = order_from_cart(&shop.gateway(), &[("x-correlation-id", "order-1")]).await;
     assert_eq!(answer.status, StatusCode::CREATED);
@@ -47,6 +79,7 @@ async fn an_order_is_one_trace_and_one_correlation_id_over_five_services() {
     assert_eq!((&order["status"], &order["total_minor"]), (&json!("PENDING"), &json!(2_580)));
     let cart = shop.gateway().get("/api/cart/ada").await.json();
     assert_eq!(cart["items"], json!([]), "the cart is cleared");
+    assert_eq!(end_of(&shop, &answer).await, "SHIPPED");
 
     let remains = shop.stop().await;
     assert_eq!(services(&remains, "order-1"), SERVICES.map(str::to_owned).into());
@@ -80,7 +113,9 @@ async fn a_traceparent_of_the_client_is_continued() {
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let parent = format!("00-{trace}-00f067aa0ba902b7-01");
     let headers = [("x-correlation-id", "order-2"), ("traceparent", parent.as_str())];
-    assert_eq!(order_from_cart(&shop.gateway(), &headers).await.status, StatusCode::CREATED);
+    let answer = order_from_cart(&shop.gateway(), &headers).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(end_of(&shop, &answer).await, "SHIPPED");
 
     let remains = shop.stop().await;
     assert_eq!(the_trace_of(&remains, "order-2"), trace);
@@ -99,7 +134,9 @@ async fn a_trace_that_a_load_balancer_began_is_continued() {
     let epoch = format!("{:08x}", Clock::system().wall().unix_seconds());
     let root = format!("Root=1-{epoch}-abcdef012345678912345678");
     let headers = [("x-correlation-id", "order-3"), ("x-amzn-trace-id", root.as_str())];
-    assert_eq!(order_from_cart(&shop.gateway(), &headers).await.status, StatusCode::CREATED);
+    let answer = order_from_cart(&shop.gateway(), &headers).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(end_of(&shop, &answer).await, "SHIPPED");
 
     let remains = shop.stop().await;
     assert_eq!(the_trace_of(&remains, "order-3"), format!("{epoch}abcdef012345678912345678"));
@@ -159,5 +196,42 @@ async fn services_in_one_process_never_mix_their_identities() {
             _ => false,
         };
         assert!(!foreign, "{service} has a span {name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declined_card_fails_the_order_and_frees_its_stock() {
+    let shop = LocalShop::start().await;
+    let gateway = shop.gateway();
+    let body = json!({
+        "user_id": "ada",
+        "lines": [{"product_id": "prod-001", "quantity": 2}],
+        "card": {"number": "4000000000000002"},
+        "email": "ada.lovelace@example.com",
+    });
+    let placed = gateway.post("/api/orders", &[("x-correlation-id", "declined")], &body).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
+    assert_eq!(end_of(&shop, &placed).await, "PAYMENT_FAILED");
+    let order = placed.json();
+    let id = order["order_id"].as_str().unwrap();
+    let order = gateway.get(&format!("/api/orders/{id}")).await.json();
+    assert_eq!(order["reason"], "card_declined");
+    support::process::until_async(|| async {
+        gateway.get("/api/inventory/prod-001").await.json()["available"] == 1_000
+    })
+    .await;
+    let log = shop.client(Name::Payment).get(&format!("/transactions/{id}")).await.json();
+    let [transaction] = &log["transactions"].as_array().unwrap()[..] else { panic!("{log}") };
+    assert_eq!(
+        (&transaction["outcome"], &transaction["method"]["last4"]),
+        (&json!("declined"), &json!("0002"))
+    );
+    assert_eq!(shop.client(Name::Loyalty).get("/loyalty/ada").await.json()["points"], 0);
+
+    let remains = shop.stop().await;
+    let spans = format!("{:?}", remains.spans);
+    for secret in ["4000000000000002", "ada.lovelace"] {
+        assert!(!remains.text.contains(secret), "a line tells {secret}");
+        assert!(!spans.contains(secret), "a span tells {secret}");
     }
 }

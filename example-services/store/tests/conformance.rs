@@ -1,7 +1,10 @@
 //! The SQLite stores keep the contracts of their ports.
 
 use obs_core::clock::Clock;
+use std::sync::Arc;
+
 use shop_domain::conformance;
+use shop_domain::conformance::time::ManualTime;
 use shop_store::{MemoryCache, SqliteCarts, SqliteMenu, SqliteOrders, SqliteProducts, SqliteStock};
 
 macro_rules! conforms {
@@ -38,7 +41,7 @@ conforms!(SqliteOrders, orders:
 async fn an_order_goes_its_way_and_each_step_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteOrders::open(&folder.path().join("test.db")).unwrap();
-    let outbox = store.outbox();
+    let outbox = store.outbox(Arc::new(ManualTime::default()));
     conformance::orders::an_order_goes_its_way_and_each_step_is_told_once(&store, &outbox).await;
 }
 
@@ -46,7 +49,7 @@ async fn an_order_goes_its_way_and_each_step_is_told_once() {
 async fn what_was_sold_leaves_the_shelf_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStock::open(&folder.path().join("test.db")).unwrap();
-    let outbox = store.outbox();
+    let outbox = store.outbox(Arc::new(ManualTime::default()));
     conformance::stock::what_was_sold_leaves_the_shelf_once(&store, &outbox).await;
 }
 

@@ -5,6 +5,7 @@ mod collector;
 mod metrics;
 mod story;
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use std::time::Duration;
 use http::Method;
 use obs_core::environment::Environment;
 use obs_core::output::Output;
-use serde_json::json;
+use serde_json::{Value, json};
+use shop_domain::order::Status;
 
 use self::client::{Answer, Client};
 use self::collector::Collector;
@@ -65,11 +67,14 @@ async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
     .await?;
     let urls = running.urls();
     let gateway = urls.get(Name::Gateway.as_str()).ok_or("the gateway does not listen")?;
-    let (order, refused) = act(&Client::new(gateway)?).await?;
+    let client = Client::new(gateway)?;
+    let (order, refused) = act(&client).await?;
+    let life = follow(&client, &order, &urls).await?;
     running.stop().await;
 
     let lines = lines::parse(&captured.text());
-    let story = Story { paint, urls: &urls, lines: &lines, spans: &spans.spans(), order, refused };
+    let story =
+        Story { paint, urls: &urls, lines: &lines, spans: &spans.spans(), order, refused, life };
     std::io::stdout().lock().write_all(story.to_string().as_bytes())?;
     story.check()?;
     Ok(())
@@ -81,7 +86,12 @@ async fn act(client: &Client) -> Result<(Answer, Answer), Box<dyn Error>> {
         let item = json!({"product_id": product_id, "quantity": quantity});
         client.send(Method::POST, "/api/cart/ada", "demo-cart", Some(&item)).await?;
     }
-    let order = json!({"user_id": "ada", "from_cart": true});
+    let order = json!({
+        "user_id": "ada",
+        "from_cart": true,
+        "card": {"number": "4242424242424242"},
+        "email": "ada@example.com",
+    });
     let order = client.send(Method::POST, "/api/orders", CORRELATION_ID, Some(&order)).await?;
 
     let shelf = json!({"quantity": 1});
@@ -91,6 +101,49 @@ async fn act(client: &Client) -> Result<(Answer, Answer), Box<dyn Error>> {
     let refused = client.send(Method::POST, "/api/orders", REFUSED_ID, Some(&refused)).await?;
     Ok((order, refused))
 }
+
+/// What becomes of the order once the customer has been answered.
+#[derive(Debug)]
+struct Life {
+    /// Its status, when nothing follows it any more or patience is at its end.
+    status: String,
+    /// Its history, as the order service tells it.
+    history: Value,
+    /// What the customer was told, as the notification service keeps it.
+    told: Value,
+}
+
+/// Waits until the order has come to an end and its customer was told.
+async fn follow(
+    client: &Client,
+    order: &Answer,
+    urls: &BTreeMap<&'static str, String>,
+) -> Result<Life, Box<dyn Error>> {
+    let id = order.body["order_id"].as_str().ok_or("the order has no id")?;
+    let notification = urls.get(Name::Notification.as_str()).ok_or("nobody tells customers")?;
+    let outbox = Client::new(notification)?;
+    let mut looks = tokio::time::interval(LOOK);
+    let ask = async {
+        loop {
+            looks.tick().await;
+            let path = format!("/api/orders/{id}/history");
+            let history = client.send(Method::GET, &path, "demo-follow", None).await?.body;
+            let path = format!("/outbox?order_id={id}");
+            let told = outbox.send(Method::GET, &path, "demo-follow", None).await?.body;
+            let last = history["history"].as_array().and_then(|steps| steps.last());
+            let status = last.and_then(|step| step["to"].as_str()).unwrap_or("unknown").to_owned();
+            let is_told = told["notifications"].as_array().is_some_and(|told| told.len() > 1);
+            let is_final = Status::parse(&status).is_some_and(Status::is_final);
+            if is_final && is_told {
+                return Ok::<_, Box<dyn Error>>(Life { status, history, told });
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, ask).await.map_err(|_| "the order came to no end")?
+}
+
+/// How often to look after the order.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A folder that is gone when the demo is over.
 struct Folder(PathBuf);

@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
+use serde_json::Value;
+use shop_domain::order::Status;
+
 use super::client::Answer;
-use super::{CORRELATION_ID, REFUSED_ID, metrics};
+use super::{CORRELATION_ID, Life, REFUSED_ID, metrics};
 use crate::name::Name;
 use crate::paint::Paint;
 use crate::record::lines::{self, Line};
@@ -16,10 +19,21 @@ pub(super) struct Story<'a> {
     pub(super) spans: &'a [Span],
     pub(super) order: Answer,
     pub(super) refused: Answer,
+    pub(super) life: Life,
 }
 
-/// The services that take part in placing an order.
-const PLACING: [Name; 5] = [Name::Gateway, Name::Product, Name::Order, Name::Inventory, Name::Cart];
+/// The services that take part in an order, from the cart to the message that it is sent.
+const TAKING_PART: [Name; 9] = [
+    Name::Gateway,
+    Name::Product,
+    Name::Order,
+    Name::Inventory,
+    Name::Cart,
+    Name::Payment,
+    Name::Shipping,
+    Name::Notification,
+    Name::Loyalty,
+];
 
 impl Story<'_> {
     /// Whether the story went as it should.
@@ -28,8 +42,11 @@ impl Story<'_> {
         if statuses != (201, 409) {
             return Err(format!("the orders were answered {statuses:?}, not (201, 409)"));
         }
+        if self.life.status != Status::Shipped.as_str() {
+            return Err(format!("the order ended in {}, not in SHIPPED", self.life.status));
+        }
         let told = lines::of(self.lines, CORRELATION_ID);
-        for name in PLACING {
+        for name in TAKING_PART {
             if !told.iter().any(|line| lines::text(line, "service") == name.as_str()) {
                 return Err(format!("the {name} service left no line about the order"));
             }
@@ -42,7 +59,7 @@ impl Story<'_> {
     }
 
     fn exchange(&self, f: &mut Formatter<'_>, answer: &Answer, headers: &[&str]) -> fmt::Result {
-        let asked = answer.asked.as_ref().map(ToString::to_string).unwrap_or_default();
+        let asked = answer.asked.as_ref().map(shown).unwrap_or_default();
         writeln!(f, "  > {} {} {asked}", answer.method, answer.path)?;
         let status = answer.status;
         let status =
@@ -58,6 +75,34 @@ impl Story<'_> {
     }
 }
 
+/// What was asked for, without the number of the card.
+fn shown(asked: &Value) -> String {
+    let mut asked = asked.clone();
+    if let Some(card) = asked.get_mut("card") {
+        card["number"] = "(a test card)".into();
+    }
+    asked.to_string()
+}
+
+/// The steps of the order, and what its customer was told.
+fn life(Life { history, told, .. }: &Life) -> String {
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let steps = array(&history["history"]);
+    let began = steps.first().and_then(|step| step["at_ms"].as_u64()).unwrap_or_default();
+    let mut rows = String::new();
+    for step in &steps {
+        let after = step["at_ms"].as_u64().unwrap_or_default().saturating_sub(began);
+        rows.push_str(&format!("  +{after:>5} ms  {}\n", text(step, "to")));
+    }
+    for message in array(&told["notifications"]).iter().rev() {
+        let (channel, to, subject) =
+            (text(message, "channel"), text(message, "to"), text(message, "subject"));
+        rows.push_str(&format!("  {channel} to {to}: {subject}\n"));
+    }
+    rows
+}
+
 impl Display for Story<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.heading(f, "The services, each on its own socket, with its own telemetry")?;
@@ -67,6 +112,9 @@ impl Display for Story<'_> {
 
         self.heading(f, "Ada fills her cart and orders what is in it")?;
         self.exchange(f, &self.order, &["location", "x-correlation-id", "x-amzn-trace-id"])?;
+
+        self.heading(f, "What became of it, over the bus, queues and the payment processor")?;
+        f.write_str(&life(&self.life))?;
 
         let told = lines::of(self.lines, CORRELATION_ID);
         self.heading(f, format_args!("Every line of every service with {CORRELATION_ID}"))?;

@@ -4,6 +4,7 @@ mod addresses;
 mod apps;
 mod background;
 mod error;
+pub(crate) mod messaging;
 mod telemetry;
 
 use std::collections::BTreeMap;
@@ -105,8 +106,10 @@ impl Running {
             output: plan.output.clone(),
             _lock: lock,
         };
+        let broker = messaging::open(&plan.data)?;
         for name in addresses.to_start() {
-            let service = apps::start(&plan, &settings, &addresses, name, &mut running.background);
+            let background = &mut running.background;
+            let service = apps::start(&plan, &settings, &addresses, &broker, name, background);
             running.services.insert(name, service.await?);
         }
         for (name, service) in &running.services {

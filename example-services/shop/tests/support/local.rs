@@ -35,6 +35,15 @@ impl LocalShop {
     }
 
     pub async fn start_with(environment: Environment) -> Self {
+        Self::start_plan(environment, &[]).await
+    }
+
+    /// A shop in which one service does not run, so that orders go no further than to it.
+    pub async fn without(service: Name) -> Self {
+        Self::start_plan(Environment::empty(), &[service]).await
+    }
+
+    pub async fn start_plan(environment: Environment, without: &[Name]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let (output, captured) = Output::captured();
         // Once for all shops of the process: a request is observed by its own service's telemetry.
@@ -46,7 +55,7 @@ impl LocalShop {
         let running = Running::start(Plan {
             data: data.path().to_owned(),
             ports: Ports::Free,
-            services: Name::ALL.to_vec(),
+            services: Name::ALL.into_iter().filter(|name| !without.contains(name)).collect(),
             output,
             span_exporters: Some(Arc::new(move |name, _| {
                 Box::new(Exporter(name, exporters.clone()))

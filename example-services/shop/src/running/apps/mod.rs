@@ -17,6 +17,7 @@ use obs_tower::guard::GuardLayer;
 use obs_tower::timeout::TimeLimiter;
 use shop_kit::observe::{Edge, observe, observed};
 use shop_kit::serve::serve;
+use shop_store::Broker;
 use tokio::task::JoinHandle;
 
 use self::parts::Parts;
@@ -73,13 +74,14 @@ pub(super) async fn start(
     plan: &Plan,
     settings: &Settings,
     addresses: &Addresses,
+    broker: &Broker,
     name: Name,
     background: &mut Vec<JoinHandle<()>>,
 ) -> Result<Service, StartError> {
     let (telemetry, metrics) = telemetry::build(plan, name)?;
     let scope = telemetry.clone();
     let mut parts =
-        Parts { plan, settings, addresses, name, telemetry: telemetry.clone(), background };
+        Parts { plan, settings, addresses, name, telemetry: telemetry.clone(), broker, background };
     let app = scope.scope(app(&mut parts)).await?;
 
     let health = health::registry(&parts, app.dependencies, &app.peers)?;

@@ -8,7 +8,7 @@ use shop_kit::announce::Announcer;
 use shop_kit::cached::Cached;
 use shop_kit::stress::Turns;
 use shop_kit::upstream::Upstream;
-use shop_store::{MemoryCache, RedisCache};
+use shop_store::{Broker, MemoryCache, RedisCache};
 use tokio::task::JoinHandle;
 
 use super::super::{Addresses, Plan, StartError};
@@ -25,6 +25,7 @@ pub(super) struct Parts<'a> {
     pub(super) addresses: &'a Addresses,
     pub(super) name: Name,
     pub(super) telemetry: Telemetry,
+    pub(super) broker: &'a Broker,
     pub(super) background: &'a mut Vec<JoinHandle<()>>,
 }
 

@@ -9,10 +9,12 @@ use shop_domain::port::CartStore;
 use shop_gateway::Gateway;
 use shop_inventory::Inventory;
 use shop_kit::observe::Edge;
-use shop_order::Orders;
+use shop_order::{Concerning, Orders};
 use shop_store::{RedisCarts, SqliteCarts, SqliteOrders, SqliteStock};
+use tokio::task::JoinHandle;
 
 use super::super::background;
+use super::super::messaging::{self, HandleError, WallTime, consume, relay};
 use super::health::{database, redis};
 use super::{App, Parts, StartError};
 use crate::name::Name;
@@ -51,6 +53,7 @@ pub(super) fn gateway(parts: &Parts<'_>) -> Result<App, StartError> {
 pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
     let store = SqliteOrders::open(&parts.file()).map_err(parts.failed())?;
     let needed = database(store.database());
+    let outbox = Arc::new(store.outbox(Arc::new(WallTime::default())));
     let unfinished = shop_order::unfinished(&store).await.map_err(parts.failed())?;
     let orders = Orders {
         store: Arc::new(store),
@@ -61,20 +64,52 @@ pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
         inventory: parts.upstream(Name::Inventory)?,
         menu: parts.upstream(Name::Menu)?,
         payment: parts.upstream(Name::Payment)?,
+        shipping: parts.upstream(Name::Shipping)?,
         announcer: parts.announcer(shop_order::SOURCE),
         metrics: shop_order::Metrics::new(parts.telemetry.recorder()),
         turns: parts.turns(),
     };
     parts.background.extend(background::give_up(&parts.telemetry, orders.clone(), unfinished));
+    parts.background.push(relay(&parts.telemetry, outbox, Arc::new(parts.broker.bus())));
+    parts.background.extend(process(parts, &orders)?);
     let app = App::internal(shop_order::app(orders)).needs(needed);
     // Longer than a call to each of the others may take.
-    let peers = [Name::Cart, Name::Product, Name::Menu, Name::Inventory, Name::Payment];
+    let before = [Name::Cart, Name::Product, Name::Menu, Name::Inventory, Name::Payment];
+    let peers = before.into_iter().chain([Name::Shipping]).collect::<Vec<_>>();
     Ok(app.calls(peers).time_limit(CUSTOMER))
+}
+
+/// What moves accepted orders on.
+fn process(parts: &Parts<'_>, orders: &Orders) -> Result<[JoinHandle<()>; 2], StartError> {
+    let telemetry = &parts.telemetry;
+    let accepted = messaging::outside(parts.broker, "order-workflow")?;
+    let payments = messaging::queue(parts.broker, messaging::PAYMENT_QUEUE)?;
+    let (starting, going) = (orders.clone(), orders.clone());
+    let start = consume(telemetry, accepted, move |_, body| {
+        let (orders, payments) = (starting.clone(), payments.clone());
+        async move {
+            let concerning: Concerning = serde_json::from_value(body)?;
+            Ok::<_, HandleError>(
+                shop_order::ask_for_payment(&orders, &payments, &concerning).await?,
+            )
+        }
+    })?;
+    let updated = messaging::queue(parts.broker, "shopfast-order-queue")?;
+    let go_on = consume(telemetry, updated, move |_, mut body| {
+        let orders = going.clone();
+        async move {
+            let concerning: Concerning = serde_json::from_value(body["detail"].take())?;
+            Ok::<_, HandleError>(shop_order::go_on(&orders, &concerning).await?)
+        }
+    })?;
+    Ok([start, go_on])
 }
 
 pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> {
     let store = SqliteStock::open(&parts.file()).map_err(parts.failed())?;
     let needed = database(store.database());
+    let outbox = Arc::new(store.outbox(Arc::new(WallTime::default())));
+    parts.background.push(relay(&parts.telemetry, outbox, Arc::new(parts.broker.bus())));
     let inventory = Inventory {
         store: Arc::new(store),
         clock: parts.telemetry.clock().clone(),

@@ -1,35 +1,74 @@
 //! The command line.
 
+mod inspect;
+
 use std::fmt;
 use std::path::PathBuf;
+
+pub use self::inspect::{Inspect, StressPlan};
 
 use crate::name::{Name, Ports};
 
 /// How to call the program.
 pub const USAGE: &str = "\
-usage: shop up [options]     start the services; Ctrl-C or SIGTERM drains and stops them
-       shop demo             place one order on a shop of its own and tell its story
+usage: shop up [options]             start the services; Ctrl-C or SIGTERM drains and stops them
+       shop up --procs [options]     the same, one process per service, started again when it ends
+       shop run SERVICE [options]    start one service
+       shop demo                     place one order on a shop of its own and tell its story
+       shop status                   what runs, how it is, how full the queues are
+       shop order show ID            state, history, trace and lines of an order
+       shop verify order ID          whether its walk is complete and its ids agree
+       shop verify invariants        whether stock, charges and messages add up
+       shop queue peek QUEUE         the oldest messages of a queue (--limit N, 10)
+       shop queue redrive QUEUE      send what is in a dead-letter queue back (--limit N, 100)
+       shop events test-pattern PATTERN EVENT    whether a pattern matches; JSON or @FILE
+       shop events explain ID        which rules an archived event matched, and why not the others
+       shop workflow history ID      the steps of an order
+       shop logs --correlation-id ID every line of every service with this id
+       shop load run SCENARIO        browse, cart-journey or checkout
+           --seed N (1) --vus N (10) --duration SECONDS (10) --thresholds
+       shop stress NAME              a stress scenario through the gateway
+           --scale 0..1 (0.01) --duration SECONDS (5, at most 180)
+           morning-rush, restock, menu-sync, cold-start-avalanche, batch-calculation, query-storm
 
-options of up:
+options of up and run:
   --data DIR          where the services keep their data (default .shop)
-  --port-base N       gateway on port N, the others on N+1 to N+4; 0 takes free ports
-                      (default: gateway 8080, product 8101, order 8102, inventory 8103, cart 8104)
+  --port-base N       gateway on port N, the others on N+1 to N+10; 0 takes free ports
+                      (default: gateway 8080, the others 8101 to 8110)
   --ready-file FILE   write {\"service\": \"base URL\", ...} there once all are ready
   --service NAME...   start only these, as one process of several
+
+options of all others:
+  --data DIR          the data folder of the shop (default .shop)
+  --json              tell it as JSON
 
 environment:
   SHOP_RATE_LIMIT_PER_SECOND, SHOP_RATE_LIMIT_BURST   per tenant, at the gateway (100, 200)
   SHOP_RESERVATION_TTL_MS                             how long unaccepted stock is kept (60000)
+  SHOP_PRODUCT_TIMEOUT_MS, SHOP_PRODUCT_MEMORY_MB     the product function's limits (3000, 128)
+  SHOP_REDIS_URL                                      a Redis for carts and caches
+  SHOP_PAYMENT_SEED, SHOP_PAYMENT_FAILING_PER_MILLE   the payment provider (1, 0)
   SHOP_<SERVICE>_URL                                  where a service runs that is not started here
 ";
 
 /// What the program is asked to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Start services.
     Up(UpOptions),
+    /// Start each service as a process of its own.
+    Supervise(UpOptions),
     /// Tell the story of an order.
     Demo,
+    /// Look at a shop, or drive it, from outside.
+    Inspect {
+        /// How.
+        command: Inspect,
+        /// The data folder of the shop.
+        data: PathBuf,
+        /// Whether to tell it as JSON.
+        json: bool,
+    },
     /// Say how to call the program.
     Help,
 }
@@ -76,16 +115,26 @@ impl Command {
     /// # Errors
     /// [`UsageError`] names the argument that is wrong.
     pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, UsageError> {
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.into_iter().peekable();
         let command = arguments.next();
         match command.as_deref() {
-            Some("up") => up(&mut arguments.peekable()).map(Self::Up),
+            Some("up") => {
+                let procs = arguments.next_if(|argument| argument == "--procs").is_some();
+                let options = up(&mut arguments)?;
+                Ok(if procs { Self::Supervise(options) } else { Self::Up(options) })
+            }
+            Some("run") => {
+                let name =
+                    arguments.next().ok_or_else(|| UsageError("run needs a SERVICE".into()))?;
+                let options = [String::from("--service"), name].into_iter().chain(arguments);
+                up(&mut options.peekable()).map(Self::Up)
+            }
             Some("demo") => match arguments.next() {
                 None => Ok(Self::Demo),
                 Some(more) => Err(UsageError(format!("demo takes no arguments, not {more:?}"))),
             },
             None | Some("help" | "-h" | "--help") => Ok(Self::Help),
-            Some(other) => Err(UsageError(format!("there is no command {other:?}"))),
+            Some(command) => inspect::parse(command, arguments),
         }
     }
 }
@@ -170,6 +219,13 @@ mod tests {
     }
 
     #[test]
+    fn one_service_or_one_process_for_each() {
+        let one = UpOptions { services: vec![Name::Cart], ..UpOptions::default() };
+        assert_eq!(parse("run cart"), Ok(Command::Up(one)));
+        assert_eq!(parse("up --procs"), Ok(Command::Supervise(UpOptions::default())));
+    }
+
+    #[test]
     fn a_wrong_argument_is_named() {
         for (line, named) in [
             ("fly", "fly"),
@@ -180,6 +236,8 @@ mod tests {
             ("up --service shoes", "shoes"),
             ("up --service cart --port-base 0", "--port-base 0"),
             ("up --verbose", "--verbose"),
+            ("run", "SERVICE"),
+            ("run shoes", "shoes"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");

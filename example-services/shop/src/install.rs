@@ -9,10 +9,7 @@ use obs_core::telemetry::Telemetry;
 ///
 /// # Errors
 /// When the environment cannot be used, or `tracing` was taken over by someone else.
-pub fn install(
-    output: &Output,
-    environment: &Environment,
-) -> Result<(), Box<dyn std::error::Error>> {
+pub fn install(output: &Output, environment: &Environment) -> Result<(), crate::client::Fault> {
     let telemetry = Telemetry::builder("shop")
         .environment(environment.clone())
         .output(output.clone())

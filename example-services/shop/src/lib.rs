@@ -8,18 +8,27 @@
 //! | [`lock`] | lets one process at a time use the data of a service |
 //! | [`record`] | keeps lines and spans in files, and finds them again |
 //! | [`running`] | starts services, waits until they are ready, drains them |
-//! | [`up`] | `shop up` |
+//! | [`up`] | `shop up`, `shop run` |
+//! | [`supervise`] | `shop up --procs` |
+//! | [`commands`] | looks at a shop, or drives it, from outside |
+//! | [`load`] | `shop load run` |
+//! | [`run_file`] | tells what runs on a data folder |
 //! | [`demo`] | `shop demo` |
 
 pub mod args;
+mod client;
+pub mod commands;
 pub mod demo;
 mod install;
+pub mod load;
 pub mod lock;
 pub mod name;
 mod paint;
 pub mod record;
+pub mod run_file;
 pub mod running;
 pub mod settings;
+pub mod supervise;
 pub mod up;
 
 pub use install::install;

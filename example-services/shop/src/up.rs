@@ -1,9 +1,7 @@
 //! `shop up`: all services, or some, until a signal ends them.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -13,9 +11,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::UpOptions;
+use crate::client::Fault;
 use crate::install;
 use crate::name::Name;
 use crate::record::{FileExporter, Files};
+use crate::run_file::{RunFile, write_whole};
 use crate::running::{Plan, Running, Stopped};
 
 /// Starts the services and serves until SIGINT or SIGTERM; a second signal ends at once.
@@ -38,11 +38,12 @@ pub async fn up(options: UpOptions, environment: Environment) -> ExitCode {
     }
 }
 
-async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn Error>> {
+async fn run(options: UpOptions, environment: Environment) -> Result<(), Fault> {
     allow_many_files();
     // Before anything is written: a signal during the start must not kill what has begun to write.
     let mut signals = Signals::new()?;
-    let (lines, spans) = Files::under(&options.data).open("shop")?;
+    let process = process(&options.services);
+    let (lines, spans) = Files::under(&options.data).open(&process)?;
     let output = Output::builder().stdout().destination(lines).build()?;
     let spans = Arc::new(Mutex::new(spans));
     install(&output, &environment)?;
@@ -61,8 +62,9 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn
         () = signals.next() => return Ok(()),
     };
     let urls = running.urls();
+    let run_file = RunFile::write(&options.data, &process, &urls)?;
     if let Some(file) = &options.ready_file {
-        write_ready_file(file, &urls)?;
+        write_whole(file, &serde_json::to_vec_pretty(&urls)?)?;
     }
     tell(&format!("{}\n  data in {}; Ctrl-C stops\n", table(&urls), options.data.display()));
 
@@ -73,11 +75,20 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Box<dyn
         () = signals.next() => std::process::exit(130),
     }
     if let Some(file) = &options.ready_file {
-        // It says that the services are ready, which they no longer are.
+        // It says that the services are ready, which they no longer are; so does the other.
         let _ = std::fs::remove_file(file);
     }
+    drop(run_file);
     // Not by way of the runtime: it would wait for a thread that writes to a pipe nobody reads.
     std::process::exit(0)
+}
+
+/// What a process is called after the services it runs.
+fn process(services: &[Name]) -> String {
+    if services.len() == Name::ALL.len() {
+        return "shop".to_owned();
+    }
+    services.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("+")
 }
 
 /// Raises the limit of open files as far as is allowed: in one process each call between services
@@ -121,28 +132,20 @@ fn farewell(stopped: &Stopped) -> String {
     text
 }
 
-/// In one step, so that whoever sees the file can read it.
-fn write_ready_file(file: &Path, urls: &BTreeMap<&'static str, String>) -> std::io::Result<()> {
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    std::fs::write(&partial, serde_json::to_vec_pretty(urls)?)?;
-    std::fs::rename(&partial, file)
-}
-
 /// Both signals that ask a process to end.
 #[derive(Debug)]
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

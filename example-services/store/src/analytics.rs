@@ -74,7 +74,7 @@ const fn query(report: Report) -> &'static str {
 
 fn rows(db: &Connection, report: Report) -> rusqlite::Result<Vec<Value>> {
     let mut statement = db.prepare_cached(query(report))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     statement
         .query_map([], |row| {
             let mut object = Map::new();

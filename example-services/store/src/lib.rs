@@ -25,6 +25,7 @@
 mod analytics;
 mod cache;
 mod carts;
+mod inspect;
 mod loyalty;
 mod menu;
 mod messaging;
@@ -41,6 +42,7 @@ mod stock;
 pub use analytics::SqliteAnalytics;
 pub use cache::MemoryCache;
 pub use carts::SqliteCarts;
+pub use inspect::Inspect;
 pub use loyalty::SqliteLoyalty;
 pub use menu::SqliteMenu;
 pub use messaging::{Broker, SqliteBus, SqliteQueue, SqliteStream, SqliteTopic};

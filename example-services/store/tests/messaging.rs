@@ -1,5 +1,7 @@
 //! The SQLite queues, topics, bus, streams and outboxes keep the contracts of their ports.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,12 +1,10 @@
 //! `shop demo`: one order, and everything that is known about it afterwards.
 
-mod client;
 mod collector;
 mod metrics;
 mod story;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,9 +17,9 @@ use obs_core::output::Output;
 use serde_json::{Value, json};
 use shop_domain::order::Status;
 
-use self::client::{Answer, Client};
 use self::collector::Collector;
 use self::story::Story;
+use crate::client::{Answer, Client, Fault, PATIENCE};
 use crate::install;
 use crate::name::{Name, Ports};
 use crate::paint::Paint;
@@ -47,7 +45,7 @@ pub async fn demo(environment: Environment) -> ExitCode {
     }
 }
 
-async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
+async fn run(environment: Environment) -> Result<(), Fault> {
     let folder = Folder::new()?;
     let (output, captured) = Output::captured();
     let spans = Collector::default();
@@ -67,7 +65,7 @@ async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
     .await?;
     let urls = running.urls();
     let gateway = urls.get(Name::Gateway.as_str()).ok_or("the gateway does not listen")?;
-    let client = Client::new(gateway)?;
+    let client = Client::new(gateway);
     let (order, refused) = act(&client).await?;
     let life = follow(&client, &order, &urls).await?;
     running.stop().await;
@@ -80,11 +78,16 @@ async fn run(environment: Environment) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What the demo's customer sends with every request.
+const fn headers(correlation_id: &str) -> [(&str, &str); 2] {
+    [("x-correlation-id", correlation_id), ("x-tenant-id", "acme")]
+}
+
 /// Fills a cart, places the order, and places one that asks for more than there is.
-async fn act(client: &Client) -> Result<(Answer, Answer), Box<dyn Error>> {
+async fn act(client: &Client) -> Result<(Answer, Answer), Fault> {
     for (product_id, quantity) in [("prod-001", 2), ("prod-006", 1)] {
         let item = json!({"product_id": product_id, "quantity": quantity});
-        client.send(Method::POST, "/api/cart/ada", "demo-cart", Some(&item)).await?;
+        client.send(Method::POST, "/api/cart/ada", &headers("demo-cart"), Some(&item)).await?;
     }
     let order = json!({
         "user_id": "ada",
@@ -92,13 +95,17 @@ async fn act(client: &Client) -> Result<(Answer, Answer), Box<dyn Error>> {
         "card": {"number": "4242424242424242"},
         "email": "ada@example.com",
     });
-    let order = client.send(Method::POST, "/api/orders", CORRELATION_ID, Some(&order)).await?;
+    let order =
+        client.send(Method::POST, "/api/orders", &headers(CORRELATION_ID), Some(&order)).await?;
 
     let shelf = json!({"quantity": 1});
-    client.send(Method::PUT, "/api/inventory/prod-008", "demo-shelf", Some(&shelf)).await?;
+    client
+        .send(Method::PUT, "/api/inventory/prod-008", &headers("demo-shelf"), Some(&shelf))
+        .await?;
     let line = json!({"product_id": "prod-008", "quantity": 2});
     let refused = json!({"user_id": "ada", "lines": [line]});
-    let refused = client.send(Method::POST, "/api/orders", REFUSED_ID, Some(&refused)).await?;
+    let refused =
+        client.send(Method::POST, "/api/orders", &headers(REFUSED_ID), Some(&refused)).await?;
     Ok((order, refused))
 }
 
@@ -118,24 +125,25 @@ async fn follow(
     client: &Client,
     order: &Answer,
     urls: &BTreeMap<&'static str, String>,
-) -> Result<Life, Box<dyn Error>> {
+) -> Result<Life, Fault> {
     let id = order.body["order_id"].as_str().ok_or("the order has no id")?;
     let notification = urls.get(Name::Notification.as_str()).ok_or("nobody tells customers")?;
-    let outbox = Client::new(notification)?;
+    let outbox = Client::new(notification);
     let mut looks = tokio::time::interval(LOOK);
     let ask = async {
         loop {
             looks.tick().await;
             let path = format!("/api/orders/{id}/history");
-            let history = client.send(Method::GET, &path, "demo-follow", None).await?.body;
+            let history =
+                client.send(Method::GET, &path, &headers("demo-follow"), None).await?.body;
             let path = format!("/outbox?order_id={id}");
-            let told = outbox.send(Method::GET, &path, "demo-follow", None).await?.body;
+            let told = outbox.send(Method::GET, &path, &headers("demo-follow"), None).await?.body;
             let last = history["history"].as_array().and_then(|steps| steps.last());
             let status = last.and_then(|step| step["to"].as_str()).unwrap_or("unknown").to_owned();
             let is_told = told["notifications"].as_array().is_some_and(|told| told.len() > 1);
             let is_final = Status::parse(&status).is_some_and(Status::is_final);
             if is_final && is_told {
-                return Ok::<_, Box<dyn Error>>(Life { status, history, told });
+                return Ok::<_, Fault>(Life { status, history, told });
             }
         }
     };
@@ -166,6 +174,3 @@ impl Drop for Folder {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
-
-/// How long a request of the demo may take.
-const PATIENCE: Duration = Duration::from_secs(10);

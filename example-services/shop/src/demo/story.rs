@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 use serde_json::Value;
 use shop_domain::order::Status;
 
-use super::client::Answer;
 use super::{CORRELATION_ID, Life, REFUSED_ID, metrics};
+use crate::client::Answer;
 use crate::name::Name;
 use crate::paint::Paint;
 use crate::record::lines::{self, Line};

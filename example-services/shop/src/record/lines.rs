@@ -13,6 +13,13 @@ pub struct Line {
     members: Map<String, Value>,
 }
 
+impl Line {
+    /// The line as JSON.
+    pub(crate) fn to_value(&self) -> Value {
+        Value::Object(self.members.clone())
+    }
+}
+
 impl Deref for Line {
     type Target = Map<String, Value>;
 

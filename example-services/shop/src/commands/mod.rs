@@ -1,0 +1,84 @@
+//! Commands that look at a shop, or drive one, from outside.
+
+mod events;
+mod logs;
+mod order;
+mod queue;
+mod status;
+mod stress;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::args::Inspect;
+use crate::client::Fault;
+use crate::load;
+use crate::paint::Paint;
+use crate::run_file;
+
+/// What a command has found out: whether all is well, and what to tell.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    /// Whether the exit code is 0.
+    pub(crate) good: bool,
+    /// For programs.
+    pub(crate) json: Value,
+    /// For people.
+    pub(crate) text: String,
+}
+
+pub(crate) type Found = Result<Finding, Fault>;
+
+/// Runs a command and prints what it found on stdout, as JSON if that is wanted.
+///
+/// The exit code is 0 if all is well, 1 if it is not, or could not be found out.
+pub async fn inspect(command: Inspect, data: &Path, as_json: bool) -> ExitCode {
+    let paint = Paint::new(!as_json && std::io::stdout().is_terminal());
+    let found = match command {
+        Inspect::Status => status::status(data).await,
+        Inspect::OrderShow(id) => order::show(data, &id, paint).await,
+        Inspect::VerifyOrder(id) => verify::order(data, &id).await,
+        Inspect::VerifyInvariants => verify::invariants(data).await,
+        Inspect::QueuePeek { queue, limit } => queue::peek(data, &queue, limit).await,
+        Inspect::QueueRedrive { queue, limit } => queue::redrive(data, &queue, limit).await,
+        Inspect::TestPattern { pattern, event } => events::test_pattern(&pattern, &event),
+        Inspect::Explain(id) => events::explain(data, &id).await,
+        Inspect::WorkflowHistory(id) => order::history(data, &id).await,
+        Inspect::Logs(id) => logs::logs(data, &id, paint),
+        Inspect::Load(plan) => load::run(data, &plan).await,
+        Inspect::Stress(plan) => stress::stress(data, &plan).await,
+    };
+    match found {
+        Ok(Finding { good, json, text }) => {
+            let told = if as_json { format!("{json:#}\n") } else { text };
+            // Whoever has closed the pipe wants no more.
+            let _ = std::io::stdout().lock().write_all(told.as_bytes());
+            if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("shop: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The base URLs of the services that run on the data folder `data`.
+pub(crate) fn urls(data: &Path) -> Result<BTreeMap<String, String>, Fault> {
+    let urls = run_file::urls(data)?;
+    if urls.is_empty() {
+        let data = data.display();
+        return Err(format!("no shop runs on {data}; start one with: shop up --data {data}").into());
+    }
+    Ok(urls)
+}
+
+/// The base URL of one service.
+pub(crate) fn url(data: &Path, service: &str) -> Result<String, Fault> {
+    let found = urls(data)?.remove(service);
+    found.ok_or_else(|| format!("the {service} service does not run").into())
+}

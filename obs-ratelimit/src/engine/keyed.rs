@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use obs_core::config::ConfigError;
 
 use super::plans::{BLOCKED, Override, PlanOf, Plans, reason};
-use super::{Engine, Figures, Receipt, Refused, Report, Spent, Subject};
+use super::{Engine, Figures, Receipt, Refused, Report, Spent, Subject, Tell};
 use crate::lease::NameOf;
 use crate::local::{BucketCell, Cell, InFlightCell, Table, Timer, WindowCell};
 use crate::overrides::Limit;
@@ -69,7 +69,7 @@ where
     C::Plan: PlanOf,
 {
     #[inline]
-    fn spend(&self, subject: Subject, _: NameOf<'_>, cost: u64, report: bool) -> Spent {
+    fn spend(&self, subject: Subject, _: NameOf<'_>, cost: u64, tell: Tell) -> Spent {
         let plans = self.plans.load();
         let plan = match plans.of(subject.override_of) {
             Override::Plan(plan) => plan,
@@ -79,7 +79,7 @@ where
         let now = self.timer.now(plans.base);
         if cost == 0 {
             let (cell, now) = self.table.read(subject.fingerprint, now);
-            let report = report.then(|| self.report_of(&cell, &plan, now));
+            let report = tell.admitted(|| self.report_of(&cell, &plan, now));
             return Spent::Admitted { receipt: Receipt::default(), report, fallback: None };
         }
         let (spent, place, cell, now) =
@@ -89,11 +89,11 @@ where
         match spent {
             Ok(charged) => Spent::Admitted {
                 receipt: Receipt { charged, place },
-                report: report.then(|| self.report_of(&cell, &plan, now)),
+                report: tell.admitted(|| self.report_of(&cell, &plan, now)),
                 fallback: None,
             },
             Err(wait) => {
-                let report = self.report_of(&cell, &plan, now);
+                let report = tell.refused(|| self.report_of(&cell, &plan, now));
                 Spent::Refused(Refused { wait, reason: reason(wait), report, fallback: None })
             }
         }

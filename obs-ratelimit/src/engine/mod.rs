@@ -23,8 +23,8 @@ use crate::store::{StoreError, StoreKey};
 
 /// Decides about keys.
 pub(crate) trait Engine: Send + Sync + fmt::Debug {
-    /// Charges a key, or says why not. `report` asks for the standing after it.
-    fn spend(&self, subject: Subject, name: NameOf<'_>, cost: u64, report: bool) -> Spent;
+    /// Charges a key, or says why not. `tell` asks for the standing after it.
+    fn spend(&self, subject: Subject, name: NameOf<'_>, cost: u64, tell: Tell) -> Spent;
 
     /// Decides after [`Spent::Await`], within the store's time-out.
     fn wait(&self, _subject: Subject, _name: StoreKey, _cost: u64) -> Waiting<Spent> {
@@ -86,6 +86,29 @@ pub(crate) struct Subject {
     pub(crate) fingerprint: u64,
     /// The fingerprint under which an override is looked up.
     pub(crate) override_of: u64,
+}
+
+/// Whether anybody wants to know where a key stands after a decision; where nobody does, what is
+/// said of it is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tell {
+    Nothing,
+    Refusals,
+    Everything,
+}
+
+impl Tell {
+    /// The standing of a key that was admitted.
+    #[inline]
+    pub(crate) fn admitted(self, report: impl FnOnce() -> Report) -> Option<Report> {
+        (self == Self::Everything).then(report)
+    }
+
+    /// The standing of a key that was refused.
+    #[inline]
+    pub(crate) fn refused(self, report: impl FnOnce() -> Report) -> Report {
+        if self == Self::Nothing { Report::default() } else { report() }
+    }
 }
 
 /// What an engine answers to a charge.

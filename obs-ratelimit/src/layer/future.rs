@@ -56,8 +56,8 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         limiter: Limiter,
         pending: Pending,
     ) -> Self {
-        let report = limiter.0.headers.on_success();
-        let decision = Box::pin(limiter.clone().resolve(pending, report, false));
+        let tell = limiter.tell();
+        let decision = Box::pin(limiter.clone().resolve(pending, tell, false));
         Self { limiter, state: State::Pending { decision, inner, request: Some(request) } }
     }
 }

@@ -61,7 +61,7 @@ where
         if self.limiter.0.late_cost && parts.extensions.get::<RequestCost>().is_none() {
             parts.extensions.insert(RequestCost::new());
         }
-        match self.limiter.decide(&parts, self.limiter.0.headers.on_success()) {
+        match self.limiter.decide(&parts, self.limiter.tell()) {
             Decision::Passed(passed) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
                 ResponseFuture::passed(future, self.limiter.clone(), passed)

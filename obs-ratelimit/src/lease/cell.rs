@@ -110,8 +110,23 @@ const RECHECK: u64 = 10_000 * MILLI;
     reason = "demand, pace and shares are estimates"
 )]
 impl LeaseCell {
-    /// Decides about a request, and says what to ask the store for.
+    /// Pays out of the running lease, if that is all there is to do; the stamp of the lease.
     #[inline]
+    pub(crate) fn pay(&mut self, now: u64, cost: u64) -> Option<u64> {
+        let left = u64::from(self.current.tokens).checked_sub(cost)?;
+        let is_more_to_do = now >= self.current.expires
+            || left <= u64::from(self.low_water)
+            || now.saturating_sub(self.tick_at) >= TICK;
+        if is_more_to_do {
+            return None;
+        }
+        // Both fit, for the cost is no more than the tokens.
+        self.current.tokens = left as u32;
+        self.tick_count = self.tick_count.saturating_add(cost as u32);
+        Some(self.current.expires)
+    }
+
+    /// Decides about a request, and says what to ask the store for.
     pub(crate) fn spend(&mut self, scene: &Scene<'_>, cost: u64) -> (Step, Option<Wanted>) {
         let now = scene.now;
         self.count(scene, cost);

@@ -142,6 +142,9 @@ impl Plane for TokenPlane {
                 let scene = self.scene(&self.share_config, plan, now);
                 return (cell.fall_back(&scene, cost).at(place), None);
             }
+            if let Some(stamp) = cell.pay(now, cost) {
+                return (Step::pass(stamp), None);
+            }
             let scene = self.scene(&self.config, plan, now);
             let (step, wanted) = cell.spend(&scene, cost);
             let Some(wanted) = wanted else { return (step, None) };

@@ -5,6 +5,7 @@ use obs_core::outcome::Outcome;
 
 use super::decide::Passed;
 use super::{Check, Decision, Limiter, Reservation};
+use crate::engine::Tell;
 
 impl Limiter {
     /// Reserves what a request costs, waiting for a store where a policy needs one.
@@ -44,7 +45,7 @@ impl Limiter {
             let answer = match decision {
                 Decision::Passed(passed) => Ok(passed),
                 Decision::Denied(denied) => Err(denied),
-                Decision::Pending(asked) => this.clone().resolve(asked, false, true).await,
+                Decision::Pending(asked) => this.clone().resolve(asked, Tell::Nothing, true).await,
             };
             match answer {
                 Ok(Passed { reservation, .. }) => Ok(Acquired { reservation }),

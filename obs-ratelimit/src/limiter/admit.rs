@@ -5,14 +5,14 @@ use super::{Decision, Denied, Limiter, Passed};
 
 impl Admit for Limiter {
     fn admit(&self, request: &request::Parts) -> Admission {
-        let report = self.0.headers.on_success();
-        match self.decide(request, report) {
+        let tell = self.tell();
+        match self.decide(request, tell) {
             Decision::Passed(passed) => self.admission(Ok(passed)),
             Decision::Denied(denied) => self.admission(Err(denied)),
             Decision::Pending(asked) => {
                 let this = self.clone();
                 Admission::Pending(PendingAdmission::new(async move {
-                    let decision = this.clone().resolve(asked, report, false).await;
+                    let decision = this.clone().resolve(asked, tell, false).await;
                     this.admission(decision)
                 }))
             }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::reservation::{Held, HeldCharges};
 use super::{Active, Inner, Limiter, RequestCost, Reservation};
-use crate::engine::{Reason, Refused, Report, Spent, Subject};
+use crate::engine::{Reason, Refused, Report, Spent, Subject, Tell};
 use crate::key::KeyBuffer;
 use crate::lease::{Fallback, NameOf};
 use crate::local::Wait;
@@ -124,16 +124,16 @@ pub(super) enum Answer {
 impl Limiter {
     /// Asks every policy in turn; charges all of them or none.
     #[inline]
-    pub(crate) fn decide(&self, request: &request::Parts, report: bool) -> Decision {
-        self.decide_by(request, report, false)
+    pub(crate) fn decide(&self, request: &request::Parts, tell: Tell) -> Decision {
+        self.decide_by(request, tell, false)
     }
 
     /// As [`decide`](Self::decide), where every charge may still be taken back.
     pub(super) fn decide_and_hold(&self, request: &request::Parts) -> Decision {
-        self.decide_by(request, false, true)
+        self.decide_by(request, Tell::Nothing, true)
     }
 
-    fn decide_by(&self, request: &request::Parts, report: bool, hold: bool) -> Decision {
+    fn decide_by(&self, request: &request::Parts, tell: Tell, hold: bool) -> Decision {
         let inner = &*self.0;
         if inner.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
             return Decision::Passed(Passed::default());
@@ -143,7 +143,7 @@ impl Limiter {
         for (index, active) in inner.policies.iter().enumerate() {
             // Nobody can refuse after the last: what it charges is only kept to be settled.
             let keep = hold || active.settles || index + 1 < inner.policies.len();
-            match self.ask(index, active, request, &mut buffer, (report, keep), &mut said) {
+            match self.ask(index, active, request, &mut buffer, (tell, keep), &mut said) {
                 Answer::Passes => {}
                 Answer::Refused(refused) => {
                     return Decision::Denied(
@@ -198,7 +198,7 @@ impl Limiter {
         active: &Active,
         request: &request::Parts,
         buffer: &mut KeyBuffer,
-        (report, keep): (bool, bool),
+        (tell, keep): (Tell, bool),
         said: &mut Said,
     ) -> Answer {
         let policy = &active.policy;
@@ -213,7 +213,7 @@ impl Limiter {
         };
         let cost = policy.cost.of(request);
         let name = || self.0.secret.shared(policy.name(), buffer.as_bytes());
-        let spent = active.engine.spend(subject, &name, cost, report);
+        let spent = active.engine.spend(subject, &name, cost, tell);
         if !keep && let Spent::Admitted { report, fallback, .. } = spent {
             active.counters.admitted.add();
             said.passed.note(index, report, fallback);

@@ -32,7 +32,7 @@ pub use key::{KeyInStore, Peek};
 pub(crate) use refusal::Prebuilt;
 pub(crate) use reservation::Reservation;
 
-use crate::engine::{Engine, Reason, Subject};
+use crate::engine::{Engine, Reason, Subject, Tell};
 use crate::headers::Headers;
 use crate::key::{Key, KeyBuffer, siphash128};
 use crate::local::Timer;
@@ -173,7 +173,7 @@ impl Limiter {
     /// [`acquire`](Self::acquire) or through [`Admit`](obs_core::admit::Admit): here a request
     /// that would wait for a store passes.
     pub fn check(&self, request: &request::Parts) -> Check {
-        match self.decide(request, false) {
+        match self.decide(request, Tell::Nothing) {
             // It cannot wait for a store; the others do.
             Decision::Pending(_) => Check { refused_by: None, retry_after: None },
             Decision::Passed(passed) => {
@@ -183,6 +183,17 @@ impl Limiter {
                 Check { refused_by: None, retry_after: None }
             }
             Decision::Denied(denied) => self.refused(&denied),
+        }
+    }
+
+    /// What the headers want to know of a decision.
+    #[inline]
+    pub(crate) fn tell(&self) -> Tell {
+        let headers = &self.0.headers;
+        match (headers.on_success(), headers.on_refusal()) {
+            (true, _) => Tell::Everything,
+            (false, true) => Tell::Refusals,
+            (false, false) => Tell::Nothing,
         }
     }
 

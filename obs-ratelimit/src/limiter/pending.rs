@@ -3,7 +3,7 @@ use smallvec::SmallVec;
 use super::Limiter;
 use super::decide::{Answer, Asked, Denied, INLINE, Passed, Pending, Said};
 use super::reservation::HeldCharges;
-use crate::engine::Spent;
+use crate::engine::{Spent, Tell};
 
 /// Answers that a store gave, by the index of their policies. What they charged is held until all
 /// policies have spoken.
@@ -16,13 +16,13 @@ impl Limiter {
     pub(crate) async fn resolve(
         self,
         pending: Pending,
-        report: bool,
+        tell: Tell,
         hold: bool,
     ) -> Result<Passed, Denied> {
         let mut settled =
             Unsettled { limiter: &self, asked: &pending.asked, spent: Settled::new() };
         loop {
-            match self.evaluate(&pending, &settled.spent, report, hold) {
+            match self.evaluate(&pending, &settled.spent, tell, hold) {
                 Ok(decision) => {
                     settled.spent.clear();
                     return decision;
@@ -42,7 +42,7 @@ impl Limiter {
         &self,
         pending: &Pending,
         settled: &Settled,
-        report: bool,
+        tell: Tell,
         hold: bool,
     ) -> Result<Result<Passed, Denied>, Asked> {
         let mut said = Said { names: hold, ..Said::default() };
@@ -53,7 +53,7 @@ impl Limiter {
                 Some((_, spent)) => *spent,
                 None => {
                     let engine = &self.0.policies[it.policy].engine;
-                    engine.spend(it.subject, &|| it.name, it.cost, report)
+                    engine.spend(it.subject, &|| it.name, it.cost, tell)
                 }
             };
             let held = said.held.len();

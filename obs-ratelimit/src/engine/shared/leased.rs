@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Core, Method, OverStore, in_background, within};
 use crate::engine::plans::{PlanOf, reason};
-use crate::engine::{Engine, Reason, Receipt, Refused, Spent, Subject, Waiting};
+use crate::engine::{Engine, Reason, Receipt, Refused, Spent, Subject, Tell, Waiting};
 use crate::lease::{
     Chore, Fallback, Gate, LeaseConfig, NameOf, PlacePlane, Plane, Step, TokenPlane,
 };
@@ -149,25 +149,18 @@ impl<P: Leasing> Core<Leased<P>> {
     }
 
     #[inline]
-    fn spent(
-        &self,
-        step: Step,
-        subject: Subject,
-        plan: &P::Plan,
-        cost: u64,
-        report: bool,
-    ) -> Spent {
+    fn spent(&self, step: Step, subject: Subject, plan: &P::Plan, cost: u64, tell: Tell) -> Spent {
         match step {
             Step::Await => Spent::Await,
             Step::Pass { stamp, place, fallback } => Spent::Admitted {
                 receipt: Receipt { charged: Charged { amount: cost, stamp }, place },
-                report: report.then(|| self.report_of(subject, plan)),
+                report: tell.admitted(|| self.report_of(subject, plan)),
                 fallback,
             },
             Step::Refuse { wait, fallback } => {
                 let closed = fallback == Some(Fallback::Closed);
                 let reason = if closed { Reason::Closed } else { reason(wait) };
-                let mut shown = self.report_of(subject, plan);
+                let mut shown = tell.refused(|| self.report_of(subject, plan));
                 shown.standing.remaining = shown.standing.remaining.min(cost.saturating_sub(1));
                 if let Wait::Nanos(wait) = wait {
                     shown.standing.more_in = shown.standing.more_in.min(wait).max(1);
@@ -264,10 +257,10 @@ impl<P: Leasing> Method for Leased<P> {
         name: NameOf<'_>,
         plan: &P::Plan,
         cost: u64,
-        report: bool,
+        tell: Tell,
     ) -> Spent {
         let step = core.attempt(subject, name, plan, cost);
-        core.spent(step, subject, plan, cost, report)
+        core.spent(step, subject, plan, cost, tell)
     }
 
     fn wait(
@@ -285,12 +278,12 @@ impl<P: Leasing> Method for Leased<P> {
                 bell.as_mut().enable();
                 let step = core.attempt(subject, &|| name, &plan, cost);
                 if step != Step::Await {
-                    return core.spent(step, subject, &plan, cost, true);
+                    return core.spent(step, subject, &plan, cost, Tell::Everything);
                 }
                 if timeout_at(until, bell).await.is_err() {
                     let plane = &core.method.plane;
                     let step = plane.fall_back(subject.fingerprint, &plan, cost, core.now());
-                    return core.spent(step, subject, &plan, cost, true);
+                    return core.spent(step, subject, &plan, cost, Tell::Everything);
                 }
             }
         })

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::plans::{BLOCKED, Override, PlanOf, Plans};
 use super::{
     Engine, Figures, Reason, Receipt, Refused, Report, Spent, StoreAction, StoreFigures, Subject,
-    Waiting,
+    Tell, Waiting,
 };
 use crate::lease::{Gate, LeaseConfig, NameOf};
 use crate::local::{Standing, TimeBase, Timer, Wait};
@@ -58,7 +58,7 @@ trait Method: Sized + Send + Sync + 'static {
         name: NameOf<'_>,
         plan: &Self::Plan,
         cost: u64,
-        report: bool,
+        tell: Tell,
     ) -> Spent;
 
     /// Decides with the store, within its time-out.
@@ -175,17 +175,17 @@ fn in_background(call: impl Future<Output = ()> + Send + 'static) {
 
 impl<M: Method> Engine for OverStore<M> {
     #[inline]
-    fn spend(&self, subject: Subject, name: NameOf<'_>, cost: u64, report: bool) -> Spent {
+    fn spend(&self, subject: Subject, name: NameOf<'_>, cost: u64, tell: Tell) -> Spent {
         let plan = match self.0.plans.load().of(subject.override_of) {
             Override::Plan(plan) => plan,
             Override::Unlimited => return Spent::Unlimited,
             Override::Blocked => return Spent::Refused(BLOCKED),
         };
         if cost == 0 {
-            let report = report.then(|| self.0.report_of(subject, &plan));
+            let report = tell.admitted(|| self.0.report_of(subject, &plan));
             return Spent::Admitted { receipt: Receipt::default(), report, fallback: None };
         }
-        M::spend(&self.0, subject, name, &plan, cost, report)
+        M::spend(&self.0, subject, name, &plan, cost, tell)
     }
 
     fn wait(&self, subject: Subject, name: StoreKey, cost: u64) -> Waiting<Spent> {

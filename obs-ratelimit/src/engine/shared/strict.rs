@@ -4,7 +4,7 @@ use obs_core::config::ConfigError;
 
 use super::{Core, Method, OverStore, in_background, within};
 use crate::engine::plans::PlanOf;
-use crate::engine::{Engine, Reason, Receipt, Refused, Report, Spent, Subject, Waiting};
+use crate::engine::{Engine, Reason, Receipt, Refused, Report, Spent, Subject, Tell, Waiting};
 use crate::lease::{Counts, Fallback, Gate, LeaseConfig, NameOf, OnStoreFailure};
 use crate::local::{BucketCell, Cell, Charged, Place, Standing, Table, TimeBase, Timer, Wait};
 use crate::overrides::Limit;
@@ -102,7 +102,7 @@ impl Method for Strict {
         _: NameOf<'_>,
         plan: &SharedPlan,
         cost: u64,
-        _: bool,
+        _: Tell,
     ) -> Spent {
         if cost <= plan.capacity() {
             return Spent::Await;

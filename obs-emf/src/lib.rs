@@ -52,7 +52,7 @@ pub mod sink;
 mod value;
 
 // The tests share the contract of sinks with those from outside, which know the crate by its name.
-#[cfg(test)]
+#[cfg(all(test, feature = "cloudwatch"))]
 extern crate self as obs_emf;
 
 pub use declare::{Metric, Resolution, Shape, ShapeBuilder};

@@ -5,7 +5,7 @@
 use obs_core::clock::Clock;
 use obs_core::clock::Timestamp;
 use obs_core::id::TraceId;
-use obs_core::log::ValueRef;
+use obs_core::log::{FieldKey, ValueRef};
 use obs_core::metric::{Descriptor, Recorder, Unit};
 use obs_core::output::Output;
 use obs_emf::aggregate::{EventAggregator, Exemplar, Mode};
@@ -84,9 +84,11 @@ fn a_wide_event_is_written_without_allocating() {
         ("express", ValueRef::Bool(true)),
         ("warehouse", ValueRef::Str("ber-1")),
     ];
+    const CHANNEL: FieldKey = FieldKey::new("channel");
+    let known = [(&CHANNEL, ValueRef::Str("web"))];
     let emit = || {
         let record = Record::new(&shape, now).dimensions(&["/orders/{id}"]).fields(&fields);
-        sink.emit(&record.values(&[1.0, 0.0, 0.0, 12.7, 512.0]));
+        sink.emit(&record.known_fields(&known).values(&[1.0, 0.0, 0.0, 12.7, 512.0]));
     };
     // The queue grows to its working size.
     for _ in 0..2_000 {

@@ -1,5 +1,5 @@
 use obs_core::clock::{Clock, ManualClock, Timestamp};
-use obs_core::log::ValueRef;
+use obs_core::log::{FieldKey, ValueRef};
 use obs_core::metric::{Descriptor, Unit};
 use obs_core::output::Output;
 use proptest::prelude::*;
@@ -31,6 +31,8 @@ fn lines(
     (captured.lines(), metrics, sink.ledger())
 }
 
+const ITEMS: FieldKey = FieldKey::new("items");
+
 fn shape() -> Shape {
     Shape::builder("Shop")
         .dimension_set(["Service"])
@@ -47,11 +49,14 @@ fn emf_e1_and_e21_fields_come_before_the_metadata_and_values_last() {
     let shape = shape();
     let (lines, ..) = lines(Transport::Api, |sink, now| {
         let record = Record::new(&shape, now).dimensions(&["/a"]).values(&[1.0, 2.0]);
-        sink.emit(&record.fields(&[("order", "o-17".into()), ("_aws", ValueRef::U64(1))]));
+        let fields = [("order", "o-17".into()), ("_aws", ValueRef::U64(1))];
+        let record = record.fields(&fields);
+        sink.emit(&record.known_fields(&[(&ITEMS, ValueRef::U64(3))]));
     });
     let place =
         |text: &str| lines[0].find(text).unwrap_or_else(|| panic!("{text} in {}", lines[0]));
-    assert!(place("\"timestamp\"") < place("\"order\""));
+    assert!(place("\"timestamp\"") < place("\"items\":3"));
+    assert!(place("\"items\":3") < place("\"order\""));
     assert!(place("\"field__aws\"") < place("\"_aws\""));
     assert!(place("\"_aws\"") < place("\"Route\""));
     assert!(place("\"Route\"") < place("\"Latency\""));

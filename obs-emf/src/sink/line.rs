@@ -144,6 +144,9 @@ impl Sink for LineSink {
                 TARGET,
             );
             line.ids(&record.ids);
+            for &(key, value) in record.known_fields {
+                line.known(key, value);
+            }
             for &(name, value) in record.fields {
                 line.field(name, value);
             }

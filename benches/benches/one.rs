@@ -1,5 +1,6 @@
 //! `cargo bench --package obs-benches --bench one -- JOB TIMES` runs one job by itself, without a
-//! counting allocator, to be looked at from outside: under callgrind, perf or a profiler.
+//! counting allocator, to be looked at from outside: under callgrind, perf or a profiler. With
+//! `--list` it prints the jobs whose instructions can be counted, each with what it is compared with.
 
 use std::process::ExitCode;
 
@@ -13,6 +14,15 @@ fn main() -> ExitCode {
         && let Ok(times) = times.parse()
     {
         job.start()(times);
+        return ExitCode::SUCCESS;
+    }
+    if arguments == ["--list"] {
+        for job in jobs.iter().filter(|job| job.is_steady) {
+            #[allow(clippy::print_stdout, reason = "the list is what was asked for")]
+            {
+                println!("{}\t{}", job.name, job.baseline.unwrap_or_default());
+            }
+        }
         return ExitCode::SUCCESS;
     }
     // Without arguments, as in a plain `cargo bench`, there is nothing to do.

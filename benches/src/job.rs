@@ -13,6 +13,8 @@ pub struct Job {
     pub ceiling: Option<Duration>,
     /// What we aim at, for the table.
     pub target: Option<Duration>,
+    /// Whether it does the same in each run, so that its instructions may be held to a budget.
+    pub is_steady: bool,
     start: Box<dyn Fn() -> Running>,
 }
 
@@ -26,13 +28,20 @@ impl Job {
         start: impl Fn() -> R + 'static,
     ) -> Self {
         let start = Box::new(move || -> Running { Box::new(start()) });
-        Self { name, baseline: None, ceiling: None, target: None, start }
+        Self { name, baseline: None, ceiling: None, target: None, is_steady: true, start }
     }
 
     /// Counts only what the job costs beyond the job of this name.
     #[must_use]
     pub fn beyond(mut self, baseline: &'static str) -> Self {
         self.baseline = Some(baseline);
+        self
+    }
+
+    /// Says that runs differ: by chance, or because another thread takes part.
+    #[must_use]
+    pub fn unsteady(mut self) -> Self {
+        self.is_steady = false;
         self
     }
 

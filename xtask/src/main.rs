@@ -5,6 +5,7 @@
     reason = "a command-line program: the environment and the time are its own"
 )]
 
+mod budget;
 mod command;
 mod full;
 mod lint;
@@ -24,7 +25,9 @@ cargo xtask <command>
   lint     formatting, clippy, rustdoc and the project's own policy; warnings are errors
   test     sets up what the tests need (once, under .parts/), starts it, runs every test, stops it
   models   runs the models of what threads do at once through the model checker; so does test
-  check    lint, then test: what CI runs
+  budget   counts the instructions and allocations of each bench job and compares them with
+           benches/budgets.json; `--write` sets them anew; nothing where valgrind is not installed
+  check    lint, then test, then budget: what CI runs
   full     check, and what a release needs: each feature alone, foreign types in public items,
            licences and duplicates, semver, packages; `full NAME` runs one of these alone
   pictures draws docs/pictures/*.dot; the lint asks for it when one changed
@@ -38,8 +41,10 @@ fn main() -> ExitCode {
         ["lint"] => lint::lint(),
         ["test", filter @ ..] => test::test(filter),
         ["models"] => models::models(),
-        ["check"] => lint::lint().and_then(|()| test::test(&[])),
-        ["full"] => lint::lint().and_then(|()| test::test(&[])).and_then(|()| full::full(None)),
+        ["budget"] => budget::budget(false),
+        ["budget", "--write"] => budget::budget(true),
+        ["check"] => check(),
+        ["full"] => check().and_then(|()| full::full(None)),
         ["full", name] => full::full(Some(name)),
         ["pictures"] => pictures::draw(),
         ["parts"] => parts::serve(),
@@ -49,6 +54,12 @@ fn main() -> ExitCode {
         }
     };
     report(outcome)
+}
+
+fn check() -> Outcome {
+    lint::lint()?;
+    test::test(&[])?;
+    budget::budget(false)
 }
 
 fn report(outcome: Outcome) -> ExitCode {

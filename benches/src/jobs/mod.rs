@@ -1,8 +1,10 @@
 //! The jobs, one file per part of the suite.
 
+mod emf;
 mod health;
 mod http;
 mod log;
+mod propagate;
 mod rate_limit;
 mod resilience;
 mod telemetry;
@@ -12,6 +14,14 @@ use crate::Job;
 /// Every job, baselines before what is compared with them.
 #[must_use]
 pub fn all() -> Vec<Job> {
-    let parts = [http::jobs(), log::jobs(), resilience::jobs(), rate_limit::jobs(), health::jobs()];
+    let parts = [
+        http::jobs(),
+        log::jobs(),
+        emf::jobs(),
+        propagate::jobs(),
+        resilience::jobs(),
+        rate_limit::jobs(),
+        health::jobs(),
+    ];
     parts.into_iter().flatten().collect()
 }

@@ -17,9 +17,11 @@ use crate::Job;
 pub(super) fn jobs() -> Vec<Job> {
     vec![
         Job::new("rate_limit/one_hot_key", || check(&local(PLENTY), 1)).within(10_000, 40),
-        Job::new("rate_limit/1_m_keys", || check(&local(PLENTY), 1_000_000)).within(10_000, 150),
+        Job::new("rate_limit/1_m_keys", || check(&local(PLENTY), 1_000_000))
+            .within(10_000, 150)
+            .unsteady(),
         Job::new("rate_limit/denied", || check(&local(Quota::per_hour(1)), 1)).within(10_000, 48),
-        Job::new("rate_limit/leased", leased).within(10_000, 48),
+        Job::new("rate_limit/leased", leased).within(10_000, 48).unsteady(),
         Job::new("rate_limit/layer", || layer(PLENTY)).within(10_000, 100),
         Job::new("rate_limit/layer_denied", || layer(Quota::per_hour(1))).within(10_000, 400),
     ]

@@ -34,7 +34,7 @@ pub(super) fn jobs() -> Vec<Job> {
         job("resilience/circuit_breaker_refuses", || CircuitBreakerLayer::new(open_breaker()))
             .beyond(BARE)
             .within(5_000, 1_000),
-        contended("resilience/circuit_breaker_two_threads").within(5_000, 40),
+        contended("resilience/circuit_breaker_two_threads").within(5_000, 40).unsteady(),
         job("resilience/bulkhead", || BulkheadLayer::new(bulkhead())).beyond(BARE).within(5_000, 8),
         job("resilience/timeout_ready", || TimeoutLayer::new(limiter()))
             .beyond(BARE)

@@ -45,7 +45,7 @@ pub use carts::SqliteCarts;
 pub use inspect::Inspect;
 pub use loyalty::SqliteLoyalty;
 pub use menu::SqliteMenu;
-pub use messaging::{Broker, SqliteBus, SqliteQueue, SqliteStream, SqliteTopic};
+pub use messaging::{Bells, Broker, Listener, SqliteBus, SqliteQueue, SqliteStream, SqliteTopic};
 pub use notifications::SqliteNotifications;
 pub use orders::SqliteOrders;
 pub use payments::SqlitePayments;

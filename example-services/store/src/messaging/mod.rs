@@ -3,7 +3,7 @@
 //!
 //! What an operation leads to is written in one transaction: an event that is on the bus is in the
 //! queues of all its targets. Who waits for messages is woken once they are committed, also in
-//! another process that has the file open ([`Bells`](bell::Bells)).
+//! another process that has the file open ([`Bells`]).
 
 mod bell;
 mod bus;
@@ -25,7 +25,7 @@ use shop_contracts::topology::{DeadLetter, QueueSpec, Service, TargetSpec};
 use shop_domain::port::messaging::MAX_VISIBILITY;
 use shop_domain::port::{StoreError, Time};
 
-use self::bell::Bells;
+pub use self::bell::{Bells, Listener};
 pub use self::bus::SqliteBus;
 pub use self::queue::SqliteQueue;
 pub use self::stream::SqliteStream;
@@ -60,7 +60,7 @@ impl Broker {
         topology.queues.extend(pumped);
         let names = topology.queues.iter().map(|queue| queue.name.clone());
         let names = names.chain(topology.streams.iter().map(|stream| stream.name.clone()));
-        let bells = Bells::open(path, names)?;
+        let bells = Bells::open(path, names);
         Ok(Self(Arc::new(Shared { database, time, topology, bells })))
     }
 

@@ -13,6 +13,19 @@ use obs_tower::observe::ObserveLayer;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 use tracing_subscriber::prelude::*;
 
+async fn place(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+    tracing::info!(items = 3, "placed");
+    Ok(Response::new(Full::new(Bytes::from_static(b"ok"))))
+}
+
+/// Serves one request, in which the event happens.
+pub(crate) async fn serve(telemetry: Telemetry) -> Result<Bytes, Box<dyn std::error::Error>> {
+    let observe = ObserveLayer::new(telemetry);
+    let service = ServiceBuilder::new().layer(observe).service(service_fn(place));
+    let response = service.oneshot(Request::post("/orders").body(())?).await?;
+    Ok(response.into_body().collect().await?.to_bytes())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::registry()
@@ -20,14 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with(ObsLayer::new())
         .try_init()?;
     let telemetry = Telemetry::builder("orders").build()?;
-    let service = ServiceBuilder::new().layer(ObserveLayer::new(telemetry.clone())).service(
-        service_fn(async |_: Request<()>| {
-            tracing::info!(items = 3, "placed");
-            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
-        }),
-    );
-    let response = service.oneshot(Request::post("/orders").body(())?).await?;
-    response.into_body().collect().await?;
+    serve(telemetry.clone()).await?;
     telemetry.shutdown(Duration::from_secs(1));
     Ok(())
 }

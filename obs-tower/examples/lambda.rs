@@ -1,4 +1,4 @@
-//! A Lambda function. `cargo lambda watch --features lambda`, then
+//! A Lambda function: `cargo lambda watch --features lambda`, then
 //! `cargo lambda invoke lambda --data-ascii '{"width":100}'`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -15,7 +15,7 @@ async fn resize(event: LambdaEvent<Value>) -> Result<Value, Error> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+pub(crate) async fn main() -> Result<(), Error> {
     let telemetry = Telemetry::init("resize")?;
     lambda_runtime::run(LambdaLayer::new(&telemetry)?.layer(service_fn(resize))).await
 }

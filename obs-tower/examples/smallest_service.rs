@@ -13,15 +13,18 @@ async fn order(record: Record, Path(id): Path<u32>) -> String {
     format!("order {id}\n")
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let telemetry = Telemetry::init("orders")?;
-    let app = Router::new()
+pub(crate) fn app(telemetry: Telemetry) -> Router {
+    Router::new()
         .route("/orders/{id}", get(order))
         .fallback(not_found)
         // Outermost, so that it sees what every other layer answers.
-        .layer(ObserveLayer::new(telemetry.clone()));
+        .layer(ObserveLayer::new(telemetry))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let telemetry = Telemetry::init("orders")?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app(telemetry)).await?;
     Ok(())
 }

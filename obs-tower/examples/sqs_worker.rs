@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use obs_core::config::ConfigError;
 use obs_core::propagate::message::sqs;
 use obs_core::telemetry::Telemetry;
 use obs_tower::message::{MessageInfo, MessageObserver};
@@ -32,17 +33,23 @@ async fn bill(body: &str) -> Result<u32, std::num::ParseIntError> {
     body.parse()
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let telemetry = Telemetry::init("billing")?;
-    let observer = MessageObserver::new(&telemetry, "aws_sqs", "placed-orders")?;
+/// Processes a batch; the answer names the messages that failed.
+pub(crate) async fn work(telemetry: &Telemetry) -> Result<serde_json::Value, ConfigError> {
+    let observer = MessageObserver::new(telemetry, "aws_sqs", "placed-orders")?;
     let batch = observer.batch();
     for received in receive() {
         let message = sqs::Message::new(&received.system, &received.attributes);
         let info = MessageInfo::new(received.id).attempt(1);
         batch.process(&message, info, bill(received.body)).await;
     }
+    Ok(batch.response())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let telemetry = Telemetry::init("billing")?;
+    let response = work(&telemetry).await?;
     telemetry.shutdown(Duration::from_secs(1));
-    eprintln!("{}", batch.response());
+    eprintln!("{response}");
     Ok(())
 }

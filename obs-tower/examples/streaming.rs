@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::routing::get;
 use http_body::Frame;
+use obs_core::config::ConfigError;
 use obs_core::telemetry::Telemetry;
 use obs_tower::observe::ObserveLayer;
 use tokio::time::Interval;
@@ -30,14 +31,17 @@ impl http_body::Body for Ticks {
     }
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let telemetry = Telemetry::init("ticker")?;
+pub(crate) fn app(telemetry: Telemetry) -> Result<Router, ConfigError> {
     let observe =
         ObserveLayer::builder(telemetry).max_hold(Some(Duration::from_secs(3))).build()?;
     let ticks = || async { Body::new(Ticks(tokio::time::interval(Duration::from_secs(1)))) };
-    let app = Router::new().route("/ticks", get(ticks)).layer(observe);
+    Ok(Router::new().route("/ticks", get(ticks)).layer(observe))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let telemetry = Telemetry::init("ticker")?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app(telemetry)?).await?;
     Ok(())
 }

@@ -1,17 +1,15 @@
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderMap;
 use lambda_runtime::LambdaEvent;
-use obs_core::clock::{Instant, Timestamp};
 use obs_core::config::ConfigError;
 use obs_core::context::RequestContext;
-use obs_core::deadline::Deadline;
 use obs_core::metric::{Descriptor, Unit};
 use obs_core::propagate::{TrustPolicy, field, header_value};
 use obs_core::telemetry::Telemetry;
@@ -21,6 +19,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::flush::{Flush, Flusher};
+use super::invocation::{Invocation, Warmth};
 use crate::exchange::milliseconds;
 use crate::work::{Kind, Watched, Work};
 
@@ -40,17 +40,12 @@ pub static INVOCATION_LATENCY: Descriptor =
 pub static COLD_STARTS: Descriptor =
     Descriptor::new("ColdStarts", Unit::Count, "Invocations that were the first of their process");
 
-/// How long an answer waits for what must be written before it, at most.
-const FLUSH_LIMIT: Duration = Duration::from_secs(1);
-
 /// Observes the invocations of a Lambda function; clones share their state.
 #[derive(Clone, Debug)]
 pub struct LambdaLayer {
     kind: Arc<Kind>,
-    warm: Arc<AtomicBool>,
-    /// When the last answer was given, in nanoseconds; 0 before the first.
-    answered: Arc<AtomicU64>,
-    flush_limit: Duration,
+    warmth: Warmth,
+    flusher: Flusher,
 }
 
 impl LambdaLayer {
@@ -76,64 +71,58 @@ impl LambdaLayer {
             span_kind: SpanKind::Server,
             shape: shape.build()?,
         };
-        let warm = Arc::new(AtomicBool::new(false));
-        let answered = Arc::new(AtomicU64::new(0));
-        Ok(Self { kind: Arc::new(kind), warm, answered, flush_limit: FLUSH_LIMIT })
+        let warmth = Warmth::default();
+        Ok(Self { kind: Arc::new(kind), warmth, flusher: Flusher::new(telemetry.clone()) })
     }
 
     /// Sets how long an answer waits for lines, metrics and spans to be written, at most; never
     /// longer than the time the invocation has left. Default 1 s.
     #[must_use]
     pub const fn flush_limit(mut self, limit: Duration) -> Self {
-        self.flush_limit = limit;
+        self.flusher.set_limit(limit);
         self
     }
 
-    fn begin(&self, invocation: &lambda_runtime::Context) -> (Work, Option<Deadline>) {
+    fn begin(&self, event: &lambda_runtime::Context) -> (Work, Flush) {
         let telemetry = &self.kind.telemetry;
-        let (now, wall) = (telemetry.clock().now(), telemetry.clock().wall());
-        let answered = self.answered.load(Ordering::Relaxed);
-        if answered != 0 {
-            // The environment may have been frozen since, and work left over from then is no slower.
-            telemetry.clock().note_frozen(Instant::from_nanos(answered), now);
+        let invocation = Invocation::of(event, telemetry.clock());
+        let mut work = Work::begin(Arc::clone(&self.kind), self.context(event, &invocation));
+        let cold = self.warmth.is_cold();
+        work.attribute("faas.invocation_id", invocation.request_id.clone());
+        work.attribute("cloud.resource_id", invocation.function_arn.clone());
+        work.attribute("faas.coldstart", if cold { "true" } else { "false" });
+        let flush = self.flusher.until(invocation.deadline());
+        work.field("function_request_id", invocation.request_id);
+        work.field("function_arn", invocation.function_arn);
+        work.field("cold_start", cold);
+        if let Some((remaining, _)) = invocation.limit {
+            work.field("remaining_ms", milliseconds(remaining));
         }
+        work.value(f64::from(u8::from(cold)));
+        (work, flush)
+    }
+
+    fn context(&self, event: &lambda_runtime::Context, invocation: &Invocation) -> RequestContext {
+        let telemetry = &self.kind.telemetry;
         let mut headers = HeaderMap::new();
-        let trace = invocation.xray_trace_id.as_deref();
+        let trace = event.xray_trace_id.as_deref();
         if let Some(trace) = trace.and_then(|trace| header_value(trace.as_bytes())) {
             headers.insert(&field::X_AMZN_TRACE_ID, trace);
         }
-        let policy = TrustPolicy::internal();
-        let extracted = telemetry.propagators().extract(&headers, &policy);
+        let extracted = telemetry.propagators().extract(&headers, &TrustPolicy::internal());
+        let now = telemetry.clock().now();
         let mut builder = RequestContext::builder(telemetry).extracted(extracted, now);
-        // 0 stands for an invocation without a deadline, as some emulators have it.
-        let ends =
-            (invocation.deadline > 0).then(|| Timestamp::from_unix_millis(invocation.deadline));
-        let remaining = ends.map(|ends| ends.saturating_duration_since(wall));
-        let deadline = remaining.map(|remaining| Deadline::after(now, remaining));
-        if let Some(deadline) = deadline {
+        if let Some(deadline) = invocation.deadline() {
             builder = builder.deadline(deadline);
         }
         let input = SamplingInput::new(builder.trace_id(), telemetry.service_name())
             .parent_sampled(builder.parent_sampled());
         let sampled = telemetry.tracer().decide(&input).sampled;
         let context = builder.sampled(sampled).build();
-        if let Some(tenant) = &invocation.tenant_id {
+        if let Some(tenant) = &event.tenant_id {
             context.set_tenant_id(tenant.as_str());
         }
-
-        let cold = !self.warm.swap(true, Ordering::Relaxed);
-        let mut work = Work::begin(Arc::clone(&self.kind), context);
-        work.field("function_request_id", invocation.request_id.clone());
-        work.field("function_arn", invocation.invoked_function_arn.clone());
-        work.field("cold_start", cold);
-        if let Some(remaining) = remaining {
-            work.field("remaining_ms", milliseconds(remaining));
-        }
-        work.attribute("faas.invocation_id", invocation.request_id.clone());
-        work.attribute("cloud.resource_id", invocation.invoked_function_arn.clone());
-        work.attribute("faas.coldstart", if cold { "true" } else { "false" });
-        work.value(f64::from(u8::from(cold)));
-        (work, deadline)
+        context
     }
 }
 
@@ -165,18 +154,12 @@ where
     }
 
     fn call(&mut self, event: LambdaEvent<P>) -> Self::Future {
-        let (work, deadline) = self.layer.begin(&event.context);
+        let (work, flush) = self.layer.begin(&event.context);
         let future = {
             let _entered = work.enter();
             self.inner.call(event)
         };
-        LambdaFuture {
-            inner: work.watch(future),
-            telemetry: self.layer.kind.telemetry.clone(),
-            answered: Arc::clone(&self.layer.answered),
-            flush_limit: self.layer.flush_limit,
-            deadline,
-        }
+        LambdaFuture { inner: work.watch(future), flush: Some(flush) }
     }
 }
 
@@ -184,14 +167,11 @@ pin_project! {
     /// The response future of [`Lambda`].
     ///
     /// It blocks its thread while it flushes, before it is ready: an environment serves one
-    /// invocation at a time, and is frozen after its answer.
+    /// invocation at a time, and is frozen after its answer. A panic goes on after the flush.
     pub struct LambdaFuture<F> {
         #[pin]
         inner: Watched<F>,
-        telemetry: Telemetry,
-        answered: Arc<AtomicU64>,
-        flush_limit: Duration,
-        deadline: Option<Deadline>,
+        flush: Option<Flush>,
     }
 }
 
@@ -203,13 +183,14 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.inner.poll(context));
-        let now = this.telemetry.clock().now();
-        let left = this.deadline.map_or(Duration::MAX, |deadline| deadline.remaining(now));
-        // What was not done by then is written in the next invocation.
-        let _ = this.telemetry.flush(left.min(*this.flush_limit));
-        this.answered.store(this.telemetry.clock().now().as_nanos(), Ordering::Relaxed);
-        Poll::Ready(result)
+        let polled = catch_unwind(AssertUnwindSafe(|| this.inner.poll(context)));
+        if !matches!(polled, Ok(Poll::Pending))
+            && let Some(flush) = this.flush.take()
+        {
+            flush.run();
+        }
+        // The runtime answers a panic too, and the environment is frozen after it.
+        polled.unwrap_or_else(|payload| resume_unwind(payload))
     }
 }
 

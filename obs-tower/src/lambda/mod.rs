@@ -24,9 +24,18 @@
 //! `ColdStarts`. The invocation continues the trace that Lambda hands over, its deadline is that of
 //! the function, and an invocation that is answered is flushed first: what the environment would
 //! freeze with it is written before the answer.
+//!
+//! An HTTP function on `lambda_http` leaves the record of its request instead; see
+//! [`LambdaHttpLayer`].
 
+mod flush;
+mod flushing;
+mod http;
+mod invocation;
 mod layer;
 
+pub use flushing::{Flushing, FlushingBody, FlushingFuture};
+pub use http::{LambdaHttp, LambdaHttpFuture, LambdaHttpLayer};
 pub use layer::{
     COLD_STARTS, INVOCATION_FAULTS, INVOCATION_LATENCY, INVOCATIONS, Lambda, LambdaFuture,
     LambdaLayer, TARGET,

@@ -16,6 +16,7 @@
 //! | [`circuit`] | the state machine of a circuit breaker |
 //! | [`metric`], [`admit`], [`control`] | the traits through which the crates meet |
 //! | [`clock`], [`random`], [`environment`] | time, chance and environment, as arguments |
+//! | [`body`] | a body that is watched to its end |
 //! | [`deadline`], [`outcome`], [`problem`], [`client_address`], [`config`] | small shared types |
 //!
 //! # Features
@@ -34,6 +35,7 @@
 //! None is on by default.
 
 pub mod admit;
+pub mod body;
 pub mod circuit;
 pub mod client_address;
 pub mod clock;

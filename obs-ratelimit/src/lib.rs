@@ -87,7 +87,7 @@ mod store;
 pub use headers::{Emit, Headers, ResetStyle};
 pub use key::Key;
 #[cfg(feature = "layer")]
-pub use layer::{RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
+pub use layer::{HeldToEnd, RateLimit, RateLimitLayer, ResponseBody, ResponseFuture};
 pub use lease::{Bound, LeaseConfig, OnStoreFailure};
 pub use limiter::{Acquired, Check, KeyInStore, Limiter, LimiterBuilder, Peek, RequestCost};
 pub use overrides::{Limit, Overrides};

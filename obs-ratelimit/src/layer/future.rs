@@ -9,7 +9,7 @@ use obs_core::outcome::{Outcome, Rejection};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::ResponseBody;
+use super::{HeldToEnd, ResponseBody};
 use crate::limiter::{Denied, Limiter, Passed, Pending};
 
 pin_project! {
@@ -117,14 +117,16 @@ fn finish<B, E>(
     if let Some(reservation) = &mut reservation {
         reservation.decide(outcome);
     }
-    Ok(response.map(|body| ResponseBody::new(body, reservation, outcome)))
+    Ok(response.map(|body| {
+        ResponseBody::new(body, reservation.map(|reservation| HeldToEnd::new(reservation, outcome)))
+    }))
 }
 
 fn refuse<B: From<Bytes>>(limiter: &Limiter, denied: &Denied) -> Response<ResponseBody<B>> {
     let mut response = limiter.refuse::<B>(denied);
     // For layers further out, which tell who refused.
     response.extensions_mut().insert(Outcome::Rejected(Rejection::RateLimit));
-    response.map(|body| ResponseBody::new(body, None, Outcome::ClientError))
+    response.map(|body| ResponseBody::new(body, None))
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {

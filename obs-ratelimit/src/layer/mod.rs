@@ -39,7 +39,7 @@ mod tests;
 
 use tower_layer::Layer;
 
-pub use body::ResponseBody;
+pub use body::{HeldToEnd, ResponseBody};
 pub use future::ResponseFuture;
 pub use service::RateLimit;
 

@@ -8,7 +8,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::body::ResponseBody;
+use super::body::{CallInBody, ResponseBody};
 use super::call::Call;
 use crate::exchange::{End, Progress};
 
@@ -44,7 +44,7 @@ where
         };
         Poll::Ready(match (result, this.call.take()) {
             (Ok(response), Some(call)) => Ok(observed(call, response)),
-            (Ok(response), None) => Ok(response.map(ResponseBody::unwatched)),
+            (Ok(response), None) => Ok(response.map(|body| ResponseBody::new(body, None))),
             (Err(error), call) => {
                 if let Some(call) = call {
                     call.finish(End::ServiceError(type_name::<E>()));
@@ -65,9 +65,9 @@ fn observed<B: Body>(mut call: Call, response: Response<B>) -> Response<Response
     let body = match end {
         Some(end) => {
             call.finish(end);
-            ResponseBody::unwatched(body)
+            ResponseBody::new(body, None)
         }
-        None => ResponseBody::watched(body, call, progress),
+        None => ResponseBody::new(body, CallInBody::new(call, progress)),
     };
     Response::from_parts(parts, body)
 }

@@ -72,7 +72,7 @@ mod logical;
 mod metrics;
 mod service;
 
-pub use body::ResponseBody;
+pub use body::{CallInBody, ResponseBody};
 pub use call::TARGET;
 pub use future::ResponseFuture;
 pub use layer::{ClientLayer, ClientLayerBuilder};

@@ -3,8 +3,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Buf;
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Frame;
+use obs_core::body::{Watched, Watcher};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -39,7 +41,10 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let invocation = Invocation::behind(&request, self.flusher.telemetry().clock());
-        let flush = invocation.map(|invocation| self.flusher.until(invocation.deadline()));
+        let flush = invocation.map(|invocation| {
+            self.flusher.resume();
+            self.flusher.until(invocation.deadline())
+        });
         FlushingFuture { inner: self.inner.call(request), flush }
     }
 }
@@ -64,7 +69,7 @@ where
         let result = ready!(this.inner.poll(context));
         let flush = this.flush.take();
         Poll::Ready(match result {
-            Ok(response) => Ok(response.map(|inner| FlushingBody { inner: Some(inner), flush })),
+            Ok(response) => Ok(response.map(|body| FlushingBody::new(body, FlushAtEnd(flush)))),
             Err(error) => {
                 if let Some(flush) = flush {
                     flush.run();
@@ -75,54 +80,30 @@ where
     }
 }
 
-pin_project! {
-    /// The response body of [`Flushing`].
-    ///
-    /// It blocks its thread while it flushes, at the end of the body or when it is dropped: an
-    /// environment serves one request at a time, and is frozen after its answer.
-    pub struct FlushingBody<B> {
-        // Dropped before the flush, which is to write what the drop leaves.
-        #[pin]
-        inner: Option<B>,
-        flush: Option<Flush>,
+/// The response body of [`Flushing`].
+///
+/// It blocks its thread while it flushes, at the end of the body or when it is dropped: an
+/// environment serves one request at a time, and is frozen after its answer.
+pub type FlushingBody<B> = Watched<B, FlushAtEnd>;
+
+/// Flushes when it is dropped, which is after the body whose end it sees.
+#[derive(Debug)]
+pub struct FlushAtEnd(Option<Flush>);
+
+impl Watcher for FlushAtEnd {
+    fn frame<D: Buf>(&mut self, _: &Frame<D>, _: bool) -> bool {
+        // The last frame is still to be read, and then the body to be dropped.
+        false
     }
 
-    impl<B> PinnedDrop for FlushingBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            this.inner.set(None);
-            if let Some(flush) = this.flush.take() {
-                flush.run();
-            }
-        }
-    }
+    fn end(self, _: Option<&'static str>) {}
 }
 
-impl<B: Body> Body for FlushingBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let frame = ready!(inner.poll_frame(context));
-        if !matches!(frame, Some(Ok(_)))
-            && let Some(flush) = this.flush.take()
-        {
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        if let Some(flush) = self.0.take() {
             flush.run();
         }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -135,11 +116,5 @@ impl<S: fmt::Debug> fmt::Debug for Flushing<S> {
 impl<F> fmt::Debug for FlushingFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlushingFuture").finish_non_exhaustive()
-    }
-}
-
-impl<B: fmt::Debug> fmt::Debug for FlushingBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FlushingBody").field("inner", &self.inner).finish_non_exhaustive()
     }
 }

@@ -84,8 +84,8 @@ impl LambdaLayer {
     }
 
     fn begin(&self, event: &lambda_runtime::Context) -> (Work, Flush) {
-        let telemetry = &self.kind.telemetry;
-        let invocation = Invocation::of(event, telemetry.clock());
+        self.flusher.resume();
+        let invocation = Invocation::of(event, self.kind.telemetry.clock());
         let mut work = Work::begin(Arc::clone(&self.kind), self.context(event, &invocation));
         let cold = self.warmth.is_cold();
         work.attribute("faas.invocation_id", invocation.request_id.clone());

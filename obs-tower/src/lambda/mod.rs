@@ -34,7 +34,7 @@ mod http;
 mod invocation;
 mod layer;
 
-pub use flushing::{Flushing, FlushingBody, FlushingFuture};
+pub use flushing::{FlushAtEnd, Flushing, FlushingBody, FlushingFuture};
 pub use http::{LambdaHttp, LambdaHttpFuture, LambdaHttpLayer};
 pub use layer::{
     COLD_STARTS, INVOCATION_FAULTS, INVOCATION_LATENCY, INVOCATIONS, Lambda, LambdaFuture,

@@ -23,6 +23,7 @@ const STATUS: FieldKey = FieldKey::new("status");
 const OUTCOME: FieldKey = FieldKey::new("outcome");
 const DURATION_MS: FieldKey = FieldKey::new("duration_ms");
 const TTFB_MS: FieldKey = FieldKey::new("ttfb_ms");
+const FIRST_BYTE_MS: FieldKey = FieldKey::new("first_byte_ms");
 const REQUEST_BYTES: FieldKey = FieldKey::new("request_bytes");
 const RESPONSE_BYTES: FieldKey = FieldKey::new("response_bytes");
 const CLIENT_ADDRESS: FieldKey = FieldKey::new("client_address");
@@ -43,6 +44,9 @@ pub(super) fn write_fields(line: &mut Line<'_>, recording: &Recording, ending: &
     line.known(&DURATION_MS, milliseconds(ending.at - recording.started));
     if let Some(ttfb) = recording.ttfb() {
         line.known(&TTFB_MS, milliseconds(ttfb));
+        if let Some(first_byte) = recording.late_first_byte() {
+            line.known(&FIRST_BYTE_MS, milliseconds(first_byte));
+        }
     }
     if let Some(bytes) = recording.request_bytes() {
         line.known(&REQUEST_BYTES, bytes);
@@ -71,6 +75,9 @@ pub(super) fn write_rest(
 ) {
     if let Some(operation) = &recording.operation {
         line.str("operation", operation);
+    }
+    if let Some(deadline) = recording.context.deadline() {
+        line.f64("timeout_ms", milliseconds(deadline.remaining(recording.started)));
     }
     if let Some(attempt) = recording.context.attempt() {
         line.u64("attempt", attempt.into());

@@ -47,6 +47,17 @@
 //!  "Errors":0,"Faults":0,"Latency":25,"ResponseSize":5,"InFlight":1}
 //! ```
 //!
+//! | field | what it is |
+//! |---|---|
+//! | `duration_ms` | to the last byte of the response, or whatever ended it |
+//! | `ttfb_ms` | to the headers of the response, if there were any |
+//! | `first_byte_ms` | to the first byte of its body, if that came 1 ms or more after the headers |
+//! | `request_bytes` | as they were read, else as `content-length` promised them |
+//! | `timeout_ms`, `attempt` | what the caller said, where it is [trusted](ObserveLayerBuilder::trust) |
+//! | `grpc_status` | the name of the code in headers or trailers |
+//! | `held`, `slow` | `true` where [`max_hold`](ObserveLayerBuilder::max_hold) or [`slow_threshold`](ObserveLayerBuilder::slow_threshold) applied |
+//!
+//! Then the tags, the listed headers, the bodies, and what the handler has recorded. Beside it,
 //! one span of kind server, if the trace is sampled or the request failed or was slow; and the
 //! correlation id in the response. Handlers add to it through
 //! [`RequestContext::current`](obs_core::context::RequestContext::current), and see the whole under
@@ -107,7 +118,7 @@ pub use head::RequestHead;
 pub use in_flight::InFlight;
 pub use layer::ObserveLayer;
 pub use line::TARGET;
-pub use request_body::{RequestBody, RequestBodyLayer, WatchRequestBody};
+pub use request_body::{BodyCount, RequestBody, RequestBodyLayer, WatchRequestBody};
 pub use route::Route;
 pub use service::Observe;
 

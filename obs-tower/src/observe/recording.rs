@@ -24,6 +24,9 @@ use crate::exchange::UNMATCHED;
 /// more; its path is only seen if its span is exported all the same.
 pub(super) const PATH_INLINE: usize = 64;
 
+/// A first byte that comes at least this long after the headers is worth a field of its own.
+const LATE: Duration = Duration::from_millis(1);
+
 /// What is known of a request while it is served.
 pub(super) struct Recording {
     pub(super) context: RequestContext,
@@ -105,6 +108,12 @@ impl Recording {
 
     pub(super) fn ttfb(&self) -> Option<Duration> {
         self.response.as_ref().map(|response| response.at - self.started)
+    }
+
+    /// The time to the first byte of the body, where it did not come right after the headers.
+    pub(super) fn late_first_byte(&self) -> Option<Duration> {
+        let (headers, first_byte) = (self.response.as_ref()?.at, self.first_byte?);
+        (first_byte - headers >= LATE).then(|| first_byte - self.started)
     }
 
     /// The request as the dump of what is in flight shows it.

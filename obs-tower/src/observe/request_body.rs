@@ -1,16 +1,14 @@
 //! The request's body on its way in: counted where no header says its length, and logged if asked.
 
 use std::any::Any;
-use std::fmt;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
 use http::{Method, Request, Version};
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+use http_body::Frame;
+use obs_core::body::{Watched, Watcher};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -76,7 +74,7 @@ pub(super) fn watch<B: 'static>(request: &mut Request<B>, intake: Arc<Intake>) {
 fn watch_now(body: &mut dyn Any, intake: Arc<Intake>) -> Result<(), Arc<Intake>> {
     let Some(body) = body.downcast_mut::<axum::body::Body>() else { return Err(intake) };
     let inner = std::mem::take(body);
-    *body = axum::body::Body::new(RequestBody::new(inner, Some(intake)));
+    *body = axum::body::Body::new(RequestBody::new(inner, BodyCount::new(intake)));
     Ok(())
 }
 
@@ -124,62 +122,32 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         let intake = request.extensions_mut().remove::<Handover>().map(|Handover(intake)| intake);
-        self.inner.call(request.map(|inner| RequestBody::new(inner, intake)))
+        self.inner.call(request.map(|inner| RequestBody::new(inner, intake.map(BodyCount::new))))
     }
 }
 
-pin_project! {
-    /// The request body of [`RequestBodyLayer`]: the inner body, counted as it is read.
-    pub struct RequestBody<B> {
-        #[pin]
-        inner: B,
-        intake: Option<Arc<Intake>>,
+/// The request body of [`RequestBodyLayer`]: the inner body, counted as it is read.
+pub type RequestBody<B> = Watched<B, BodyCount>;
+
+/// Counts a request's body for the record of the request.
+#[derive(Debug)]
+pub struct BodyCount(Arc<Intake>);
+
+impl BodyCount {
+    fn new(intake: Arc<Intake>) -> Self {
+        intake.watched.store(true, Ordering::Relaxed);
+        Self(intake)
     }
 }
 
-impl<B> RequestBody<B> {
-    fn new(inner: B, intake: Option<Arc<Intake>>) -> Self {
-        if let Some(intake) = &intake {
-            intake.watched.store(true, Ordering::Relaxed);
+impl Watcher for BodyCount {
+    fn frame<D: Buf>(&mut self, frame: &Frame<D>, _: bool) -> bool {
+        if let Some(data) = frame.data_ref() {
+            self.0.take(data);
         }
-        Self { inner, intake }
+        // The record is the request's and waits for the response.
+        false
     }
 
-    /// Gives the inner body back; what is left of it is not counted.
-    pub fn into_inner(self) -> B {
-        self.inner
-    }
-}
-
-impl<B: Body> Body for RequestBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.inner.poll_frame(context));
-        if let (Some(Ok(frame)), Some(intake)) = (&frame, this.intake)
-            && let Some(data) = frame.data_ref()
-        {
-            intake.take(data);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-impl<B: fmt::Debug> fmt::Debug for RequestBody<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBody").field("inner", &self.inner).finish_non_exhaustive()
-    }
+    fn end(self, _: Option<&'static str>) {}
 }

@@ -3,16 +3,18 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{self, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::StatusCode;
 use obs_core::clock::Clock;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
 /// How long an invocation may take.
@@ -41,42 +43,35 @@ pub(crate) fn run<const N: usize>(function: &str, events: [Event; N]) -> Vec<Ans
     runtime.expect("a runtime can be built").block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let (api, mut answers) = RuntimeApi::new(events, &output).await;
+        let (api, mut answers) = RuntimeApi::serve(events, &output).await;
         let server = tokio::spawn(async move { axum::serve(listener, api).await });
-        let _process = Process::start(function, address, &output);
+        let mut process = start(function, address, &output);
         let mut answered = Vec::new();
         while answered.len() < N {
-            answered.push(answers.recv().await.expect("the server holds the sender"));
+            tokio::select! {
+                answer = answers.recv() => answered.push(answer.expect("the server sends")),
+                status = process.wait() => panic!("the function has ended: {status:?}"),
+            }
         }
         server.abort();
         answered
     })
 }
 
-/// The process of a function; killed when dropped.
-struct Process(Child);
-
-impl Process {
-    fn start(function: &str, api: SocketAddr, output: &Path) -> Self {
-        let program = std::env::current_exe().expect("a process knows its program");
-        let output = std::fs::File::create(output).expect("a file can be made");
-        let child = Command::new(program)
-            .arg(function)
-            .env("AWS_LAMBDA_RUNTIME_API", api.to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", function)
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .stdout(output)
-            .spawn();
-        Self(child.expect("the program that runs can be run"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts the process of a function, which is killed when dropped.
+fn start(function: &str, api: SocketAddr, output: &Path) -> Child {
+    let program = std::env::current_exe().expect("a process knows its program");
+    let output = std::fs::File::create(output).expect("a file can be made");
+    let mut command = Command::new(program);
+    command
+        .arg(function)
+        .env("AWS_LAMBDA_RUNTIME_API", api.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", function)
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .stdout(output)
+        .kill_on_drop(true);
+    command.spawn().expect("the program that runs can be run")
 }
 
 #[derive(Clone)]
@@ -87,7 +82,7 @@ struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    async fn new<const N: usize>(
+    async fn serve<const N: usize>(
         events: [Event; N],
         output: &Path,
     ) -> (Router, mpsc::Receiver<Answer>) {
@@ -113,10 +108,11 @@ impl RuntimeApi {
         (Router::new().nest("/2018-06-01/runtime", routes).with_state(api), answered)
     }
 
-    async fn answered(&self, kind: &'static str, body: Value) -> http::StatusCode {
+    async fn answered(&self, kind: &'static str, body: &[u8]) -> StatusCode {
+        let body = serde_json::from_slice(body).expect("an answer is JSON");
         let output = std::fs::read_to_string(&*self.output).expect("the output is text");
         let _ = self.answers.send(Answer { kind, body, output }).await;
-        http::StatusCode::ACCEPTED
+        StatusCode::ACCEPTED
     }
 }
 
@@ -140,16 +136,10 @@ async fn next(State(api): State<RuntimeApi>) -> Response {
     }
 }
 
-async fn response(
-    State(api): State<RuntimeApi>,
-    axum::Json(body): extract::Json<Value>,
-) -> http::StatusCode {
-    api.answered("response", body).await
+async fn response(State(api): State<RuntimeApi>, body: Bytes) -> StatusCode {
+    api.answered("response", &body).await
 }
 
-async fn error(
-    State(api): State<RuntimeApi>,
-    axum::Json(body): extract::Json<Value>,
-) -> http::StatusCode {
-    api.answered("error", body).await
+async fn error(State(api): State<RuntimeApi>, body: Bytes) -> StatusCode {
+    api.answered("error", &body).await
 }

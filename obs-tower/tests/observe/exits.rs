@@ -113,7 +113,22 @@ async fn a_complete_response_is_a_success() {
     assert_eq!((&line["outcome"], &line["status"]), (&"success".into(), &201.into()));
     assert_eq!((&line["response_bytes"], &line["ResponseSize"]), (&5.into(), &5.into()));
     assert_eq!((&line["duration_ms"], &line["ttfb_ms"]), (&25.0.into(), &25.0.into()));
-    assert_eq!(line["error_kind"], Value::Null);
+    assert_eq!((&line["error_kind"], &line["first_byte_ms"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn a_first_byte_that_comes_late_has_a_time_of_its_own() {
+    let trial = Trial::new();
+    let steps = [Step::Data(b"part"), Step::Data(b"rest")];
+    let response = trial.answering(scripted(steps)).oneshot(get()).await.unwrap();
+    trial.bench.clock.advance(Duration::from_millis(5));
+    let mut body = Box::pin(response.into_body());
+    body.frame().await.unwrap().ok().unwrap();
+    trial.bench.clock.advance(Duration::from_millis(10));
+    while let Some(Ok(_)) = body.frame().await {}
+    let line = trial.agreed();
+    assert_eq!((&line["ttfb_ms"], &line["first_byte_ms"]), (&25.0.into(), &30.0.into()));
+    assert_eq!(line["duration_ms"], 40.0);
 }
 
 #[tokio::test]

@@ -53,10 +53,10 @@ async fn extractors_and_redactions_that_panic_are_left_out() {
 
 /// A destination that never returns until it is let go.
 #[derive(Clone, Default)]
-struct Stuck(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Stuck(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stuck {
-    fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
@@ -95,8 +95,9 @@ async fn a_stuck_destination_and_a_full_queue_cost_lines_and_no_request() {
     assert_eq!(ledger.created, ledger.written + ledger.dropped());
 }
 
+/// A destination that takes nothing.
 #[derive(Debug)]
-struct Dead;
+pub(crate) struct Dead;
 
 impl io::Write for Dead {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "they are tests")]
 
 mod client;
+mod contract;
 mod exits;
 #[cfg(feature = "axum")]
 mod frameworks;
@@ -14,9 +15,13 @@ mod hostile;
 mod long_lived;
 #[cfg(all(feature = "axum", feature = "retry"))]
 mod outgoing;
+#[cfg(feature = "guard")]
+mod refusals;
 mod storm;
 mod support;
 mod switches;
+#[cfg(feature = "axum")]
+mod unchanged;
 #[cfg(feature = "axum")]
 mod wire;
 #[cfg(feature = "message")]

@@ -8,8 +8,10 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use obs_core::client_address::TrustedHops;
+use obs_core::context::RequestContext;
 use obs_core::control::Kind;
 use obs_core::environment::Environment;
+use obs_core::metric::{Descriptor, Unit};
 use obs_core::output::Output;
 use obs_core::propagate::TrustPolicy;
 use obs_core::resource::Resource;
@@ -99,7 +101,7 @@ async fn without_tracing_the_callers_verdict_is_passed_on() {
     let bench = Bench::new();
     let layer = ObserveLayer::builder(bench.telemetry.clone()).tracing(false).build().unwrap();
     let service = layer.layer(service_fn(async |_: Request<()>| {
-        let sampled = obs_core::context::RequestContext::with_current(|c| c.is_sampled());
+        let sampled = RequestContext::with_current(|c| c.is_sampled());
         let body = if sampled == Some(true) { "sampled" } else { "not" };
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
     }));
@@ -216,6 +218,31 @@ async fn the_metrics_name_what_the_service_runs_on() {
 }
 
 #[tokio::test]
+async fn a_declared_dimension_and_the_metrics_of_handlers_are_gathered_too() {
+    static ITEMS: Descriptor = Descriptor::new("Items", Unit::Count, "Items in an order");
+    let bench = Bench::new();
+    let builder = by_route(ObserveLayer::builder(bench.telemetry.clone()));
+    let builder = builder.dimension("Region", "eu-1").metrics_mode(MetricsMode::Aggregated);
+    let service = builder.build().unwrap().layer(service_fn(async |_: Request<()>| {
+        RequestContext::with_current(|record| record.metric(&ITEMS, 3.0));
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+    }));
+    service.oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
+    let (_, lines) = metrics_of(&bench);
+    let gathered = lines.iter().find(|line| line.get("_aws").is_some()).unwrap();
+    let sets = gathered["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array().unwrap();
+    assert!(sets.iter().all(|set| set.as_array().unwrap().contains(&"Region".into())));
+    assert_eq!((&gathered["Region"], &gathered["Route"]), (&"eu-1".into(), &"/orders/{id}".into()));
+    let (metrics, _) = metrics_of(&bench);
+    assert!(metrics.observations() > 0.0 && bench.written().contains("\"Items\""));
+
+    for mode in [MetricsMode::PerRequest, MetricsMode::Aggregated] {
+        let builder = ObserveLayer::builder(bench.telemetry.clone()).metrics_mode(mode);
+        builder.dimension(":Region", "eu-1").build().unwrap_err();
+    }
+}
+
+#[tokio::test]
 async fn a_hybrid_keeps_all_errors_and_some_of_the_rest_with_their_weight() {
     const REQUESTS: usize = 400;
     let bench = Bench::new();
@@ -257,6 +284,16 @@ async fn identities_in_headers_count_only_where_they_are_trusted() {
     assert_eq!((edge.get("tenant_id"), edge.get("user_id")), (None, None));
     let internal = left_by(request(), |b| b.trust(TrustPolicy::internal())).await.request_line();
     assert_eq!((&internal["tenant_id"], &internal["user_id"]), (&"acme".into(), &"u-1".into()));
+}
+
+#[tokio::test]
+async fn timeout_and_attempt_of_the_caller_count_only_where_they_are_trusted() {
+    let request =
+        || Request::get("/").header("x-request-timeout", "250").header("x-request-attempt", "3");
+    let edge = left_by(request(), |builder| builder).await.request_line();
+    assert_eq!((edge.get("timeout_ms"), edge.get("attempt")), (None, None));
+    let internal = left_by(request(), |b| b.trust(TrustPolicy::internal())).await.request_line();
+    assert_eq!((&internal["timeout_ms"], &internal["attempt"]), (&250.0.into(), &3.into()));
 }
 
 #[tokio::test]

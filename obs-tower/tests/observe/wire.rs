@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::Service;
 
+/// Bytes that the head of a request may have.
+const MAX_HEAD: usize = 4 << 20;
+
 /// One connection to a service that hyper-util serves.
 pub(crate) struct Wire {
     pub(crate) client: TcpStream,
@@ -36,7 +39,8 @@ impl Wire {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         let server = tokio::spawn(async move {
-            let builder = Builder::new(TokioExecutor::new());
+            let mut builder = Builder::new(TokioExecutor::new());
+            builder.http1().max_buf_size(MAX_HEAD);
             let service = TowerToHyperService::new(service);
             // How a connection ends is for the tests to say.
             let _ = builder.serve_connection(TokioIo::new(server), service).await;

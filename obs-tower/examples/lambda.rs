@@ -1,4 +1,4 @@
-//! A Lambda function: `cargo lambda watch --features lambda`, then
+//! A Lambda function: `cargo lambda watch --example lambda --features lambda`, then
 //! `cargo lambda invoke lambda --data-ascii '{"width":100}'`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};

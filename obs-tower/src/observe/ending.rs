@@ -40,6 +40,8 @@ impl Ending {
         let dropped = dropped(response.is_some(), circumstances);
         let mut verdict = Verdict::of(&end, status, verdict, dropped);
         verdict.error_kind = said.or(verdict.error_kind);
+        let answered = response.and_then(|response| response.grpc_status);
+        verdict.grpc_status = verdict.grpc_status.or(answered);
         let held = matches!(end, End::Held);
         let panic = if let End::Panicked(message) = end { Some(message) } else { None };
         Self { verdict, panic, held, at: circumstances.now }

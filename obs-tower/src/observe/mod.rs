@@ -81,6 +81,29 @@
 //! [`Outcome`](obs_core::outcome::Outcome) among the extensions of its response; those of this
 //! suite do. Upgrades end with their headers.
 //!
+//! # What it asks of a service
+//! That it answers HTTP requests with responses that have a body. Request, response and error need
+//! not be `Send`, `Clone` or printable; the body of the request and the chunks of the response are
+//! to be `'static`, as servers have them, so that a panic can be answered. What is missing is named:
+//!
+//! ```compile_fail,E0277
+//! # use std::convert::Infallible;
+//! # use http::{Request, Response};
+//! # use obs_core::telemetry::Telemetry;
+//! # use obs_tower::observe::ObserveLayer;
+//! # use tower::{Layer, Service, service_fn};
+//! async fn order(_: Request<()>) -> Result<Response<Vec<u8>>, Infallible> {
+//!     Ok(Response::new(b"order 7".to_vec()))
+//! }
+//!
+//! fn serve(_: impl Service<Request<()>>) {}
+//!
+//! # fn example(telemetry: Telemetry) {
+//! // error[E0277]: the trait bound `Vec<u8>: http_body::Body` is not satisfied
+//! serve(ObserveLayer::new(telemetry).layer(service_fn(order)));
+//! # }
+//! ```
+//!
 //! # Cost
 //! Two allocations for a request that is not sampled and four for one that is, beyond those of a
 //! layer that passes through; both are named in the test that counts them. Nothing is boxed by the

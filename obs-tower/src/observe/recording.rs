@@ -18,7 +18,7 @@ use super::capture::Capture;
 use super::ending::Ending;
 use super::request_body::Intake;
 use super::route::Route;
-use crate::exchange::UNMATCHED;
+use crate::exchange::{GrpcStatus, UNMATCHED};
 
 /// Bytes of a path that are kept without an allocation. A request that is not sampled keeps no
 /// more; its path is only seen if its span is exported all the same.
@@ -66,6 +66,8 @@ pub(super) struct ResponseHead {
     pub(super) status: StatusCode,
     /// What a layer within said about the response.
     pub(super) verdict: Option<Outcome>,
+    /// The gRPC status with which a panic was answered.
+    pub(super) grpc_status: Option<GrpcStatus>,
 }
 
 impl Recording {

@@ -13,7 +13,7 @@ use super::body::{ResponseBody, Watch};
 use super::hold::Hold;
 use super::recording::ResponseHead;
 use super::ticket::Ticket;
-use crate::exchange::{End, PanicMessage, Progress};
+use crate::exchange::{End, GrpcStatus, PanicMessage, Progress};
 
 /// Takes note of the response, echoes the correlation id, and watches the body if one follows.
 pub(super) fn observed<B>(ticket: Ticket, response: Response<B>) -> Response<ResponseBody<B>>
@@ -24,7 +24,8 @@ where
     let (mut parts, body) = response.into_parts();
     let at = ticket.observer().clock().now();
     let progress = Progress::new(&parts.headers);
-    let head = ResponseHead { at, status: parts.status, verdict: verdict(&parts.extensions) };
+    let verdict = verdict(&parts.extensions);
+    let head = ResponseHead { at, status: parts.status, verdict, grpc_status: None };
     let logging = ticket.observer().config().response_body.as_ref();
     let capture = logging.and_then(|logging| logging.capture(&parts.headers));
     let mut end = None;
@@ -71,6 +72,7 @@ where
         at: ticket.observer().clock().now(),
         status: response.status(),
         verdict: None,
+        grpc_status: GrpcStatus::from_headers(response.headers()),
     };
     let response = response.map(ResponseBody::answer);
     ticket.update(|recording| {

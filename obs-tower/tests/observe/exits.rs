@@ -439,7 +439,8 @@ async fn a_panic_is_answered_in_grpc_to_those_who_speak_it() {
         (200, &HeaderValue::from_static("13"))
     );
     assert!(response.body().is_end_stream());
-    assert_eq!(trial.agreed()["outcome"], "panic");
+    let line = trial.agreed();
+    assert_eq!((&line["outcome"], &line["grpc_status"]), (&"panic".into(), &"INTERNAL".into()));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use obs_core::clock::Timestamp;
 use obs_core::context::RequestContext;
+use obs_core::propagate::TrustPolicy;
 use obs_core::propagate::message::sqs;
 use obs_core::trace::SpanKind;
 use obs_tower::message::{MessageInfo, MessageObserver};
@@ -86,6 +87,18 @@ async fn a_message_that_fails_panics_or_is_given_up_is_told_apart() {
 }
 
 #[tokio::test]
+async fn what_a_message_says_of_its_tenant_counts_only_where_it_is_trusted() {
+    let own = attributes(&[("x-tenant-id", "acme")]);
+    for (policy, tenant) in [(TrustPolicy::message(), Some("acme")), (TrustPolicy::edge(), None)] {
+        let bench = Bench::new();
+        let observer = MessageObserver::new(&bench.telemetry, "aws_sqs", "q").unwrap();
+        let observer = observer.trust(policy);
+        observer.observe(&own, MessageInfo::new("m"), async { Ok::<_, Broken>(()) }).await.unwrap();
+        assert_eq!(bench.lines()[0]["tenant_id"].as_str(), tenant);
+    }
+}
+
+#[tokio::test]
 async fn a_batch_names_the_messages_that_failed_and_no_other() {
     let bench = Bench::new();
     let observer = MessageObserver::new(&bench.telemetry, "aws_sqs", "q").unwrap();
@@ -109,8 +122,14 @@ async fn a_batch_names_the_messages_that_failed_and_no_other() {
 
 #[cfg(feature = "lambda")]
 mod lambda {
+    use std::sync::mpsc;
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::{BodyExt, Full};
     use lambda_runtime::{Context, LambdaEvent};
-    use obs_tower::lambda::LambdaLayer;
+    use obs_tower::lambda::{LambdaHttpLayer, LambdaLayer};
+    use obs_tower::observe::ObserveLayer;
     use tower::{Layer, ServiceExt, service_fn};
 
     use super::*;
@@ -191,5 +210,94 @@ mod lambda {
             (&line["outcome"], &line["InvocationFaults"]),
             (&"service_error".into(), &1.into())
         );
+    }
+
+    /// The time that flushes may take, as a hook of the telemetry is told.
+    fn flushes(bench: &Bench) -> mpsc::Receiver<Duration> {
+        let (sender, receiver) = mpsc::channel();
+        bench.telemetry.on_flush(move |limit| sender.send(limit).is_ok());
+        receiver
+    }
+
+    fn next(flushes: &mpsc::Receiver<Duration>) -> Duration {
+        flushes.recv_timeout(Duration::from_secs(60)).expect("the answer waits for a flush")
+    }
+
+    /// The limit that is set, the time that is left, and the longest flush.
+    const LIMITS: [(Option<u64>, u64, u64); 4] = [
+        (None, 60_000, 1_000),
+        (Some(250), 60_000, 250),
+        (Some(250), 100, 100),
+        // An emulator that gives no true deadline.
+        (Some(250), 0, 250),
+    ];
+
+    #[tokio::test]
+    async fn a_flush_takes_no_longer_than_its_limit_and_the_time_that_is_left() {
+        for (limit, left, longest) in LIMITS {
+            let bench = Bench::new();
+            let flushes = flushes(&bench);
+            let mut layer = LambdaLayer::new(&bench.telemetry).unwrap();
+            if let Some(limit) = limit {
+                layer = layer.flush_limit(Duration::from_millis(limit));
+            }
+            let service = layer.layer(service_fn(async |_: LambdaEvent<u32>| Ok::<_, Broken>(())));
+            service.oneshot(event(&bench, Duration::from_millis(left))).await.unwrap();
+            let flush = next(&flushes);
+            assert!(flush <= Duration::from_millis(longest), "{flush:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_invocation_that_panics_is_flushed_before_the_panic_goes_on() {
+        let bench = Bench::new();
+        let minute = Duration::from_secs(60);
+        let layer = LambdaLayer::new(&bench.telemetry).unwrap().flush_limit(minute);
+        let service = layer.layer(service_fn(async |event: LambdaEvent<u32>| {
+            assert_eq!(event.payload, 0, "no such payload");
+            Ok::<_, Broken>(())
+        }));
+        let call = service.oneshot(event(&bench, minute));
+        assert!(std::panic::AssertUnwindSafe(call).catch_unwind().await.is_err());
+        assert_eq!(bench.telemetry.report().lines.written, 1);
+        assert_eq!(bench.lines()[0]["outcome"], "panic");
+    }
+
+    #[tokio::test]
+    async fn an_http_function_flushes_at_the_end_of_its_answer_within_its_limits() {
+        for (limit, left, longest) in LIMITS {
+            let bench = Bench::new();
+            let flushes = flushes(&bench);
+            let mut lambda = LambdaHttpLayer::new(bench.telemetry.clone());
+            if let Some(limit) = limit {
+                lambda = lambda.flush_limit(Duration::from_millis(limit));
+            }
+            let observe = ObserveLayer::new(bench.telemetry.clone());
+            let handler = lambda.layer(service_fn(async |_: Request<()>| {
+                let deadline = obs_core::deadline::Deadline::current();
+                let body = if deadline.is_some() { "limited" } else { "unlimited" };
+                Ok::<_, Broken>(Response::new(Full::new(Bytes::from(body))))
+            }));
+            let service = lambda.flushing(observe.layer(handler));
+
+            let elsewhere = Request::get("/").body(()).unwrap();
+            let response = service.clone().oneshot(elsewhere).await.unwrap();
+            assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "unlimited");
+            assert!(flushes.try_recv().is_err(), "this request did not come by Lambda");
+
+            let context = event(&bench, Duration::from_millis(left)).context;
+            let request = Request::get("/").extension(context).body(()).unwrap();
+            let response = service.oneshot(request).await.unwrap();
+            assert!(flushes.try_recv().is_err(), "the answer is still to come");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, if left == 0 { "unlimited" } else { "limited" });
+            let flush = next(&flushes);
+            assert!(flush <= Duration::from_millis(longest), "{flush:?}");
+            let line = &bench.request_lines()[1];
+            assert_eq!(
+                (&line["cold_start"], &line["function_request_id"]),
+                (&true.into(), &"req-1".into())
+            );
+        }
     }
 }

@@ -24,7 +24,7 @@ usage: shop up [options]             start the services; Ctrl-C or SIGTERM drain
        shop events test-pattern PATTERN EVENT    whether a pattern matches; JSON or @FILE
        shop events explain ID        which rules an archived event matched, and why not the others
        shop workflow history ID      the steps of an order
-       shop logs --correlation-id ID every line of every service with this id
+       shop logs --correlation-id ID  every line of every service with this id
        shop load run SCENARIO        browse, cart-journey or checkout
            --seed N (1) --vus N (10) --duration SECONDS (10) --thresholds
        shop stress NAME              a stress scenario through the gateway
@@ -119,8 +119,9 @@ impl Command {
         let command = arguments.next();
         match command.as_deref() {
             Some("up") => {
-                let procs = arguments.next_if(|argument| argument == "--procs").is_some();
-                let options = up(&mut arguments)?;
+                let (switch, rest): (Vec<_>, Vec<_>) =
+                    arguments.partition(|argument| argument == "--procs");
+                let (procs, options) = (!switch.is_empty(), up(&mut rest.into_iter().peekable())?);
                 Ok(if procs { Self::Supervise(options) } else { Self::Up(options) })
             }
             Some("run") => {
@@ -223,6 +224,8 @@ mod tests {
         let one = UpOptions { services: vec![Name::Cart], ..UpOptions::default() };
         assert_eq!(parse("run cart"), Ok(Command::Up(one)));
         assert_eq!(parse("up --procs"), Ok(Command::Supervise(UpOptions::default())));
+        let elsewhere = UpOptions { data: "d".into(), ..UpOptions::default() };
+        assert_eq!(parse("up --data d --procs"), Ok(Command::Supervise(elsewhere)));
     }
 
     #[test]

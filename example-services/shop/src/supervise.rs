@@ -172,7 +172,12 @@ fn start(name: Name, data: &Path, base: Option<u16>, ready: &Path) -> std::io::R
         command.arg("--port-base").arg(base.to_string());
     }
     // Lines of all processes go where those of this one go; what is for people stays with it.
-    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()
+    let child = command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?;
+    // For whoever wants to see what happens when it is killed.
+    if let Some(id) = child.id() {
+        write_whole(&ready.with_extension("pid"), id.to_string().as_bytes())?;
+    }
+    Ok(child)
 }
 
 /// Lets a process drain, as it does when it is told to end.

@@ -19,7 +19,8 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Finds the lines that name the order, then all of its correlation id; likewise the spans.
+    /// Finds a line that names the order, then all lines of its correlation id and all spans of its
+    /// trace; requests that only looked at the order later have ids of their own.
     pub(super) fn find(data: &Path, id: &str) -> std::io::Result<Self> {
         let files = Files::under(data);
         let names_it = format!("\"order_id\":\"{id}\"");
@@ -33,7 +34,7 @@ impl Kept {
         let all = match &correlation_id {
             Some(correlation_id) => {
                 let of_id = format!("\"correlation_id\":{}", Value::from(correlation_id.as_str()));
-                files.lines(|text| text.contains(&of_id) || text.contains(&names_it))?
+                files.lines(|text| text.contains(&of_id))?
             }
             None => naming,
         };

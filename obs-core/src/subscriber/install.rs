@@ -6,6 +6,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::{ObsLayer, panic_hook};
 use crate::telemetry::Telemetry;
+use crate::telemetry::live_filters::one_at_a_time;
 
 static INSTALLING: Mutex<()> = Mutex::new(());
 
@@ -26,7 +27,7 @@ impl Telemetry {
     pub fn install_global(&self) -> Result<(), InstallError> {
         self.install(|| {
             let subscriber = tracing_subscriber::registry().with(ObsLayer::alone());
-            tracing::subscriber::set_global_default(subscriber)
+            one_at_a_time(|| tracing::subscriber::set_global_default(subscriber))
                 .map_err(|_| InstallError::Subscriber)
         })
     }

@@ -26,9 +26,13 @@ fn telemetry(directives: &str) -> (Telemetry, Capture) {
 }
 
 /// Runs `work` under `telemetry` and returns the lines it wrote.
+fn dispatch(subscriber: impl tracing::Subscriber + Send + Sync) -> Dispatch {
+    crate::telemetry::live_filters::one_at_a_time(|| Dispatch::new(subscriber))
+}
+
 fn lines(directives: &str, work: impl FnOnce(&Telemetry)) -> Vec<String> {
     let (telemetry, captured) = telemetry(directives);
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    let dispatch = dispatch(tracing_subscriber::registry().with(ObsLayer::alone()));
     tracing::dispatcher::with_default(&dispatch, || {
         let _entered = telemetry.enter();
         work(&telemetry);
@@ -116,7 +120,7 @@ fn levels_and_targets_are_filtered() {
 fn two_telemetries_on_one_thread_do_not_mix() {
     let (first, first_lines) = telemetry("info");
     let (second, second_lines) = telemetry("error");
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    let dispatch = dispatch(tracing_subscriber::registry().with(ObsLayer::alone()));
     tracing::dispatcher::with_default(&dispatch, || {
         first.enter_and(|| tracing::info!("for the first"));
         second.enter_and(|| tracing::info!("filtered"));
@@ -140,7 +144,7 @@ fn beside_another_layer_nothing_is_taken_from_it() {
     let count = Count::default();
     let (telemetry, captured) = telemetry("error");
     let subscriber = tracing_subscriber::registry().with(count.clone()).with(ObsLayer::new());
-    tracing::dispatcher::with_default(&Dispatch::new(subscriber), || {
+    tracing::dispatcher::with_default(&dispatch(subscriber), || {
         let _entered = telemetry.enter();
         tracing::event!(Level::TRACE, "only for the other");
         tracing::error!("for both");
@@ -161,7 +165,7 @@ fn a_noisy_call_site_is_limited_and_tells_how_much_it_left_out() {
         .call_site_limit(2, 1)
         .build()
         .unwrap();
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    let dispatch = dispatch(tracing_subscriber::registry().with(ObsLayer::alone()));
     tracing::dispatcher::with_default(&dispatch, || {
         let _entered = telemetry.enter();
         for round in 0..6 {
@@ -191,7 +195,7 @@ fn the_flight_recorder_writes_debug_lines_of_requests_that_failed_only() {
         .flight_recorder(Level::DEBUG, 4_096)
         .build()
         .unwrap();
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    let dispatch = dispatch(tracing_subscriber::registry().with(ObsLayer::alone()));
     tracing::dispatcher::with_default(&dispatch, || {
         for failed in [false, true] {
             let request = RequestContext::builder(&telemetry).build();
@@ -234,7 +238,7 @@ fn a_signed_header_raises_the_level_of_one_request_and_leaves_a_trail() {
         .unwrap();
     let expires = clock.wall().saturating_add(Duration::from_secs(60));
     let token = key().sign(LevelFilter::DEBUG, expires, "orders");
-    let dispatch = Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone()));
+    let dispatch = dispatch(tracing_subscriber::registry().with(ObsLayer::alone()));
     tracing::dispatcher::with_default(&dispatch, || {
         for (policy, value) in [
             (TrustPolicy::internal(), token.clone()),

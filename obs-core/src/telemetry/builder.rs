@@ -220,45 +220,18 @@ impl TelemetryBuilder {
     ///
     /// # Errors
     /// [`ConfigError`] names the field or the variable that breaks a rule.
-    pub fn build(self) -> Result<Telemetry, ConfigError> {
-        let environment = self.environment.unwrap_or_else(Environment::process);
-        let named = match self.deployment_environment {
-            Some(name) => self.resource.with("deployment.environment.name", name),
-            None => self.resource,
-        };
-        let resource = Resource::from_environment(&environment)?
-            .or(named)
-            .or(Resource::empty().with("service.name", self.service_name));
-        let service_name: Arc<str> = resource.get("service.name").unwrap_or_default().into();
-        if service_name.trim().is_empty() {
-            return Err(ConfigError::new("service_name", &service_name, "must not be empty"));
-        }
-        if service_name.len() > 255 {
-            let rule = "must be at most 255 bytes long";
-            return Err(ConfigError::new("service_name", &service_name, rule));
-        }
-        let deployment_environment = resource
-            .get("deployment.environment.name")
-            .or_else(|| resource.get("deployment.environment"))
-            .unwrap_or(DEFAULT_DEPLOYMENT_ENVIRONMENT)
-            .into();
+    pub fn build(mut self) -> Result<Telemetry, ConfigError> {
+        self.check_limits()?;
+        let environment = self.environment.take().unwrap_or_else(Environment::process);
+        let resource = self.take_resource(&environment)?;
+        let service_name = service_name_of(&resource)?;
+        let deployment_environment = deployment_environment_of(&resource);
         let mut filter = LineFilter::from_environment(&environment, &self.level_filter)?;
-        if let Some((level, max_bytes)) = self.flight_recorder {
-            if max_bytes < 1_024 {
-                let rule = "must keep at least 1024 bytes";
-                return Err(ConfigError::new("flight_recorder", max_bytes, rule));
-            }
+        if let Some((level, _)) = self.flight_recorder {
             filter.raise_to(level.into());
         }
-        if let Some((burst, per_second)) = self.call_sites
-            && !call_sites::is_valid(burst, per_second)
-        {
-            let value = format!("{burst}, {per_second}");
-            let rule = "burst and rate must be at least 1, and the rate at most 1000000000";
-            return Err(ConfigError::new("call_site_limit", value, rule));
-        }
         #[cfg(feature = "debug-on-demand")]
-        let debug_key = match (self.debug_key, environment.get("OBS_DEBUG_KEY")) {
+        let debug_key = match (self.debug_key.take(), environment.get("OBS_DEBUG_KEY")) {
             (None, Some(secret)) => Some(DebugKey::new(secret)?),
             (key, _) => key,
         };
@@ -270,32 +243,16 @@ impl TelemetryBuilder {
         let format = LineFormat::new(&service_name)
             .redactor(self.redactor.clone())
             .max_line_bytes(self.max_line_bytes)?;
-
-        let mut tracer = Tracer::builder()
-            .clock(self.clock.clone())
-            .ids(self.ids.clone())
-            .redactor(self.redactor);
-        if let Some(sampler) = self.sampler {
-            tracer = tracer.sampler(sampler);
-        }
-        tracer = tracer.from_environment(&environment)?;
-        let exporter = match self.exporter {
-            Some(exporter) => Some(exporter),
-            None => exporter_from_environment(&environment, &resource)?,
-        };
-        if let Some(exporter) = exporter {
-            tracer = tracer.boxed_exporter(exporter);
-        }
-
-        let output = match self.output {
-            Some(output) => output,
-            None => default_output(&environment)?,
-        };
-        let tracer = tracer.build()?;
-        let propagators = match self.propagators {
+        let propagators = match self.propagators.take() {
             Some(propagators) => propagators,
             None => Propagators::from_environment(&environment)?,
         };
+        let output = match self.output.take() {
+            Some(output) => output,
+            None => default_output(&environment)?,
+        };
+        // Last, because it starts a thread.
+        let tracer = self.take_tracer(&environment, &resource)?;
 
         live_filters::add(&filter);
         let telemetry = Telemetry(Arc::new(Inner {
@@ -323,6 +280,76 @@ impl TelemetryBuilder {
         telemetry.controls().register(Arc::new(TelemetryControl::new(&telemetry)));
         Ok(telemetry)
     }
+
+    fn check_limits(&self) -> Result<(), ConfigError> {
+        if let Some((_, max_bytes)) = self.flight_recorder
+            && max_bytes < 1_024
+        {
+            let rule = "must keep at least 1024 bytes";
+            return Err(ConfigError::new("flight_recorder", max_bytes, rule));
+        }
+        if let Some((burst, per_second)) = self.call_sites
+            && !call_sites::is_valid(burst, per_second)
+        {
+            let value = format!("{burst}, {per_second}");
+            let rule = "burst and rate must be at least 1, and the rate at most 1000000000";
+            return Err(ConfigError::new("call_site_limit", value, rule));
+        }
+        Ok(())
+    }
+
+    /// What the environment says, then the code.
+    fn take_resource(&mut self, environment: &Environment) -> Result<Resource, ConfigError> {
+        let mut named = std::mem::take(&mut self.resource);
+        if let Some(name) = self.deployment_environment.take() {
+            named.set("deployment.environment.name", name);
+        }
+        let service_name = std::mem::take(&mut self.service_name);
+        let of_code = named.or(Resource::empty().with("service.name", service_name));
+        Ok(Resource::from_environment(environment)?.or(of_code))
+    }
+
+    fn take_tracer(
+        &mut self,
+        environment: &Environment,
+        resource: &Resource,
+    ) -> Result<Tracer, ConfigError> {
+        let mut tracer = Tracer::builder()
+            .clock(self.clock.clone())
+            .ids(self.ids.clone())
+            .redactor(self.redactor.clone());
+        if let Some(sampler) = self.sampler.take() {
+            tracer = tracer.sampler(sampler);
+        }
+        tracer = tracer.from_environment(environment)?;
+        let exporter = match self.exporter.take() {
+            Some(exporter) => Some(exporter),
+            None => exporter_from_environment(environment, resource)?,
+        };
+        if let Some(exporter) = exporter {
+            tracer = tracer.boxed_exporter(exporter);
+        }
+        tracer.build()
+    }
+}
+
+fn service_name_of(resource: &Resource) -> Result<Arc<str>, ConfigError> {
+    let name = resource.get("service.name").unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(ConfigError::new("service_name", name, "must not be empty"));
+    }
+    if name.len() > 255 {
+        return Err(ConfigError::new("service_name", name, "must be at most 255 bytes long"));
+    }
+    Ok(name.into())
+}
+
+fn deployment_environment_of(resource: &Resource) -> Arc<str> {
+    resource
+        .get("deployment.environment.name")
+        .or_else(|| resource.get("deployment.environment"))
+        .unwrap_or(DEFAULT_DEPLOYMENT_ENVIRONMENT)
+        .into()
 }
 
 fn default_output(environment: &Environment) -> Result<Output, ConfigError> {

@@ -3,7 +3,7 @@
 //! `tracing` asks once for each call site whether anybody is interested, long before it is known
 //! to which service an event will belong.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing_core::{Level, LevelFilter, Metadata};
 
@@ -11,9 +11,20 @@ use super::filter::LineFilter;
 
 static LIVE: RwLock<Vec<Arc<LineFilter>>> = RwLock::new(Vec::new());
 
+static CHANGING: Mutex<()> = Mutex::new(());
+
 pub(super) fn add(filter: &Arc<LineFilter>) {
-    LIVE.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(filter));
-    tracing_core::callsite::rebuild_interest_cache();
+    one_at_a_time(|| {
+        LIVE.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(filter));
+        tracing_core::callsite::rebuild_interest_cache();
+    });
+}
+
+/// Changes who listens, or what is wanted, while nobody else does: of two that ask every call site at
+/// once, the one that asked first may be the last to write down the answers.
+pub(crate) fn one_at_a_time<R>(change: impl FnOnce() -> R) -> R {
+    let _changing = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+    change()
 }
 
 /// Call sites keep their interest until the next [`add`]: it may be too wide, never too narrow.

@@ -34,7 +34,7 @@ impl Request {
 
     /// Runs `work` in the request, with the layer installed.
     fn run<R>(&self, work: impl FnOnce() -> R) -> R {
-        tracing::subscriber::with_default(registry().with(ChildSpanLayer), || {
+        tracing::dispatcher::with_default(&dispatch(), || {
             let _entered = self.context.enter();
             work()
         })
@@ -49,6 +49,11 @@ impl Request {
         assert!(self.context.telemetry().tracer().flush(Duration::from_secs(30)));
         self.memory.span(name)
     }
+}
+
+fn dispatch() -> tracing::Dispatch {
+    let subscriber = registry().with(ChildSpanLayer);
+    crate::telemetry::live_filters::one_at_a_time(|| tracing::Dispatch::new(subscriber))
 }
 
 fn text<'a>(span: &'a SpanRecord, key: &str) -> Option<&'a str> {
@@ -109,7 +114,7 @@ fn instrumented_functions_are_children_of_the_request_across_awaits() {
 #[test]
 fn two_requests_interleaved_on_one_thread_keep_their_own_children() {
     let (a, b) = (Request::new(true), Request::new(true));
-    tracing::subscriber::with_default(registry().with(ChildSpanLayer), || {
+    tracing::dispatcher::with_default(&dispatch(), || {
         let mut first = pin!(reserve("a", ""));
         let mut second = pin!(reserve("b", ""));
         let mut open = [true, true];
@@ -175,7 +180,7 @@ fn lines_and_outgoing_calls_within_a_child_carry_its_id() {
 fn an_unsampled_request_builds_no_span_and_neither_does_work_outside_a_request() {
     let request = Request::new(false);
     request.run(|| block_on(reserve("a", "")));
-    tracing::subscriber::with_default(registry().with(ChildSpanLayer), || {
+    tracing::dispatcher::with_default(&dispatch(), || {
         block_on(reserve("a", ""));
     });
     assert!(request.spans().is_empty());

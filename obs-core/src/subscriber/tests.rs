@@ -1,3 +1,4 @@
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tracing::{Dispatch, Level, info_span};
@@ -10,6 +11,7 @@ use crate::environment::Environment;
 use crate::id::IdGenerator;
 use crate::output::{Capture, DropReason, Output};
 use crate::telemetry::Telemetry;
+use crate::telemetry::live_filters::one_at_a_time;
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -26,8 +28,18 @@ fn telemetry(directives: &str) -> (Telemetry, Capture) {
 }
 
 /// Runs `work` under `telemetry` and returns the lines it wrote.
-fn dispatch(subscriber: impl tracing::Subscriber + Send + Sync) -> Dispatch {
-    crate::telemetry::live_filters::one_at_a_time(|| Dispatch::new(subscriber))
+/// A dispatcher of a test's own.
+///
+/// Two others are kept for as long as the process lives: as long as there is only one, `tracing` asks
+/// the thread that happens to ask, which may have none, and believes that nobody listens.
+pub(super) fn dispatch(subscriber: impl tracing::Subscriber + Send + Sync) -> Dispatch {
+    static KEPT: LazyLock<[Dispatch; 2]> = LazyLock::new(|| {
+        [(); 2].map(|()| Dispatch::new(tracing_subscriber::registry().with(ObsLayer::alone())))
+    });
+    one_at_a_time(|| {
+        LazyLock::force(&KEPT);
+        Dispatch::new(subscriber)
+    })
 }
 
 fn lines(directives: &str, work: impl FnOnce(&Telemetry)) -> Vec<String> {

@@ -52,8 +52,7 @@ impl Request {
 }
 
 fn dispatch() -> tracing::Dispatch {
-    let subscriber = registry().with(ChildSpanLayer);
-    crate::telemetry::live_filters::one_at_a_time(|| tracing::Dispatch::new(subscriber))
+    crate::subscriber::tests::dispatch(registry().with(ChildSpanLayer))
 }
 
 fn text<'a>(span: &'a SpanRecord, key: &str) -> Option<&'a str> {

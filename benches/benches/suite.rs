@@ -15,6 +15,11 @@ fn main() -> ExitCode {
     let costs: Vec<_> =
         jobs.iter().filter_map(|job| harness::cost(job, &output, count_allocations)).collect();
     eprintln!("\n{}", table::render(&jobs, &costs));
+    // For `cargo xtask bench`, which puts it into the documents.
+    let page = concat!(env!("CARGO_TARGET_TMPDIR"), "/table.md");
+    if let Err(error) = std::fs::write(page, table::markdown(&jobs, &costs)) {
+        eprintln!("{page}: {error}");
+    }
     let passed = budget::passed_ceilings(&jobs, &costs);
     for sentence in &passed {
         eprintln!("ceiling: {sentence}");

@@ -9,6 +9,8 @@ pub struct Job {
     pub name: &'static str,
     /// The job whose cost is subtracted, such as the bare router.
     pub baseline: Option<&'static str>,
+    /// The job of ours that a rival does.
+    pub rival_of: Option<&'static str>,
     /// The promise: `cargo bench` fails when the job costs more than this.
     pub ceiling: Option<Duration>,
     /// What we aim at, for the table.
@@ -28,7 +30,15 @@ impl Job {
         start: impl Fn() -> R + 'static,
     ) -> Self {
         let start = Box::new(move || -> Running { Box::new(start()) });
-        Self { name, baseline: None, ceiling: None, target: None, is_steady: true, start }
+        Self {
+            name,
+            baseline: None,
+            rival_of: None,
+            ceiling: None,
+            target: None,
+            is_steady: true,
+            start,
+        }
     }
 
     /// Counts only what the job costs beyond the job of this name.
@@ -42,6 +52,13 @@ impl Job {
     #[must_use]
     pub fn unsteady(mut self) -> Self {
         self.is_steady = false;
+        self
+    }
+
+    /// Says which job of ours this rival does.
+    #[must_use]
+    pub fn instead_of(mut self, ours: &'static str) -> Self {
+        self.rival_of = Some(ours);
         self
     }
 

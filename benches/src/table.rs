@@ -25,23 +25,62 @@ pub fn added(job: &Job, costs: &[Cost]) -> Option<Cost> {
 #[must_use]
 pub fn render(jobs: &[Job], costs: &[Cost]) -> String {
     let mut table = format!(
-        "{:<34} {:>12} {:>12} {:>12} {:>9} {:>9}\n",
+        "{:<34} {:>12} {:>12} {:>12} {:>9} {:>9}  best rival\n",
         "job", "added", "ceiling", "target", "allocs", "bytes"
     );
-    for job in jobs {
+    for job in jobs.iter().filter(|job| job.rival_of.is_none()) {
         let Some(cost) = added(job, costs) else { continue };
         let _ = writeln!(
             table,
-            "{:<34} {:>9.0} ns {:>12} {:>12} {:>9.1} {:>9.0}",
+            "{:<34} {:>9.0} ns {:>12} {:>12} {:>9.1} {:>9.0}  {}",
             job.name,
             cost.nanos,
             limit(job.ceiling),
             limit(job.target),
             cost.allocations,
-            cost.bytes
+            cost.bytes,
+            rival(job, &cost, jobs, costs)
         );
     }
     table
+}
+
+/// The same as a table in Markdown.
+#[must_use]
+pub fn markdown(jobs: &[Job], costs: &[Cost]) -> String {
+    let mut table = "| job | added | ceiling | target | allocations | best rival |\n\
+                     |---|---|---|---|---|---|\n"
+        .to_owned();
+    for job in jobs.iter().filter(|job| job.rival_of.is_none()) {
+        let Some(cost) = added(job, costs) else { continue };
+        let _ = writeln!(
+            table,
+            "| {} | {:.0} ns | {} | {} | {:.1} | {} |",
+            job.name,
+            cost.nanos,
+            limit(job.ceiling),
+            limit(job.target),
+            cost.allocations,
+            rival(job, &cost, jobs, costs)
+        );
+    }
+    table
+}
+
+/// The cheapest of those that do the same, and how many times as long it takes.
+fn rival(ours: &Job, cost: &Cost, jobs: &[Job], costs: &[Cost]) -> String {
+    let rivals = jobs.iter().filter(|job| job.rival_of == Some(ours.name));
+    let measured = rivals.filter_map(|job| Some((job.name, added(job, costs)?)));
+    let best = measured.min_by(|(_, a), (_, b)| a.nanos.total_cmp(&b.nanos));
+    best.map_or_else(String::new, |(name, rival)| {
+        let name = name.trim_start_matches("rival/");
+        format!(
+            "{name}: {:.0} ns, {:.1} allocs, x{:.1}",
+            rival.nanos,
+            rival.allocations,
+            rival.nanos / cost.nanos
+        )
+    })
 }
 
 fn limit(limit: Option<Duration>) -> String {

@@ -5,6 +5,7 @@
     reason = "a command-line program: the environment and the time are its own"
 )]
 
+mod bench;
 mod budget;
 mod command;
 mod full;
@@ -28,6 +29,7 @@ cargo xtask <command>
   budget   counts the instructions and allocations of each bench job and compares them with
            benches/budgets.json; `--write` sets them anew; nothing where valgrind is not installed
   check    lint, then test, then budget: what CI runs
+  bench    measures beside rivals and writes docs/performance.md; `--quick` checks the ceilings
   full     check, and what a release needs: each feature alone, foreign types in public items,
            licences and duplicates, semver, packages; `full NAME` runs one of these alone
   pictures draws docs/pictures/*.dot; the lint asks for it when one changed
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["full"] => check().and_then(|()| full::full(None)),
         ["full", name] => full::full(Some(name)),
+        ["bench"] => bench::full(),
+        ["bench", "--quick"] => bench::quick(),
         ["pictures"] => pictures::draw(),
         ["parts"] => parts::serve(),
         _ => {

@@ -7,6 +7,9 @@ mod log;
 mod propagate;
 mod rate_limit;
 mod resilience;
+#[cfg(feature = "rivals")]
+mod rivals;
+mod span;
 mod telemetry;
 
 use crate::Job;
@@ -14,14 +17,17 @@ use crate::Job;
 /// Every job, baselines before what is compared with them.
 #[must_use]
 pub fn all() -> Vec<Job> {
-    let parts = [
+    let parts = vec![
         http::jobs(),
         log::jobs(),
         emf::jobs(),
+        span::jobs(),
         propagate::jobs(),
         resilience::jobs(),
         rate_limit::jobs(),
         health::jobs(),
+        #[cfg(feature = "rivals")]
+        rivals::jobs(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -37,6 +37,14 @@ pub trait CarrierMut {
 
     /// Removes every value of `field`.
     fn remove(&mut self, field: &HeaderName);
+
+    /// Whether the carrier may hold one of the standard fields that propagation writes.
+    ///
+    /// `true` unless the carrier knows better: then every field that is not told is removed. One
+    /// that can tell by one look saves those questions for calls that are new, which most are.
+    fn may_hold_fields(&self) -> bool {
+        true
+    }
 }
 
 impl Carrier for HeaderMap {
@@ -60,6 +68,10 @@ impl CarrierMut for HeaderMap {
 
     fn remove(&mut self, field: &HeaderName) {
         HeaderMap::remove(self, field);
+    }
+
+    fn may_hold_fields(&self) -> bool {
+        self.keys().any(|name| Found::reads(name.as_str().as_bytes()))
     }
 }
 
@@ -220,6 +232,18 @@ mod tests {
         headers.append(&field::TRACEPARENT, HeaderValue::from_static("a"));
         headers.append(&field::TRACEPARENT, HeaderValue::from_static("b"));
         sets_and_removes_whatever_the_case(headers);
+    }
+
+    #[test]
+    fn headers_know_whether_a_field_may_be_there() {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::HOST, HeaderValue::from_static("inventory"));
+        assert!(!headers.may_hold_fields());
+        for (_, name) in Slot::ALL {
+            headers.insert(*name, HeaderValue::from_static("1"));
+            assert!(headers.may_hold_fields(), "{name}");
+            CarrierMut::remove(&mut headers, name);
+        }
     }
 
     #[test]

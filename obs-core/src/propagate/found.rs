@@ -60,12 +60,21 @@ impl<'a> Found<'a> {
     /// come in their order. Fields that propagation does not read are passed over.
     #[inline]
     pub fn add(&mut self, name: &[u8], value: &'a [u8]) {
-        // Few of the headers that browsers send begin like one of ours.
-        if let [b't' | b'x' | b'b' | b'g', ..] = name
-            && let Some(slot) = Slot::named(name)
-        {
+        if let Some(slot) = Self::slot(name) {
             self.set(slot, value);
         }
+    }
+
+    /// Whether propagation reads the field `name`, written in lower case.
+    #[inline]
+    pub(super) fn reads(name: &[u8]) -> bool {
+        Self::slot(name).is_some()
+    }
+
+    #[inline]
+    fn slot(name: &[u8]) -> Option<Slot> {
+        // Few of the headers that browsers send begin like one of ours.
+        if let [b't' | b'x' | b'b' | b'g', ..] = name { Slot::named(name) } else { None }
     }
 
     #[inline]

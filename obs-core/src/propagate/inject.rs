@@ -91,15 +91,21 @@ impl Propagators {
         carrier: &mut impl CarrierMut,
         policy: &TrustPolicy,
     ) {
+        let holds = carrier.may_hold_fields();
         for format in &self.traces {
-            inject_trace(*format, outgoing, carrier, policy);
+            inject_trace(*format, outgoing, carrier, policy, holds);
+        }
+        let correlation = outgoing.correlation_id.filter(|_| policy.allows_correlation_id());
+        // Its name is the application's to choose, so the carrier cannot know it.
+        match correlation {
+            Some(id) => carrier.set(self.correlation_header(), id.as_bytes()),
+            None => carrier.remove(self.correlation_header()),
         }
         let mut put = |name: &HeaderName, value: Option<&[u8]>| match value {
             Some(value) => carrier.set(name, value),
-            None => carrier.remove(name),
+            None if holds => carrier.remove(name),
+            None => {}
         };
-        let correlation = outgoing.correlation_id.filter(|_| policy.allows_correlation_id());
-        put(self.correlation_header(), correlation.map(CorrelationId::as_bytes));
         if self.baggage {
             let baggage = outgoing.baggage.map(Baggage::as_str).filter(|text| !text.is_empty());
             let baggage = baggage.filter(|_| policy.allows_baggage());
@@ -130,6 +136,7 @@ fn inject_trace(
     outgoing: &Outgoing<'_>,
     carrier: &mut impl CarrierMut,
     policy: &TrustPolicy,
+    holds: bool,
 ) {
     let tells = policy.trace_trust() != TraceTrust::Ignore;
     match format {
@@ -144,7 +151,8 @@ fn inject_trace(
             let state = outgoing.trace_state.filter(|state| !state.is_empty());
             match state.filter(|_| policy.allows_trace_state()) {
                 Some(state) => carrier.set(&field::TRACESTATE, state.as_str().as_bytes()),
-                None => carrier.remove(&field::TRACESTATE),
+                None if holds => carrier.remove(&field::TRACESTATE),
+                None => {}
             }
         }
         TraceFormat::W3c => {

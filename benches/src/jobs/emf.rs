@@ -1,7 +1,7 @@
-//! A wide event in Embedded Metric Format: four metrics, two dimensions, six fields.
+//! A wide event in Embedded Metric Format: five metrics, two dimension sets, seven fields.
 
 use obs_core::clock::Clock;
-use obs_core::log::ValueRef;
+use obs_core::log::{FieldKey, ValueRef};
 use obs_core::metric::Unit;
 use obs_core::output::Output;
 use obs_emf::sink::{LineSink, Sink};
@@ -10,35 +10,83 @@ use obs_emf::{Record, Shape, Transport};
 use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
-    vec![Job::new("emf/wide event", wide_event).within(777, 250)]
+    vec![
+        Job::new("emf/wide event", wide_event).within(777, 250),
+        Job::new("emf/wide event of known fields", known_fields).within(777, 250),
+    ]
 }
 
+const VALUES: [ValueRef<'static>; 7] = [
+    ValueRef::Str("o-4711"),
+    ValueRef::U64(3),
+    ValueRef::Str("acme"),
+    ValueRef::Str("EUR"),
+    ValueRef::F64(99.5),
+    ValueRef::Bool(true),
+    ValueRef::U64(1),
+];
+
+/// Fields whose names come when the event is written.
 fn wide_event() -> impl FnMut(u64) {
-    let shape = Shape::builder("Shop")
-        .dimension_set(["Service", "Route"])
-        .constant("Service", "orders")
-        .metric(("Requests", Unit::Count))
-        .metric(("Faults", Unit::Count))
-        .metric(("Latency", Unit::Milliseconds))
-        .metric(("ResponseSize", Unit::Bytes))
-        .build()
-        .expect("the declaration is valid");
-    let output = Output::writer(std::io::sink());
-    let clock = Clock::system();
-    let sink = LineSink::to(output, "orders", Transport::ContainerStdout, clock.clone());
-    let fields = [
-        ("order_id", ValueRef::Str("o-4711")),
-        ("items", ValueRef::U64(3)),
-        ("tenant", ValueRef::Str("acme")),
-        ("currency", ValueRef::Str("EUR")),
-        ("total", ValueRef::F64(99.5)),
-        ("express", ValueRef::Bool(true)),
-    ];
+    let names = ["order_id", "items", "tenant", "currency", "total", "express", "attempt"];
+    let fields: [_; 7] = std::array::from_fn(|at| (names[at], VALUES[at]));
+    let events = Events::new();
     move |times| {
         for _ in 0..times {
-            let record = Record::new(&shape, clock.wall());
-            let record = record.dimensions(&["/orders/{id}"]).fields(&fields);
-            sink.emit(&record.values(&[1.0, 0.0, 12.7, 512.0]));
+            let record = Record::new(&events.shape, events.clock.wall()).fields(&fields);
+            events.emit(record);
         }
+    }
+}
+
+/// Fields whose names were there when the program was compiled.
+fn known_fields() -> impl FnMut(u64) {
+    static NAMES: [FieldKey; 7] = [
+        FieldKey::new("order_id"),
+        FieldKey::new("items"),
+        FieldKey::new("tenant"),
+        FieldKey::new("currency"),
+        FieldKey::new("total"),
+        FieldKey::new("express"),
+        FieldKey::new("attempt"),
+    ];
+    let fields: [_; 7] = std::array::from_fn(|at| (&NAMES[at], VALUES[at]));
+    let events = Events::new();
+    move |times| {
+        for _ in 0..times {
+            let record = Record::new(&events.shape, events.clock.wall()).known_fields(&fields);
+            events.emit(record);
+        }
+    }
+}
+
+struct Events {
+    shape: Shape,
+    sink: LineSink,
+    clock: Clock,
+}
+
+impl Events {
+    fn new() -> Self {
+        let shape = Shape::builder("Shop")
+            .dimension_set(["Service"])
+            .dimension_set(["Service", "Route"])
+            .constant("Service", "orders")
+            .metric(("Requests", Unit::Count))
+            .metric(("Errors", Unit::Count))
+            .metric(("Faults", Unit::Count))
+            .metric(("Latency", Unit::Milliseconds))
+            .metric(("ResponseSize", Unit::Bytes))
+            .build()
+            .expect("the declaration is valid");
+        let output = Output::writer(std::io::sink());
+        let clock = Clock::system();
+        let sink = LineSink::to(output, "orders", Transport::ContainerStdout, clock.clone());
+        Self { shape, sink, clock }
+    }
+
+    fn emit(&self, record: Record<'_>) {
+        let record = record.dimensions(&["/orders/{id}"]);
+        self.sink.emit(&record.values(&[1.0, 0.0, 0.0, 12.7, 512.0]));
     }
 }

@@ -26,6 +26,7 @@
 //! | `tokio` | `spawn` and its like within the current request; signals |
 //! | `otel` | the OpenTelemetry API: its spans become children, our propagators are its |
 //! | `otlp-grpc`, `otlp-http` | spans to a collector |
+//! | `otlp-tls` | both of them over TLS |
 //! | `xray-daemon` | spans to the X-Ray daemon, and its centralized sampling |
 //! | `aws-detect` | asks AWS where the process runs: ECS, EKS, EC2, Lambda |
 //! | `aws-sdk` | an interceptor that adds the trace to calls of the AWS SDK |

@@ -234,3 +234,13 @@ fn an_exporter_can_be_thrown_away_within_a_runtime() {
         }
     });
 }
+
+#[cfg(not(feature = "otlp-tls"))]
+#[test]
+fn an_address_of_https_is_refused_where_tls_is_not_built_in() {
+    for protocol in [OtlpProtocol::Grpc, OtlpProtocol::HttpProtobuf] {
+        let builder = OtlpExporter::builder().protocol(protocol).endpoint("https://collector:4317");
+        let error = builder.build().unwrap_err();
+        assert_eq!((error.field(), error.value()), ("endpoint", "https://collector:4317"));
+    }
+}

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use opentelemetry::{InstrumentationScope, KeyValue};
-use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::trace::SpanExporter as _;
 
 use crate::clock::Clock;
@@ -16,7 +15,7 @@ use super::OtlpExporter;
 use super::grpc::build as grpc;
 #[cfg(feature = "otlp-http")]
 use super::http_protobuf::build as http;
-use super::settings::{OtlpProtocol, Settings, is_http_url};
+use super::settings::{OtlpProtocol, Settings, is_http_url, is_https};
 
 impl OtlpExporter {
     /// An exporter with OpenTelemetry's defaults: a receiver on this host, a time-out of 10 s.
@@ -94,13 +93,17 @@ impl OtlpExporterBuilder {
     /// Builds the exporter. Connects to nothing yet.
     ///
     /// # Errors
-    /// [`ConfigError`] for an address or header that cannot be used, or a protocol that is not
-    /// built in.
+    /// [`ConfigError`] for an address or header that cannot be used, a protocol that is not built
+    /// in, or an address with `https` without the feature `otlp-tls`.
     pub fn build(self) -> Result<OtlpExporter, ConfigError> {
         let settings = &self.settings;
         let endpoint = settings.endpoint().to_owned();
         if !is_http_url(&endpoint) {
             let rule = "must be an http:// or https:// address";
+            return Err(ConfigError::new("endpoint", endpoint, rule));
+        }
+        if is_https(&endpoint) && !cfg!(feature = "otlp-tls") {
+            let rule = "needs the feature `otlp-tls` of obs-aws-core";
             return Err(ConfigError::new("endpoint", endpoint, rule));
         }
         let (mut exporter, driver) = match settings.protocol {
@@ -135,21 +138,4 @@ fn grpc(_: &Settings) -> Result<Built, ConfigError> {
 fn http(_: &Settings) -> Result<Built, ConfigError> {
     let rule = "needs the feature `otlp-http` of obs-aws-core";
     Err(ConfigError::new("protocol", "http/protobuf", rule))
-}
-
-pub(super) fn header_map(settings: &Settings) -> Result<http::HeaderMap, ConfigError> {
-    let mut map = http::HeaderMap::new();
-    for (name, value) in &settings.headers {
-        let rule = "must be a header name with a printable value";
-        let refused = || ConfigError::new("header", name, rule);
-        let key = http::HeaderName::try_from(name).map_err(|_| refused())?;
-        let mut value = http::HeaderValue::try_from(value).map_err(|_| refused())?;
-        value.set_sensitive(true);
-        map.append(key, value);
-    }
-    Ok(map)
-}
-
-pub(super) fn refused(error: &ExporterBuildError) -> ConfigError {
-    ConfigError::new("otlp", error, "must be a configuration that the OTLP exporter accepts")
 }

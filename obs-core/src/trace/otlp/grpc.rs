@@ -1,14 +1,18 @@
 use std::time::Duration;
 
 use opentelemetry_otlp::tonic_types::metadata::MetadataMap;
+#[cfg(feature = "otlp-tls")]
+use opentelemetry_otlp::tonic_types::transport::ClientTlsConfig;
 use opentelemetry_otlp::{Compression, WithExportConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 
 use crate::config::ConfigError;
 
-use super::builder::{header_map, refused};
+use super::headers::header_map;
 use super::settings::Settings;
-use super::{Built, Drive, Export};
+#[cfg(feature = "otlp-tls")]
+use super::settings::is_https;
+use super::{Built, Drive, Export, refused};
 
 /// A runtime of the exporter's own, so that a busy or stopping one of the service cannot stall it.
 /// It is there until it is dropped.
@@ -27,6 +31,10 @@ pub(super) fn build(settings: &Settings) -> Result<Built, ConfigError> {
         .with_metadata(MetadataMap::from_headers(header_map(settings)?));
     if settings.gzip {
         builder = builder.with_compression(Compression::Gzip);
+    }
+    #[cfg(feature = "otlp-tls")]
+    if is_https(settings.endpoint()) {
+        builder = builder.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
     }
     let exporter = {
         let _entered = runtime.0.as_ref().map(tokio::runtime::Runtime::enter);

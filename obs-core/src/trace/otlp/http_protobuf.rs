@@ -14,9 +14,9 @@ use reqwest::blocking::Client;
 
 use crate::config::ConfigError;
 
-use super::builder::{header_map, refused};
+use super::headers::header_map;
 use super::settings::Settings;
-use super::{Built, Drive, Export, PartialSuccess};
+use super::{Built, Drive, Export, PartialSuccess, refused};
 
 /// The client blocks, and its own time-out holds: the future is ready when it is polled first.
 struct Blocking {

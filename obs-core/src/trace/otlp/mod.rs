@@ -4,6 +4,7 @@ mod builder;
 mod convert;
 #[cfg(feature = "otlp-grpc")]
 mod grpc;
+mod headers;
 #[cfg(feature = "otlp-http")]
 mod http_protobuf;
 mod settings;
@@ -13,10 +14,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use opentelemetry::InstrumentationScope;
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::clock::Clock;
+use crate::config::ConfigError;
 
 use super::exporter::{ExportReport, SpanExporter};
 use super::ledger::DropReason;
@@ -30,8 +33,9 @@ pub use settings::OtlpProtocol;
 /// It works on the tracer's thread and needs no runtime of the service: for gRPC it brings its own.
 /// A batch that fails is tried again up to three times within its time-out, and then dropped and
 /// counted. Spans that a receiver rejects out of a batch it takes are counted as refused over HTTP;
-/// over gRPC OpenTelemetry's exporter keeps that to itself. Addresses with `https` need a TLS feature of `opentelemetry-otlp`, such as `tls-ring` or
-/// `reqwest-rustls`, switched on beside this crate.
+/// over gRPC OpenTelemetry's exporter keeps that to itself. Addresses with `https` need the feature
+/// `otlp-tls`; whom they may belong to is what the system trusts (`SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` change that).
 ///
 /// ```no_run
 /// use obs_core::environment::Environment;
@@ -71,6 +75,11 @@ struct PartialSuccess {
 
 /// An exporter of OpenTelemetry and what drives it.
 type Built = (opentelemetry_otlp::SpanExporter, Box<dyn Drive>);
+
+/// What OpenTelemetry's builder would not take.
+fn refused(error: &ExporterBuildError) -> ConfigError {
+    ConfigError::new("otlp", error, "must be a configuration that the OTLP exporter accepts")
+}
 
 type Export<'a> = Pin<Box<dyn Future<Output = OTelSdkResult> + Send + 'a>>;
 

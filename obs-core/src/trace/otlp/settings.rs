@@ -120,6 +120,10 @@ pub(super) fn is_http_url(text: &str) -> bool {
     })
 }
 
+pub(super) fn is_https(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| uri.scheme_str() == Some("https"))
+}
+
 fn headers(name: String, text: &str) -> Result<Vec<(String, String)>, ConfigError> {
     let mut headers = Vec::new();
     for member in text.split(',').map(str::trim).filter(|member| !member.is_empty()) {

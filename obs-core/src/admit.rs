@@ -13,6 +13,33 @@ use crate::outcome::Outcome;
 use crate::problem::Problem;
 
 /// A limit that is asked before a request's handler runs.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http::{StatusCode, request};
+/// use obs_core::admit::{Admission, Admit, Permit, Refusal};
+/// use obs_core::problem::Problem;
+///
+/// /// Lets reads pass and refuses everything else, as during a migration.
+/// #[derive(Debug)]
+/// struct ReadOnly;
+///
+/// impl Admit for ReadOnly {
+///     fn admit(&self, request: &request::Parts) -> Admission {
+///         if request.method.is_safe() {
+///             return Admission::Admitted(Permit::new());
+///         }
+///         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).detail("reads only");
+///         let refusal = Refusal::new("read-only", problem, Duration::from_secs(60));
+///         Admission::Refused(Box::new(refusal))
+///     }
+/// }
+///
+/// let (write, _) = http::Request::post("/orders").body(()).unwrap().into_parts();
+/// let Admission::Refused(refusal) = ReadOnly.admit(&write) else { panic!("it is a write") };
+/// assert_eq!(&*refusal.policy, "read-only");
+/// ```
 pub trait Admit: Send + Sync + fmt::Debug + 'static {
     /// Decides about one request.
     ///
@@ -22,6 +49,19 @@ pub trait Admit: Send + Sync + fmt::Debug + 'static {
 }
 
 /// The answer of [`Admit::admit`].
+///
+/// ```
+/// use obs_core::admit::{Admission, Permit};
+///
+/// fn may_pass(admission: &Admission) -> &'static str {
+///     match admission {
+///         Admission::Admitted(_) => "yes",
+///         Admission::Refused(_) => "no",
+///         Admission::Pending(_) => "the store knows",
+///     }
+/// }
+/// assert_eq!(may_pass(&Admission::Admitted(Permit::new())), "yes");
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub enum Admission {
@@ -34,6 +74,16 @@ pub enum Admission {
 }
 
 /// An admission that waits for a store.
+///
+/// ```
+/// use obs_core::admit::{Admission, PendingAdmission, Permit};
+///
+/// let asked = PendingAdmission::new(async { Admission::Admitted(Permit::new()) });
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// assert!(matches!(asked.await, Admission::Admitted(_)));
+/// # });
+/// ```
 pub struct PendingAdmission(Pin<Box<dyn Future<Output = Admission> + Send>>);
 
 impl PendingAdmission {
@@ -63,6 +113,21 @@ impl fmt::Debug for PendingAdmission {
 /// What an admitted request holds until it ends.
 ///
 /// Dropping it without [`Permit::settle`] counts as an abandoned request.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use obs_core::admit::Permit;
+/// use obs_core::outcome::Outcome;
+///
+/// let headers = HeaderMap::from_iter([(
+///     http::header::HeaderName::from_static("x-ratelimit-remaining"),
+///     HeaderValue::from_static("41"),
+/// )]);
+/// let mut permit = Permit::new().with_headers(headers);
+/// let added = permit.take_headers().expect("they were given");
+/// assert_eq!(added["x-ratelimit-remaining"], "41");
+/// permit.settle(Outcome::Success);
+/// ```
 #[derive(Debug, Default)]
 pub struct Permit {
     settlement: Option<Box<dyn Settle>>,
@@ -70,6 +135,29 @@ pub struct Permit {
 }
 
 /// What a limit does when a request it admitted has ended.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// use obs_core::admit::{Permit, Settle};
+/// use obs_core::outcome::Outcome;
+///
+/// /// Gives a place back, however the request ended.
+/// #[derive(Debug)]
+/// struct Place(Arc<AtomicU32>);
+///
+/// impl Settle for Place {
+///     fn settle(self: Box<Self>, _: Option<Outcome>) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// let free = Arc::new(AtomicU32::new(0));
+/// Permit::new().settled_by(Place(free.clone())).settle(Outcome::Success);
+/// drop(Permit::new().settled_by(Place(free.clone())));
+/// assert_eq!(free.load(Ordering::Relaxed), 2);
+/// ```
 pub trait Settle: Send + Sync + fmt::Debug {
     /// Called exactly once; `None` when the request was abandoned.
     fn settle(self: Box<Self>, outcome: Option<Outcome>);
@@ -118,6 +206,19 @@ impl Drop for Permit {
 }
 
 /// Why and how a request is refused.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http::StatusCode;
+/// use obs_core::admit::Refusal;
+/// use obs_core::problem::Problem;
+///
+/// let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS);
+/// let refusal = Refusal::new("per-tenant", problem, Duration::from_secs(2));
+/// assert_eq!(refusal.retry_after, Duration::from_secs(2));
+/// assert_eq!(refusal.problem.status(), 429);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Refusal {

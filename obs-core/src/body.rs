@@ -16,6 +16,25 @@ use pin_project_lite::pin_project;
 /// What wants to know how a body ends.
 ///
 /// It is dropped when the body is dropped before its end; what that means belongs into its `Drop`.
+///
+/// ```
+/// use bytes::Buf;
+/// use http_body::Frame;
+/// use obs_core::body::Watcher;
+///
+/// /// Says on standard error how a body ended.
+/// struct Tell;
+///
+/// impl Watcher for Tell {
+///     fn frame<D: Buf>(&mut self, _: &Frame<D>, is_last: bool) -> bool {
+///         is_last
+///     }
+///
+///     fn end(self, failed: Option<&'static str>) {
+///         eprintln!("{}", failed.unwrap_or("complete"));
+///     }
+/// }
+/// ```
 pub trait Watcher: Sized {
     /// Sees a frame as it passes, and says whether the body ends with it.
     ///

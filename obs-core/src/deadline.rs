@@ -93,6 +93,19 @@ thread_local!(static CURRENT: Cell<u64> = const { Cell::new(NONE) });
 
 /// While it lives, [`Deadline::current`] is the deadline it was made from. Scopes end in the
 /// reverse order of their beginning.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Clock;
+/// use obs_core::deadline::Deadline;
+///
+/// let deadline = Deadline::after(Clock::system().now(), Duration::from_secs(2));
+/// let scope = deadline.enter();
+/// assert_eq!(Deadline::current(), Some(deadline));
+/// drop(scope);
+/// assert_eq!(Deadline::current(), None);
+/// ```
 #[derive(Debug)]
 #[must_use = "the deadline is current only until the scope is dropped"]
 pub struct DeadlineScope {

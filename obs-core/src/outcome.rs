@@ -6,6 +6,15 @@ use std::fmt;
 /// How a request or call ended.
 ///
 /// The names of [`Outcome::as_str`] are what lines and metric labels carry.
+///
+/// ```
+/// use obs_core::outcome::Outcome;
+///
+/// assert_eq!(Outcome::from_status(404), Outcome::ClientError);
+/// assert_eq!(Outcome::from_status(503).as_str(), "server_error");
+/// assert!(Outcome::Panic.is_fault());
+/// assert!(Outcome::CancelledInBody.is_cancelled());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -36,6 +45,12 @@ pub enum Outcome {
 }
 
 /// Which guard refused a request.
+///
+/// ```
+/// use obs_core::outcome::{Outcome, Rejection};
+///
+/// assert_eq!(Outcome::Rejected(Rejection::RateLimit).as_str(), "rejected_rate_limit");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rejection {

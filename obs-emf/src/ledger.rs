@@ -4,6 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a data point did not get out.
+///
+/// ```
+/// use obs_emf::DropReason;
+///
+/// assert_eq!(DropReason::NotFinite.as_str(), "not_finite");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -59,6 +65,12 @@ impl DropReason {
 }
 
 /// What was changed so that a record could go out.
+///
+/// ```
+/// use obs_emf::Repair;
+///
+/// assert_eq!(Repair::EmptyDimension.as_str(), "empty_dimension");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Repair {
@@ -119,6 +131,25 @@ const REPAIRS: usize = Repair::ALL.len();
 /// A data point is one observation: a number counts once, a distribution as often as it has
 /// values. At any time `appended = emitted + pending + dropped()`; after a shutdown `pending`
 /// is 0.
+///
+/// ```
+/// use obs_core::clock::Timestamp;
+/// use obs_core::metric::Unit;
+/// use obs_emf::{DropReason, Repair, Shape};
+///
+/// let shape = Shape::builder("Shop")
+///     .dimension_set(["Channel"])
+///     .metric(("Items", Unit::Count))
+///     .metric(("Weight", Unit::None))
+///     .build()?;
+/// let at = Timestamp::from_unix_millis(1_767_225_600_000);
+/// let ledger = shape.encode_tail(&mut Vec::new(), at, &[""], &[3.0, f64::NAN]);
+/// assert_eq!((ledger.appended, ledger.emitted, ledger.dropped()), (2, 1, 1));
+/// assert_eq!(ledger.dropped_for(DropReason::NotFinite), 1);
+/// assert_eq!(ledger.repaired(Repair::EmptyDimension), 1);
+/// assert!(ledger.is_conserved());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -201,6 +232,13 @@ impl Ledger {
 }
 
 /// A ledger that many threads write to; clones share it.
+///
+/// ```
+/// use obs_emf::SharedLedger;
+///
+/// let ledger = SharedLedger::default();
+/// assert!(ledger.read().is_conserved());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct SharedLedger(Arc<Counts>);
 

@@ -59,6 +59,12 @@ const fn power_of_two(exponent: i64) -> f64 {
 /// How a line travels, which bounds its length.
 ///
 /// A record that would make a longer line is split into several, with all its counts.
+///
+/// ```
+/// use obs_emf::limits::Transport;
+///
+/// assert!(Transport::ContainerStdout.max_line_bytes() < Transport::Agent.max_line_bytes());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Transport {

@@ -16,6 +16,22 @@ use crate::registry::HealthRegistry;
 /// `stop` is any future, such as one that waits for SIGTERM. Returns whether every request in
 /// flight ended in time.
 ///
+/// ```no_run
+/// use obs_health::HealthRegistry;
+/// use obs_health::drain::Drain;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// let health = HealthRegistry::builder("orders").build()?;
+/// let app = axum::Router::new().merge(health.router());
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// let stop = async { drop(tokio::signal::ctrl_c().await) };
+/// let ended_in_time = obs_health::serve(listener, app, &health, Drain::ecs(), stop).await?;
+/// assert!(ended_in_time);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// Those of accepting connections.
 pub async fn serve(

@@ -15,6 +15,36 @@ use crate::deadline::Deadline;
 use crate::outcome::Outcome;
 
 /// A handle to a circuit breaker; clones are the same breaker.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::circuit::{CallError, CircuitBreaker, State};
+/// use obs_core::outcome::Outcome;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+///
+/// // Around a call that is a future,
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let stock = breaker.call(async { Ok::<_, std::io::Error>(7) }).await;
+/// assert_eq!(stock?, 7);
+/// # Ok::<_, CallError<std::io::Error>>(()) })?;
+///
+/// // or by hand, where the call is something else.
+/// let permit = breaker.try_acquire()?;
+/// permit.settle(Outcome::Success);
+/// assert_eq!(breaker.counters().failed, 0);
+///
+/// // An operator may take it over for a time.
+/// breaker.force_open(Some(Duration::from_secs(60)));
+/// assert_eq!(breaker.state(), State::ForcedOpen);
+/// assert!(breaker.try_acquire().is_err());
+/// assert!(breaker.remaining() > Some(Duration::from_secs(30)));
+/// breaker.close();
+/// assert_eq!(breaker.transitions().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker(Arc<Shared>);
 
@@ -25,6 +55,20 @@ struct Shared {
 }
 
 /// What happened since the breaker was built.
+///
+/// ```
+/// use obs_core::circuit::CircuitBreaker;
+/// use obs_core::outcome::Outcome;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// breaker.try_acquire()?.settle(Outcome::ServerError);
+/// breaker.force_open(None);
+/// assert!(breaker.try_acquire().is_err());
+///
+/// let counters = breaker.counters();
+/// assert_eq!((counters.failed, counters.not_permitted), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {

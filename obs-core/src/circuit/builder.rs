@@ -17,6 +17,37 @@ static STATE: Descriptor =
     Descriptor::new("CircuitBreakerState", Unit::None, "1 for the state the breaker is in");
 
 /// Builds a [`CircuitBreaker`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::circuit::{CircuitBreaker, CircuitBreakerConfig, Reason, State, Verdict};
+/// use obs_core::clock::ManualClock;
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::metric;
+/// use obs_core::outcome::Outcome;
+///
+/// let (clock, controls) = (ManualClock::default(), Registry::default());
+/// let breaker = CircuitBreaker::builder("payment")
+///     .config(CircuitBreakerConfig::new().consecutive_failures_threshold(2))
+///     .clock(clock.clock())
+///     // An answer that says the request was wrong tells of trouble, too.
+///     .verdict(|outcome| match outcome {
+///         Outcome::ClientError => Verdict::Failure,
+///         other => Verdict::of(other),
+///     })
+///     .seed(7)
+///     .on_transition(|transition| assert_eq!(transition.reason, Reason::ConsecutiveFailures))
+///     .recorder(metric::disabled())
+///     .controls(&controls)
+///     .build()?;
+///
+/// breaker.try_acquire()?.settle(Outcome::ClientError);
+/// breaker.try_acquire()?.settle(Outcome::ClientError);
+/// assert_eq!(breaker.state(), State::Open);
+/// assert!(controls.get(Kind::CircuitBreaker, "payment").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct CircuitBreakerBuilder {

@@ -38,6 +38,14 @@ pub struct CircuitBreakerConfig {
 }
 
 /// How half-open ends.
+///
+/// ```
+/// use obs_core::circuit::{CircuitBreakerConfig, HalfOpenRule};
+///
+/// // A service that is hurt by every call it cannot serve: one failed probe is enough.
+/// let config = CircuitBreakerConfig::new().half_open_rule(HalfOpenRule::FirstFailure);
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum HalfOpenRule {
     /// When all permitted probes have ended, by the same rates as when closed.
@@ -51,6 +59,18 @@ pub enum HalfOpenRule {
 /// `max`, spread by `jitter`.
 ///
 /// The default is 60 s without growth or jitter, as in resilience4j.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::circuit::{CircuitBreakerConfig, OpenWait};
+///
+/// let (first, longest) = (Duration::from_secs(5), Duration::from_secs(120));
+/// let wait = OpenWait::exponential(first, longest);
+/// assert_eq!((wait.initial, wait.max), (first, longest));
+/// assert_eq!(OpenWait::fixed(first).max, first);
+/// assert!(CircuitBreakerConfig::new().open_wait(wait).validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OpenWait {
     /// The wait of the first opening, 1 ms to 24 h.

@@ -5,6 +5,19 @@ use std::time::Duration;
 use super::State;
 
 /// A breaker refused a call.
+///
+/// ```
+/// use obs_core::circuit::{CircuitBreaker, State};
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// breaker.force_open(None);
+/// let refusal = breaker.try_acquire().unwrap_err();
+/// assert_eq!(&**refusal.name(), "inventory");
+/// assert_eq!(refusal.state(), State::ForcedOpen);
+/// // Nobody knows when an operator will close it again.
+/// assert_eq!(refusal.retry_after(), None);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotPermitted {
     pub(super) name: Arc<str>,
@@ -41,6 +54,21 @@ impl fmt::Display for NotPermitted {
 impl std::error::Error for NotPermitted {}
 
 /// A call through [`CircuitBreaker::call`](super::CircuitBreaker::call) that brought no result.
+///
+/// ```
+/// use obs_core::circuit::{CallError, CircuitBreaker};
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// match breaker.call(async { Err::<(), _>("no such product") }).await {
+///     Err(CallError::Inner(error)) => assert_eq!(error, "no such product"),
+///     Err(CallError::NotPermitted(refusal)) => panic!("it is closed: {refusal}"),
+///     Ok(()) => unreachable!(),
+/// }
+/// # });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError<E> {
     /// The breaker refused it.

@@ -80,6 +80,15 @@ pub use verdict::Verdict;
 pub use window::{SlidingWindow, Totals};
 
 /// The state of a breaker.
+///
+/// ```
+/// use obs_core::circuit::{CircuitBreaker, State};
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// assert_eq!(breaker.state(), State::Closed);
+/// assert_eq!(State::HalfOpen.as_str(), "half_open");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum State {

@@ -8,6 +8,22 @@ use crate::outcome::Outcome;
 /// Dropped without an outcome, the call counts as a failure if its deadline had passed, if it took
 /// as long as a slow call, or if the thread is panicking; otherwise it counts as cancelled, which
 /// changes nothing and gives a probe's slot back.
+///
+/// ```
+/// use obs_core::circuit::CircuitBreaker;
+/// use obs_core::outcome::Outcome;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// let permit = breaker.try_acquire()?;
+/// assert_eq!(permit.breaker().name(), breaker.name());
+/// assert!(!permit.is_shadow());
+/// permit.settle(Outcome::ServerError);
+///
+/// // A call that was not made after all counts for nothing.
+/// breaker.try_acquire()?.release();
+/// assert_eq!(breaker.totals().calls, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping a permit at once tells the breaker that the call was cancelled"]
 pub struct Permit {

@@ -6,6 +6,19 @@ use super::State;
 use crate::clock::Timestamp;
 
 /// A change of a breaker's state.
+///
+/// ```
+/// use obs_core::circuit::{CircuitBreaker, Reason, State};
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// breaker.on_transition(|transition| eprintln!("{} is now {}", transition.name, transition.to.as_str()));
+/// breaker.disable(None);
+///
+/// let transitions = breaker.transitions();
+/// assert_eq!((transitions[0].from, transitions[0].to), (State::Closed, State::Disabled));
+/// assert_eq!(transitions[0].reason, Reason::Operator);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Transition {
@@ -24,6 +37,12 @@ pub struct Transition {
 }
 
 /// Why a breaker changed its state.
+///
+/// ```
+/// use obs_core::circuit::Reason;
+///
+/// assert_eq!(Reason::SlowCallRate.as_str(), "slow_call_rate");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {

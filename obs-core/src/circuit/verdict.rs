@@ -1,6 +1,14 @@
 use crate::outcome::Outcome;
 
 /// What an outcome means for a breaker; how long the call took comes on top.
+///
+/// ```
+/// use obs_core::circuit::Verdict;
+/// use obs_core::outcome::{Outcome, Rejection};
+///
+/// assert_eq!(Verdict::of(Outcome::ServerError), Verdict::Failure);
+/// assert_eq!(Verdict::of(Outcome::Rejected(Rejection::Bulkhead)), Verdict::Ignored);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// The other side did its work.

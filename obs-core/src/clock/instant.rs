@@ -6,6 +6,19 @@ use super::nanos;
 /// A reading of the monotonic clock: nanoseconds since an arbitrary origin.
 ///
 /// Eight bytes and `Copy`, so it fits an atomic. Arithmetic saturates instead of panicking.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Instant;
+///
+/// let start = Instant::from_nanos(1_000);
+/// let end = start + Duration::from_millis(2);
+/// assert_eq!(end.as_nanos(), 2_001_000);
+/// assert_eq!(end.saturating_duration_since(start), Duration::from_millis(2));
+/// // A reading of another thread may be a little behind; that is no time, not a panic.
+/// assert_eq!(start.saturating_duration_since(end), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 

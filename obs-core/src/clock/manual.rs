@@ -7,6 +7,28 @@ use super::{Clock, Frozen, Instant, TimeSource, Timestamp, nanos};
 /// A clock that moves only when it is told to; clones move together.
 ///
 /// It starts at 2026-01-01T00:00:00Z.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::{ManualClock, Timestamp};
+///
+/// let manual = ManualClock::starting_at(Timestamp::from_unix_millis(1_000));
+/// let clock = manual.clock();
+/// let start = clock.now();
+/// manual.advance(Duration::from_secs(1));
+/// assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(1));
+/// assert_eq!(clock.wall().unix_millis(), 2_000);
+///
+/// // The wall clock may go back; the monotonic one never does.
+/// manual.set_wall(Timestamp::from_unix_millis(500));
+/// assert_eq!(clock.now().saturating_duration_since(start), Duration::from_secs(1));
+///
+/// // A frozen process, such as a Lambda function between invocations, did not run.
+/// let before = clock.running(clock.now());
+/// manual.freeze(Duration::from_secs(3600));
+/// assert_eq!(clock.running(clock.now()), before);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Reading>);
 

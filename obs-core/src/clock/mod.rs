@@ -31,6 +31,26 @@ pub use timestamp::Timestamp;
 /// Where a [`Clock`] reads the time; implemented by clocks other than the system's.
 ///
 /// Both readings must be cheap and must not block. `monotonic` never goes back.
+///
+/// ```
+/// use obs_core::clock::{Clock, Instant, TimeSource, Timestamp};
+///
+/// /// Time of a simulation, which stands still.
+/// #[derive(Debug)]
+/// struct Still;
+///
+/// impl TimeSource for Still {
+///     fn monotonic(&self) -> Instant {
+///         Instant::from_nanos(0)
+///     }
+///
+///     fn wall(&self) -> Timestamp {
+///         Timestamp::from_unix_millis(0)
+///     }
+/// }
+///
+/// assert_eq!(Clock::custom(Still).wall().unix_seconds(), 0);
+/// ```
 pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
     /// Reads the monotonic time.
     fn monotonic(&self) -> Instant;
@@ -50,6 +70,24 @@ pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
 static FROZEN: Frozen = Frozen::new();
 
 /// A handle to a source of time; cheap to clone.
+///
+/// ```
+/// use obs_core::clock::{Clock, ManualClock};
+///
+/// let clock = Clock::system();
+/// let (start, wall) = (clock.now(), clock.wall());
+/// assert!(clock.now() >= start);
+/// assert!(wall.unix_seconds() > 1_700_000_000);
+/// // Cheaper, and behind by a few milliseconds at most.
+/// let _ = clock.coarse();
+///
+/// // A suspended process says from when to when it did not run.
+/// let manual = ManualClock::default();
+/// let (clock, before) = (manual.clock(), manual.clock().now());
+/// manual.advance(std::time::Duration::from_secs(60));
+/// clock.note_frozen(before, clock.now());
+/// assert_eq!(clock.running(clock.now()), before);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
 

@@ -3,6 +3,22 @@ use std::time::Duration;
 use super::nanos;
 
 /// A reading of the wall clock: nanoseconds since 1970-01-01T00:00:00Z, until the year 2554.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Timestamp;
+///
+/// let placed = Timestamp::from_unix_millis(1_767_225_600_000);
+/// assert_eq!(placed, Timestamp::from_unix_nanos(1_767_225_600_000_000_000));
+/// assert_eq!((placed.unix_seconds(), placed.unix_nanos() % 1_000), (1_767_225_600, 0));
+///
+/// let mut text = Vec::new();
+/// placed.saturating_add(Duration::from_millis(42)).write_rfc3339(&mut text);
+/// assert_eq!(text, b"2026-01-01T00:00:00.042Z");
+/// let later = placed.saturating_add(Duration::from_secs(1));
+/// assert_eq!(later.saturating_duration_since(placed), Duration::from_secs(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 

@@ -117,6 +117,19 @@ impl fmt::Debug for Captured {
 ///
 /// Do not hold it across an `.await`: other tasks would run in its context. Use
 /// [`Scoped`](super::Scoped) for futures.
+///
+/// ```
+/// use obs_core::context::RequestContext;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let guard = request.enter();
+/// assert!(RequestContext::current().is_some());
+/// drop(guard);
+/// assert!(RequestContext::current().is_none());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 pub struct ContextGuard {
     previous: Captured,
@@ -131,6 +144,17 @@ impl Drop for ContextGuard {
 }
 
 /// The span in which the current code runs: the innermost that is entered, else the request's.
+///
+/// ```
+/// use obs_core::context::{RequestContext, current_span_id};
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let _entered = request.enter();
+/// assert_eq!(current_span_id(), Some(request.span_id()));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[must_use]
 pub fn current_span_id() -> Option<SpanId> {
     with_slot(Captured::span_id)
@@ -139,12 +163,40 @@ pub fn current_span_id() -> Option<SpanId> {
 /// Makes `span` the current one within the current request until the guard is dropped.
 ///
 /// Lines written meanwhile carry its id, and outgoing calls name it as their parent.
+///
+/// ```
+/// use obs_core::context::{RequestContext, current_span_id, enter_span};
+/// use obs_core::id::SpanId;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let _entered = request.enter();
+/// let child = SpanId::new(7).expect("not zero");
+/// {
+///     let _inside = enter_span(child);
+///     assert_eq!(current_span_id(), Some(child));
+/// }
+/// assert_eq!(current_span_id(), Some(request.span_id()));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[must_use = "it ends when the guard is dropped"]
 pub fn enter_span(span: SpanId) -> SpanGuard {
     SpanGuard { previous: replace_span(Some(span)), not_send: PhantomData }
 }
 
 /// Keeps a span current on this thread until it is dropped.
+///
+/// ```
+/// use obs_core::context::{SpanGuard, enter_span};
+/// use obs_core::id::SpanId;
+///
+/// fn work_inside(span: SpanId) {
+///     let _guard: SpanGuard = enter_span(span);
+///     // What is written here has the span's id.
+/// }
+/// work_inside(SpanId::new(7).expect("not zero"));
+/// ```
 #[derive(Debug)]
 pub struct SpanGuard {
     previous: Option<SpanId>,
@@ -161,6 +213,21 @@ impl Drop for SpanGuard {
 ///
 /// For subscribers, which learn of a span's entry and exit separately; other code is safer with
 /// [`enter_span`].
+///
+/// ```
+/// use obs_core::context::{RequestContext, current_span_id, replace_span};
+/// use obs_core::id::SpanId;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let _entered = request.enter();
+/// let before = replace_span(SpanId::new(7));
+/// assert_eq!(current_span_id(), SpanId::new(7));
+/// replace_span(before);
+/// assert_eq!(current_span_id(), Some(request.span_id()));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub fn replace_span(span: Option<SpanId>) -> Option<SpanId> {
     CURRENT.try_with(|slot| mem::replace(&mut slot.borrow_mut().span, span)).unwrap_or_default()
 }

@@ -10,6 +10,19 @@ use crate::trace::{Attributes, Metadata};
 const MAX_METRICS: usize = 100;
 
 /// What handlers recorded about their request.
+///
+/// ```
+/// use obs_core::context::{Recorded, RequestContext};
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// request.record("items", 3_u64);
+/// let recorded = request.take_recorded().expect("something was recorded");
+/// assert_eq!(recorded.fields.as_json(), br#","items":3"#);
+/// assert!(Recorded::nothing().fields.is_empty());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recorded {

@@ -20,6 +20,37 @@ use crate::trace::{AttributeValue, Metadata, Text};
 ///
 /// It follows the request through its future ([`RequestContext::scope`]) and is found there with
 /// [`RequestContext::current`].
+///
+/// ```
+/// use obs_core::context::RequestContext;
+/// use obs_core::propagate::TrustPolicy;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let entered = request.enter();
+///
+/// // What code far below the entry knows, and may add to the one line of the request.
+/// RequestContext::with_current(|request| {
+///     assert!(request.set_tenant_id("acme"));
+///     request.record("cart_items", 3_u64);
+///     request.annotate("plan", "gold");
+///     request.error("payment_declined");
+/// });
+/// let current = RequestContext::current().expect("it was entered");
+/// assert_eq!(current.trace_id(), request.trace_id());
+/// assert_eq!(current.tenant_id(), Some("acme"));
+///
+/// // What goes out with a call to a service of ours.
+/// let mut headers = http::HeaderMap::new();
+/// request.inject(&mut headers, &TrustPolicy::internal());
+/// assert_eq!(headers["x-correlation-id"], request.correlation_id().as_str());
+/// assert_eq!(headers["x-tenant-id"], "acme");
+///
+/// drop(entered);
+/// assert!(RequestContext::current().is_none());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct RequestContext(Arc<Inner>);
 
@@ -68,6 +99,20 @@ impl RequestContext {
     }
 
     /// Lets `future` run as part of this request.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let seen = request.scope(async { RequestContext::current().map(|current| current.trace_id()) });
+    /// assert_eq!(seen.await, Some(request.trace_id()));
+    /// # });
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn scope<F>(&self, future: F) -> Scoped<F> {
         Scoped::new(future, self.clone())
     }
@@ -207,6 +252,17 @@ impl RequestContext {
     ///
     /// Returns whether it was taken over: not if the name is no token, nor if the baggage would
     /// pass its limits.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// assert!(request.set_baggage("channel", "web"));
+    /// assert_eq!(request.baggage().get("channel").as_deref(), Some("web"));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn set_baggage(&self, name: &str, value: &str) -> bool {
         let mut baggage = lock(&self.0.baggage);
         let changed = baggage.with(name, value);
@@ -214,6 +270,25 @@ impl RequestContext {
     }
 
     /// What lines of this request carry, with the span that is current now.
+    ///
+    /// ```
+    /// use obs_core::context::{RequestContext, enter_span};
+    /// use obs_core::id::SpanId;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// request.set_user_id("u-1");
+    /// let _entered = request.enter();
+    /// let _child = enter_span(SpanId::new(7).expect("not zero"));
+    ///
+    /// // Inside of a child, a line has the child's id; the line of the request has its own.
+    /// assert_eq!(request.ids().span_id, SpanId::new(7));
+    /// assert_eq!(request.current_span_id(), SpanId::new(7).expect("not zero"));
+    /// assert_eq!(request.own_ids().span_id, Some(request.span_id()));
+    /// assert_eq!(request.own_ids().user_id, request.user_id());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn ids(&self) -> Ids<'_> {
         Ids { span_id: Some(self.current_span_id()), ..self.own_ids() }
@@ -251,6 +326,21 @@ impl RequestContext {
     ///
     /// NaN and infinities are ignored, and so is what goes beyond 100 values, the most an EMF
     /// metric may have.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::metric::{Descriptor, Unit};
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// static ITEMS: Descriptor = Descriptor::new("Items", Unit::Count, "Items in a placed order");
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// request.metric(&ITEMS, 3.0);
+    /// let recorded = request.take_recorded().expect("a metric was recorded");
+    /// assert_eq!(recorded.metrics, [(&ITEMS, 3.0)]);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn metric(&self, metric: &'static Descriptor, value: f64) {
         self.add(|recorded| recorded.add_metric(metric, value));
     }
@@ -273,6 +363,18 @@ impl RequestContext {
     ///
     /// [`SpanRecord::DEFAULT_NAMESPACE`](crate::trace::SpanRecord::DEFAULT_NAMESPACE) is the
     /// namespace for keys that need none. At most 128 pieces are kept.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// request.metadata("payment", "attempts", 2);
+    /// let recorded = request.take_recorded().expect("it was recorded");
+    /// assert_eq!(recorded.metadata[0].key.as_str(), "attempts");
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn metadata(
         &self,
         namespace: impl Into<Text>,

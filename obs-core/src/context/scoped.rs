@@ -13,6 +13,20 @@ pin_project! {
     ///
     /// The context is current during each poll and while the inner value is dropped, and at no
     /// other time. Nothing is boxed.
+    ///
+    /// ```
+    /// use obs_core::context::{RequestContext, Scoped};
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// let _entered = request.enter();
+    /// // Carries whatever is current here to wherever it is polled.
+    /// let task = Scoped::new(async { RequestContext::current().is_some() }, obs_core::context::Captured::current());
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// assert!(std::thread::spawn(move || runtime.block_on(task)).join().unwrap());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub struct Scoped<F> {
         // Emptied as soon as the future has ended, so that its drop runs in the context too.
         #[pin]
@@ -97,6 +111,22 @@ impl<F> fmt::Debug for Scoped<F> {
 }
 
 /// Carries the current context along with a future or stream.
+///
+/// ```
+/// use obs_core::context::{InCurrentContext, RequestContext};
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let entered = request.enter();
+/// let later = async { RequestContext::current().is_some() }.in_current_context();
+/// drop(entered);
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// assert!(later.await);
+/// # });
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub trait InCurrentContext: Sized {
     /// Runs in the context that is current now, wherever it is polled.
     ///

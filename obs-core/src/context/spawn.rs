@@ -30,6 +30,21 @@ where
 
 /// [`tokio::task::spawn_blocking`], in the current context.
 ///
+/// ```
+/// use obs_core::context::{RequestContext, spawn_blocking};
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let _entered = request.enter();
+/// let task = spawn_blocking(|| RequestContext::current().is_some());
+/// assert!(task.await.unwrap());
+/// # });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 /// Outside a tokio runtime, as `spawn_blocking` does.
 #[track_caller]
@@ -40,6 +55,24 @@ pub fn spawn_blocking<R: Send + 'static>(
 }
 
 /// [`JoinSet`]'s spawning methods, in the current context.
+///
+/// ```
+/// use obs_core::context::{JoinSetExt, RequestContext};
+/// use obs_core::telemetry::Telemetry;
+/// use tokio::task::JoinSet;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// # runtime.block_on(async {
+/// let _entered = request.enter();
+/// let mut tasks = JoinSet::new();
+/// tasks.spawn_in_context(async { RequestContext::current().is_some() });
+/// tasks.spawn_blocking_in_context(|| RequestContext::current().is_some());
+/// assert_eq!(tasks.join_all().await, [true, true]);
+/// # });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait JoinSetExt<T> {
     /// [`JoinSet::spawn`], in the current context.
     ///

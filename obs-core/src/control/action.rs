@@ -7,6 +7,17 @@ use serde_json::{Map, Value};
 ///
 /// On the wire `{"action": "force_open", "reason": "…", "ttl_s": 300}`; other members are the
 /// action's arguments.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::control::Action;
+///
+/// let action = Action::new("force_open").reason("maintenance").ttl(Duration::from_secs(600));
+/// assert_eq!(action.reason.as_deref(), Some("maintenance"));
+/// let action = Action::new("configure").argument("max_concurrent_calls", 50);
+/// assert_eq!(action.arguments["max_concurrent_calls"], 50);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Action {
@@ -50,6 +61,17 @@ impl Action {
 }
 
 /// An action that was not carried out.
+///
+/// ```
+/// use obs_core::control::{Action, ActionError, ActionErrorKind};
+///
+/// let error = ActionError::unknown(&Action::new("explode"), &["close", "reset"]);
+/// assert_eq!(error.kind(), ActionErrorKind::Unknown);
+/// let error = ActionError::invalid("ttl_s", 0, "must be at least 1");
+/// assert_eq!(error.kind(), ActionErrorKind::Invalid);
+/// let error = ActionError::conflict("the drain has begun");
+/// assert_eq!(error.kind(), ActionErrorKind::Conflict);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionError {
     kind: ActionErrorKind,
@@ -57,6 +79,18 @@ pub struct ActionError {
 }
 
 /// Why an action was not carried out.
+///
+/// ```
+/// use obs_core::control::ActionErrorKind;
+///
+/// fn status(kind: ActionErrorKind) -> u16 {
+///     match kind {
+///         ActionErrorKind::Conflict => 409,
+///         _ => 400,
+///     }
+/// }
+/// assert_eq!(status(ActionErrorKind::Conflict), 409);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ActionErrorKind {

@@ -42,6 +42,14 @@ pub fn configure<C>(
 
 /// A whole number.
 ///
+/// ```
+/// use obs_core::control::knob;
+///
+/// assert_eq!(knob::number("burst", &7.into())?, 7);
+/// assert!(knob::number("burst", &(-7).into()).is_err());
+/// # Ok::<_, obs_core::control::ActionError>(())
+/// ```
+///
 /// # Errors
 /// [`ActionError`] if it is none, or below zero.
 pub fn number(name: &str, value: &Value) -> Result<u64, ActionError> {
@@ -49,6 +57,14 @@ pub fn number(name: &str, value: &Value) -> Result<u64, ActionError> {
 }
 
 /// A whole number that fits 32 bits.
+///
+/// ```
+/// use obs_core::control::knob;
+///
+/// assert_eq!(knob::count("burst", &7.into())?, 7);
+/// assert!(knob::count("burst", &5_000_000_000_u64.into()).is_err());
+/// # Ok::<_, obs_core::control::ActionError>(())
+/// ```
 ///
 /// # Errors
 /// [`ActionError`] if it is none.
@@ -59,6 +75,15 @@ pub fn count(name: &str, value: &Value) -> Result<u32, ActionError> {
 
 /// A time in whole milliseconds.
 ///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::control::knob;
+///
+/// assert_eq!(knob::millis("timeout_ms", &250.into())?, Duration::from_millis(250));
+/// # Ok::<_, obs_core::control::ActionError>(())
+/// ```
+///
 /// # Errors
 /// [`ActionError`] if it is none.
 pub fn millis(name: &str, value: &Value) -> Result<Duration, ActionError> {
@@ -66,6 +91,14 @@ pub fn millis(name: &str, value: &Value) -> Result<Duration, ActionError> {
 }
 
 /// A number.
+///
+/// ```
+/// use obs_core::control::knob;
+///
+/// assert_eq!(knob::decimal("failure_rate_threshold", &12.5.into())?, 12.5);
+/// assert!(knob::decimal("failure_rate_threshold", &"high".into()).is_err());
+/// # Ok::<_, obs_core::control::ActionError>(())
+/// ```
 ///
 /// # Errors
 /// [`ActionError`] if it is none.
@@ -75,6 +108,14 @@ pub fn decimal(name: &str, value: &Value) -> Result<f64, ActionError> {
 
 /// True or false.
 ///
+/// ```
+/// use obs_core::control::knob;
+///
+/// assert!(knob::flag("shadow", &true.into())?);
+/// assert!(knob::flag("shadow", &1.into()).is_err());
+/// # Ok::<_, obs_core::control::ActionError>(())
+/// ```
+///
 /// # Errors
 /// [`ActionError`] if it is neither.
 pub fn flag(name: &str, value: &Value) -> Result<bool, ActionError> {
@@ -82,18 +123,43 @@ pub fn flag(name: &str, value: &Value) -> Result<bool, ActionError> {
 }
 
 /// The error for a knob that the control does not have.
+///
+/// ```
+/// use obs_core::control::{ActionErrorKind, knob};
+///
+/// let error = knob::unknown("colour", &"red".into());
+/// assert_eq!(error.kind(), ActionErrorKind::Invalid);
+/// assert!(error.to_string().contains("colour"));
+/// ```
 #[must_use]
 pub fn unknown(name: &str, value: &Value) -> ActionError {
     ActionError::invalid(name, value, "is no knob of this control")
 }
 
 /// The error for a value that the configuration refuses.
+///
+/// ```
+/// use obs_core::config::ConfigError;
+/// use obs_core::control::knob;
+///
+/// let error = knob::invalid(&ConfigError::new("burst", 0, "must be at least 1"));
+/// assert!(error.to_string().contains("must be at least 1"));
+/// ```
 #[must_use]
 pub fn invalid(error: &ConfigError) -> ActionError {
     ActionError::invalid(error.field(), error.value(), error.rule())
 }
 
 /// Whole milliseconds, for snapshots.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::control::knob;
+///
+/// assert_eq!(knob::as_millis(Duration::from_secs(2)), 2_000);
+/// assert_eq!(knob::as_millis(Duration::MAX), u64::MAX);
+/// ```
 #[must_use]
 pub fn as_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -16,6 +16,58 @@ pub use registry::Registry;
 use crate::config::ConfigError;
 
 /// A thing that an operator can look at and act upon while the service runs.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// use obs_core::control::{Action, ActionError, Control, Health, Kind, Registry};
+///
+/// /// A switch of the application's own, which operators see at `/health/controls`.
+/// #[derive(Debug, Default)]
+/// struct Recommendations(AtomicBool);
+///
+/// impl Control for Recommendations {
+///     fn name(&self) -> &str {
+///         "recommendations"
+///     }
+///
+///     fn kind(&self) -> Kind {
+///         Kind::Fallback
+///     }
+///
+///     fn state(&self) -> &'static str {
+///         if self.0.load(Ordering::Relaxed) { "off" } else { "on" }
+///     }
+///
+///     fn health(&self) -> Health {
+///         if self.state() == "on" { Health::Pass } else { Health::Warn }
+///     }
+///
+///     fn snapshot(&self) -> serde_json::Value {
+///         serde_json::json!({ "state": self.state() })
+///     }
+///
+///     fn actions(&self) -> &'static [&'static str] {
+///         &["disable"]
+///     }
+///
+///     fn apply(&self, action: &Action) -> Result<(), ActionError> {
+///         match action.name.as_str() {
+///             "disable" => Ok(self.0.store(true, Ordering::Relaxed)),
+///             _ => Err(ActionError::unknown(action, self.actions())),
+///         }
+///     }
+/// }
+///
+/// let registry = Registry::default();
+/// registry.register(Arc::new(Recommendations::default()));
+/// let control = registry.get(Kind::Fallback, "recommendations").expect("it was registered");
+/// control.apply(&Action::new("disable"))?;
+/// assert_eq!((control.state(), control.health()), ("off", Health::Warn));
+/// assert_eq!(control.snapshot()["state"], "off");
+/// # Ok::<(), ActionError>(())
+/// ```
 pub trait Control: Send + Sync + fmt::Debug + 'static {
     /// The name, unique within its kind; at most 128 characters of `[A-Za-z0-9._:/@-]`.
     fn name(&self) -> &str;
@@ -51,6 +103,13 @@ pub trait Control: Send + Sync + fmt::Debug + 'static {
 
 /// Checks the name of a control.
 ///
+/// ```
+/// use obs_core::control::check_name;
+///
+/// assert!(check_name("orders/v2").is_ok());
+/// assert!(check_name("two words").is_err());
+/// ```
+///
 /// # Errors
 /// [`ConfigError`] unless it is 1 to 128 characters of `[A-Za-z0-9._:/@-]`.
 pub fn check_name(name: &str) -> Result<(), ConfigError> {
@@ -61,12 +120,24 @@ pub fn check_name(name: &str) -> Result<(), ConfigError> {
 }
 
 /// Whether the name of a control may contain `byte`.
+///
+/// ```
+/// use obs_core::control::is_name_byte;
+///
+/// assert!(is_name_byte(b'/') && !is_name_byte(b' '));
+/// ```
 #[must_use]
 pub const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'/' | b'@' | b'-')
 }
 
 /// What a [`Control`] is.
+///
+/// ```
+/// use obs_core::control::Kind;
+///
+/// assert_eq!(Kind::CircuitBreaker.as_str(), "circuit_breaker");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -109,6 +180,14 @@ impl Kind {
 }
 
 /// How well a control or a dependency is.
+///
+/// ```
+/// use obs_core::control::Health;
+///
+/// assert_eq!(Health::Warn.as_str(), "warn");
+/// // The worst of several is the greatest.
+/// assert_eq!([Health::Pass, Health::Fail, Health::Warn].into_iter().max(), Some(Health::Fail));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Health {
     /// Works.

@@ -2,6 +2,14 @@ use std::fmt;
 use std::ops::Deref;
 
 /// ASCII text of exactly `N` bytes, on the stack.
+///
+/// ```
+/// use obs_core::id::SpanId;
+///
+/// let text = SpanId::new(7).expect("not zero").to_hex();
+/// assert_eq!(text.as_str(), "0000000000000007");
+/// assert_eq!(text.as_bytes().len(), 16);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ascii<const N: usize>([u8; N]);
 

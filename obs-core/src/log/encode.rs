@@ -6,6 +6,16 @@ use super::{Value, escape, number};
 /// A borrowed value of a field.
 ///
 /// What [`Line::field`](super::Line::field) takes; a [`Value`] converts into it.
+///
+/// ```
+/// use obs_core::log::{Fields, ValueRef};
+///
+/// let mut fields = Fields::default();
+/// fields.set("total", 12.5);
+/// fields.set("size", ValueRef::Format(format_args!("{}x{}", 3, 4)));
+/// fields.set("coupon", ValueRef::Null);
+/// assert_eq!(fields.as_json(), br#","total":12.5,"size":"3x4","coupon":null"#);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {

@@ -7,6 +7,23 @@ use crate::output::{Class, DropReason, Output};
 ///
 /// Bounded in bytes: when it is full the oldest lines go, since those just before a failure tell
 /// the most. Dropping it without [`settle`](Self::settle) means the request ended well.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::log::FlightRecorder;
+/// use obs_core::output::Output;
+///
+/// let (output, capture) = Output::captured();
+/// let recorder = FlightRecorder::new(output.clone(), 16 * 1024);
+/// recorder.record(b"{\"level\":\"DEBUG\",\"message\":\"cache miss\"}\n");
+/// assert!(capture.lines().is_empty());
+///
+/// // The request failed: now they are wanted.
+/// recorder.settle(true);
+/// output.flush(Duration::from_secs(1));
+/// assert_eq!(capture.lines().len(), 1);
+/// ```
 #[derive(Debug)]
 pub struct FlightRecorder {
     output: Output,

@@ -4,6 +4,14 @@ use super::{Redactor, escape};
 use crate::config::ConfigError;
 
 /// What all lines of one service share.
+///
+/// ```
+/// use obs_core::log::{LineFormat, Redactor};
+///
+/// let format = LineFormat::new("orders").redactor(Redactor::new().emails(true));
+/// assert!(format.clone().max_line_bytes(256 * 1024).is_ok());
+/// assert!(format.max_line_bytes(0).is_err());
+/// ```
 #[derive(Clone, Debug)]
 pub struct LineFormat {
     /// `,"service":"orders"`, ready to be copied.

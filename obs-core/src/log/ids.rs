@@ -3,6 +3,18 @@ use crate::id::{CorrelationId, SpanId, TraceId};
 /// The ids that every line of one request carries.
 ///
 /// What is unknown is absent from the line, not empty or zero.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::id::IdGenerator;
+/// use obs_core::log::Ids;
+///
+/// let generator = IdGenerator::system();
+/// let mut ids = Ids::default();
+/// ids.trace_id = Some(generator.trace_id(&Clock::system()));
+/// ids.tenant_id = Some("acme");
+/// assert!(ids.span_id.is_none());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ids<'a> {
     /// Ties together everything done for one request.

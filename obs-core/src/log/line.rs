@@ -56,6 +56,21 @@ pub struct Line<'b> {
 }
 
 /// How much room a part has for its tail.
+///
+/// ```
+/// use obs_core::clock::Timestamp;
+/// use obs_core::log::{Line, LineFormat, LineLevel};
+///
+/// let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+/// let at = Timestamp::from_unix_millis(0);
+/// let line = Line::begin(&mut out, &format, at, LineLevel::Info, format_args!("done"), "orders");
+/// let line = line.finish_with_tails(|tail, room| {
+///     assert!(room.bytes > 1_000);
+///     tail.extend_from_slice(br#","Requests":1"#);
+///     false // there is no further part
+/// });
+/// assert!(line.ends_with(b",\"Requests\":1}\n"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TailRoom {

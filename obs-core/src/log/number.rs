@@ -5,6 +5,14 @@
 const MOST_THOUSANDTHS: i64 = 1_000_000_000_000_000;
 
 /// Appends an unsigned integer.
+///
+/// ```
+/// use obs_core::log::number::write_u64;
+///
+/// let mut out = Vec::new();
+/// write_u64(&mut out, 42);
+/// assert_eq!(out, b"42");
+/// ```
 #[inline]
 pub fn write_u64(out: &mut Vec<u8>, value: u64) {
     let digit = |place: u64| b'0' + (value / place % 10) as u8;
@@ -59,6 +67,14 @@ pub(super) fn write_f64(out: &mut Vec<u8>, value: f64) {
 
 /// Appends a finite number in the shortest form that reads back as the same number, integers up to
 /// 2^53 without a fraction.
+///
+/// ```
+/// use obs_core::log::number::write_number;
+///
+/// let mut out = Vec::new();
+/// write_number(&mut out, 3.0);
+/// assert_eq!(out, b"3");
+/// ```
 #[inline]
 pub fn write_number(out: &mut Vec<u8>, value: f64) {
     /// The integers up to here are exact in an `f64`.

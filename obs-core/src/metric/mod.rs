@@ -22,6 +22,13 @@ pub use handle::{Counter, CounterCell, Gauge, GaugeCell, Histogram, HistogramCel
 pub use unit::Unit;
 
 /// A metric as its owner declares it.
+///
+/// ```
+/// use obs_core::metric::{Descriptor, Unit};
+///
+/// static ORDERS: Descriptor = Descriptor::new("OrdersPlaced", Unit::Count, "Orders that were placed");
+/// assert_eq!((ORDERS.name, ORDERS.unit), ("OrdersPlaced", Unit::Count));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Descriptor {
@@ -49,6 +56,28 @@ pub type Label<'a> = (&'static str, &'a str);
 /// The same descriptor with the same labels names the same series, whoever asks. Methods may lock
 /// and allocate; they never fail: a series that must not be is counted by the implementation and
 /// gets a handle that records into its overflow series.
+///
+/// ```
+/// use obs_core::metric::{Counter, Descriptor, Gauge, Histogram, Label, Recorder, Unit};
+///
+/// /// Records counters and nothing else.
+/// #[derive(Debug)]
+/// struct OnlyCounters(std::sync::Arc<dyn obs_core::metric::CounterCell>);
+///
+/// impl Recorder for OnlyCounters {
+///     fn counter(&self, _: &Descriptor, _: &[Label<'_>]) -> Counter {
+///         Counter::new(self.0.clone())
+///     }
+///
+///     fn gauge(&self, _: &Descriptor, _: &[Label<'_>]) -> Gauge {
+///         Gauge::disabled()
+///     }
+///
+///     fn histogram(&self, _: &Descriptor, _: &[Label<'_>]) -> Histogram {
+///         Histogram::disabled()
+///     }
+/// }
+/// ```
 pub trait Recorder: Send + Sync + fmt::Debug + 'static {
     /// A handle for a value that only grows.
     fn counter(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Counter;
@@ -59,6 +88,15 @@ pub trait Recorder: Send + Sync + fmt::Debug + 'static {
 }
 
 /// The recorder that records nothing.
+///
+/// ```
+/// use obs_core::metric::{Descriptor, Unit, disabled};
+///
+/// static DEPTH: Descriptor = Descriptor::new("QueueDepth", Unit::Count, "Messages that wait");
+/// static AGE: Descriptor = Descriptor::new("Age", Unit::Seconds, "Age of a message");
+/// disabled().gauge(&DEPTH, &[]).set(3.0);
+/// disabled().histogram(&AGE, &[]).record(0.2);
+/// ```
 #[must_use]
 pub fn disabled() -> &'static dyn Recorder {
     &Disabled

@@ -3,6 +3,12 @@
 /// The 27 values of `StandardUnit` in the
 /// [`MetricDatum`](https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html)
 /// reference; there is no `Nanoseconds`.
+///
+/// ```
+/// use obs_core::metric::Unit;
+///
+/// assert_eq!(Unit::BytesPerSecond.as_str(), "Bytes/Second");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Unit {

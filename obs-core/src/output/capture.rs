@@ -5,6 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// What [`Output::captured`](super::Output::captured) writes to. Flush or shut down the output
 /// before reading.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::output::{Class, Output};
+///
+/// let (output, capture) = Output::captured();
+/// output.write(Class::Info, b"one\n");
+/// output.write(Class::Info, b"two\n");
+/// assert!(output.flush(Duration::from_secs(1)));
+/// assert_eq!(capture.lines(), ["one", "two"]);
+/// assert_eq!((capture.text().len(), capture.bytes().len()), (8, 8));
+/// capture.clear();
+/// assert!(capture.lines().is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Capture(Arc<Mutex<Vec<u8>>>);
 

@@ -2,6 +2,14 @@
 ///
 /// The order is the order of sacrifice: when the queue fills up, `Debug` is refused first and
 /// `Error` last.
+///
+/// ```
+/// use obs_core::output::Class;
+///
+/// // When there is too much, what matters least goes first.
+/// assert!(Class::Debug < Class::Error);
+/// assert_eq!(Class::Request.as_str(), "request");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Lines below `INFO`.
@@ -49,6 +57,15 @@ impl Class {
 }
 
 /// Why a line was lost.
+///
+/// ```
+/// use obs_core::output::{Class, DropReason, Output};
+///
+/// let (output, _capture) = Output::captured();
+/// output.dropped(Class::Debug, DropReason::RateLimited, 3);
+/// assert_eq!(output.ledger().dropped_for(DropReason::RateLimited), 3);
+/// assert_eq!(DropReason::RateLimited.as_str(), "rate_limited");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DropReason {

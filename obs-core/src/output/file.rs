@@ -8,6 +8,21 @@ use std::path::{Path, PathBuf};
 /// `orders.log.2` and so on up to the number of files kept, `orders.log` becomes `orders.log.1`,
 /// and a new `orders.log` is begun. A file is rotated only between lines, so each file holds whole
 /// lines; a single line longer than the limit makes one longer file.
+///
+/// ```
+/// use std::io::Write;
+///
+/// use obs_core::output::RotatingFile;
+///
+/// let folder = std::env::temp_dir().join(format!("obs-rotating-{}", std::process::id()));
+/// std::fs::create_dir_all(&folder)?;
+/// let mut file = RotatingFile::open(folder.join("orders.log"), 10, 1)?;
+/// file.write_all(b"the first\n")?;
+/// file.write_all(b"the second\n")?;
+/// assert_eq!(std::fs::read(folder.join("orders.log.1"))?, b"the first\n");
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct RotatingFile {
     path: PathBuf,

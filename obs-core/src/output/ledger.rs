@@ -7,6 +7,24 @@ const REASONS: usize = DropReason::ALL.len();
 ///
 /// At any time `created = queued + written + sampled_out + dropped()`, and after a shutdown
 /// `queued` is 0.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::output::{Class, DropReason, Output};
+///
+/// let (output, _capture) = Output::captured();
+/// output.write(Class::Request, b"{}\n");
+/// output.sampled_out(2);
+/// output.dropped(Class::Debug, DropReason::QueueFull, 1);
+/// output.flush(Duration::from_secs(1));
+///
+/// let ledger = output.ledger();
+/// assert_eq!((ledger.created, ledger.written, ledger.sampled_out), (4, 1, 2));
+/// assert_eq!((ledger.dropped(), ledger.dropped_for(DropReason::QueueFull)), (1, 1));
+/// assert_eq!(ledger.dropped_of(Class::Debug, DropReason::QueueFull), 1);
+/// assert!(ledger.is_conserved());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {

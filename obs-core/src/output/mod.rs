@@ -63,6 +63,23 @@ const DROP_LIMIT: Duration = Duration::from_secs(1);
 /// A handle to one or several destinations for lines; clones share them.
 ///
 /// Dropping the last handle shuts the output down and waits for at most one second.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::output::{Class, Output};
+///
+/// let (output, capture) = Output::captured();
+/// output.write(Class::Info, b"{\"message\":\"started\"}\n");
+/// assert!(output.flush(Duration::from_secs(1)));
+/// assert_eq!(capture.lines(), [r#"{"message":"started"}"#]);
+///
+/// // Anything that takes bytes can be a destination, and lines can go to several.
+/// let file = Output::writer(std::io::sink());
+/// assert_eq!(file.ledgers().len(), 1);
+/// assert!(file.shutdown(Duration::from_secs(1)));
+/// assert_eq!(file.last_error(), None);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Output(Arc<Lanes>);
 

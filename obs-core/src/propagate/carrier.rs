@@ -13,6 +13,16 @@ use super::found::Slot;
 /// Fields that can be read: headers, message attributes, a JSON object.
 ///
 /// Field names are compared without regard to case.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use obs_core::propagate::{Carrier, field};
+///
+/// let attributes = BTreeMap::from([("Traceparent".to_owned(), "00-…")]);
+/// let values: Vec<_> = attributes.get_all(&field::TRACEPARENT).collect();
+/// assert_eq!(values, ["00-…".as_bytes()]);
+/// ```
 pub trait Carrier {
     /// Every value of `field`, in order, as it arrived.
     fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;
@@ -31,6 +41,18 @@ pub trait Carrier {
 }
 
 /// Fields that can be written.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use obs_core::propagate::{CarrierMut, field};
+///
+/// let mut attributes = BTreeMap::<String, String>::new();
+/// attributes.set(&field::TRACEPARENT, b"00-...");
+/// assert!(attributes.may_hold_fields());
+/// CarrierMut::remove(&mut attributes, &field::TRACEPARENT);
+/// assert!(attributes.is_empty());
+/// ```
 pub trait CarrierMut {
     /// Replaces every value of `field` with `value`, which is printable ASCII.
     fn set(&mut self, field: &HeaderName, value: &[u8]);
@@ -105,6 +127,13 @@ impl Blocks {
 ///
 /// Values are cut from blocks of 4 KiB per thread, which are used again once the requests that
 /// hold pieces of them have ended: in a steady state this does not allocate.
+///
+/// ```
+/// use obs_core::propagate::header_value;
+///
+/// assert_eq!(header_value(b"Root=1-...").expect("printable ASCII"), "Root=1-...");
+/// assert!(header_value(b"two\nlines").is_none());
+/// ```
 #[must_use]
 pub fn header_value(value: &[u8]) -> Option<HeaderValue> {
     let bytes = BLOCKS

@@ -10,6 +10,26 @@ use super::{
 use crate::id::{CorrelationId, TraceId};
 
 /// What a request or message told about itself, as far as it is trusted.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use obs_core::propagate::{Propagators, TrustPolicy};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("x-correlation-id", HeaderValue::from_static("order-7"));
+/// headers.insert("x-tenant-id", HeaderValue::from_static("acme"));
+///
+/// let propagators = Propagators::from_names("tracecontext,xray,baggage")?;
+/// let extracted = propagators.extract(&headers, &TrustPolicy::internal());
+/// assert_eq!(extracted.correlation_id.expect("it was sent").as_str(), "order-7");
+/// assert_eq!(extracted.tenant_id.as_deref(), Some("acme"));
+/// assert!(extracted.parent.is_none());
+///
+/// // At the edge anybody could say that.
+/// let extracted = propagators.extract(&headers, &TrustPolicy::edge());
+/// assert_eq!(extracted.tenant_id, None);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extracted {
@@ -39,6 +59,17 @@ pub struct Extracted {
 
 /// What is kept of a correlation id that broke the grammar: enough to find out who sends it, and
 /// none of its bytes.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use obs_core::propagate::{Propagators, TrustPolicy};
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert("x-correlation-id", HeaderValue::from_static("two words, and <markup>"));
+/// let extracted = Propagators::default().extract(&headers, &TrustPolicy::edge());
+/// let rejected = extracted.rejected_correlation.expect("it is no id");
+/// assert_eq!(rejected.length, 23);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RejectedId {

@@ -6,6 +6,29 @@ use super::field;
 /// one for each field.
 ///
 /// Of a field with several values it holds the first and that there are more.
+///
+/// ```
+/// use http::HeaderName;
+/// use obs_core::propagate::{Carrier, Found};
+///
+/// /// Fields that came as one flat list.
+/// struct Pairs(Vec<(String, String)>);
+///
+/// impl Carrier for Pairs {
+///     fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+///         let named = self.0.iter().filter(move |(name, _)| name.as_str() == field.as_str());
+///         named.map(|(_, value)| value.as_bytes())
+///     }
+///
+///     fn find(&self) -> Found<'_> {
+///         let mut found = Found::nothing();
+///         for (name, value) in &self.0 {
+///             found.add(name.as_bytes(), value.as_bytes());
+///         }
+///         found
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Found<'a> {
     first: [Option<&'a [u8]>; Slot::ALL.len()],

@@ -11,6 +11,25 @@ use super::{
 use crate::id::{CorrelationId, SpanId, TraceId};
 
 /// What an outgoing call or message tells about the request it belongs to.
+///
+/// ```
+/// use http::HeaderMap;
+/// use obs_core::clock::Clock;
+/// use obs_core::id::IdGenerator;
+/// use obs_core::propagate::{Baggage, Outgoing, Propagators, TrustPolicy};
+///
+/// let ids = IdGenerator::system();
+/// let correlation = ids.correlation_id(&Clock::system());
+/// let baggage = Baggage::empty().with("channel", "web").expect("it fits");
+/// let outgoing = Outgoing::new(ids.trace_id(&Clock::system()), ids.span_id(), true)
+///     .correlation_id(&correlation)
+///     .baggage(&baggage);
+///
+/// let mut headers = HeaderMap::new();
+/// Propagators::default().inject(&outgoing, &mut headers, &TrustPolicy::internal());
+/// assert!(headers.contains_key("traceparent"));
+/// assert_eq!(headers["baggage"], "channel=web");
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Outgoing<'a> {

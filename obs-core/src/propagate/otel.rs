@@ -39,6 +39,17 @@ pub struct OtelPropagator {
 }
 
 /// What an [`OtelPropagator`] read, as a value in OpenTelemetry's [`Context`].
+///
+/// ```
+/// use obs_core::propagate::{OtelPropagator, Propagators, RemoteContext, TrustPolicy};
+/// use opentelemetry::propagation::TextMapPropagator;
+/// use std::collections::HashMap;
+///
+/// let propagator = OtelPropagator::new(Propagators::default(), TrustPolicy::internal());
+/// let headers = HashMap::from([("x-correlation-id".to_owned(), "order-7".to_owned())]);
+/// let context = propagator.extract(&headers);
+/// assert!(context.get::<RemoteContext>().is_some());
+/// ```
 #[derive(Clone, Debug)]
 pub struct RemoteContext(pub Extracted);
 

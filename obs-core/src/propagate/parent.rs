@@ -2,6 +2,17 @@ use super::{TraceState, Traceparent, XrayExtras, XrayHeader};
 use crate::id::{SpanId, TraceId};
 
 /// The trace a request continues, whichever header told of it.
+///
+/// ```
+/// use obs_core::id::{SpanId, TraceId};
+/// use obs_core::propagate::TraceParent;
+///
+/// let trace = TraceId::from_hex("4bf92f3577b34da6a3ce929d0e0e4736").expect("32 hex digits");
+/// let mut parent = TraceParent::new(trace);
+/// // A load balancer sends a root alone.
+/// assert_eq!((parent.parent_span, parent.sampled), (None, None));
+/// parent.parent_span = SpanId::from_hex("00f067aa0ba902b7");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TraceParent {

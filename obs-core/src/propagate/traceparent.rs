@@ -9,6 +9,16 @@ const RANDOM: u8 = 0x02;
 const LENGTH: usize = 55;
 
 /// The content of one `traceparent` field.
+///
+/// ```
+/// use obs_core::propagate::Traceparent;
+///
+/// let header = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let parsed = Traceparent::parse(header).expect("it is well-formed");
+/// assert!(parsed.sampled);
+/// assert_eq!(&parsed.to_bytes(), header);
+/// assert!(Traceparent::parse(b"00-4BF9...").is_none());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traceparent {
     /// The trace.

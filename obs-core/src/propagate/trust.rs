@@ -18,6 +18,13 @@ pub struct TrustPolicy {
 }
 
 /// How far a caller's trace is trusted.
+///
+/// ```
+/// use obs_core::propagate::{TraceTrust, TrustPolicy};
+///
+/// let policy = TrustPolicy::edge().trace(TraceTrust::Link);
+/// assert_eq!(policy.trace_trust(), TraceTrust::Link);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TraceTrust {

@@ -12,6 +12,14 @@ use crate::id::{SpanId, TraceId};
 ///
 /// A load balancer sends `Root` alone; then the trace is continued without a parent and the
 /// receiver decides about sampling.
+///
+/// ```
+/// use obs_core::propagate::XrayHeader;
+///
+/// let header = XrayHeader::parse(b"Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1").unwrap();
+/// assert_eq!(header.trace_id.to_xray().as_str(), "1-5759e988-bd862e3fe1be46a994272793");
+/// assert_eq!((header.parent, header.sampled), (None, Some(true)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XrayHeader {
     /// `Root`.
@@ -25,6 +33,15 @@ pub struct XrayHeader {
 }
 
 /// What an `X-Amzn-Trace-Id` field carries beside `Root`, `Parent` and `Sampled`.
+///
+/// ```
+/// use obs_core::propagate::{XrayExtras, XrayHeader};
+///
+/// assert_eq!(XrayExtras::none().forwarded(), "");
+/// assert_eq!(XrayExtras::none().own(), None);
+/// let header = XrayHeader::parse(b"Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=a:0").unwrap();
+/// assert!(header.extras.forwarded().contains("Lineage=a:0"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct XrayExtras {
     forwarded: Option<Arc<str>>,

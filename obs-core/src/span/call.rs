@@ -190,6 +190,16 @@ impl Drop for Cancellable {
 
 pin_project! {
     /// The future of [`CallSpan::observe`].
+    ///
+    /// ```
+    /// use obs_core::span::{CallSpan, ObservedCall};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let call: ObservedCall<_> = CallSpan::redis("GET").observe(async { Ok::<_, std::io::Error>(7) });
+    /// assert_eq!(call.await.unwrap(), 7);
+    /// # });
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ObservedCall<F> {

@@ -27,6 +27,14 @@ use crate::trace::{
 /// taken) is not built, unless its explicit parent is.
 ///
 /// `ObsLayer` contains it; use it alone beside a layer that writes lines.
+///
+/// ```
+/// use obs_core::subscriber::ChildSpanLayer;
+/// use tracing_subscriber::layer::SubscriberExt;
+///
+/// let subscriber = tracing_subscriber::registry().with(ChildSpanLayer::default());
+/// tracing::subscriber::with_default(subscriber, || tracing::info_span!("work").in_scope(|| 7));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChildSpanLayer;
 

@@ -45,6 +45,18 @@ impl TelemetryBuilder {
 }
 
 /// Why a telemetry could not be built and installed.
+///
+/// ```
+/// use obs_core::environment::Environment;
+/// use obs_core::subscriber::InitError;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let wrong = Environment::from_iter([("OTEL_TRACES_SAMPLER", "sometimes")]);
+/// match Telemetry::builder("orders").environment(wrong).init() {
+///     Err(InitError::Config(error)) => assert_eq!(error.value(), "sometimes"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InitError {

@@ -57,6 +57,20 @@ impl Telemetry {
 }
 
 /// Why a telemetry could not become that of the process.
+///
+/// ```
+/// use obs_core::subscriber::InstallError;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// match telemetry.install_global() {
+///     Ok(()) => {}
+///     // Another part of the program was faster; its telemetry stays the process's.
+///     Err(error @ (InstallError::Telemetry | InstallError::Subscriber)) => eprintln!("{error}"),
+///     Err(error) => panic!("{error}"),
+/// }
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InstallError {

@@ -25,6 +25,36 @@ use crate::trace::{Sampler, SpanExporter, Tracer, exporter_from_environment};
 const DEFAULT_DEPLOYMENT_ENVIRONMENT: &str = "local";
 
 /// Describes a [`Telemetry`].
+///
+/// ```
+/// use obs_core::environment::Environment;
+/// use obs_core::log::Redactor;
+/// use obs_core::output::Output;
+/// use obs_core::propagate::Propagators;
+/// use obs_core::resource::Resource;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_core::trace::{MemoryExporter, Sampler};
+///
+/// let (output, _lines) = Output::captured();
+/// let spans = MemoryExporter::default();
+/// let telemetry = Telemetry::builder("orders")
+///     .environment(Environment::empty())
+///     .deployment_environment("test")
+///     .output(output)
+///     .level_filter("info,orders=debug")
+///     .max_line_bytes(64 * 1024)
+///     .redactor(Redactor::new().key("coupon"))
+///     .call_site_limit(100, 10)
+///     .flight_recorder(tracing::Level::DEBUG, 16 * 1024)
+///     .resource(Resource::empty().with("service.version", "1.4.2"))
+///     .sampler(Sampler::always_on())
+///     .span_exporter(spans.clone())
+///     .propagators(Propagators::from_names("tracecontext,baggage")?)
+///     .build()?;
+/// assert_eq!(telemetry.deployment_environment(), "test");
+/// assert_eq!(telemetry.resource().get("service.version"), Some("1.4.2"));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub struct TelemetryBuilder {
     service_name: String,
     deployment_environment: Option<String>,
@@ -88,6 +118,24 @@ impl TelemetryBuilder {
     }
 
     /// Sets the clock. Default [`Clock::system`].
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::clock::ManualClock;
+    /// use obs_core::control::Registry;
+    /// use obs_core::id::IdGenerator;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let (clock, controls) = (ManualClock::default(), Registry::default());
+    /// let telemetry = Telemetry::builder("orders")
+    ///     .clock(clock.clock())
+    ///     .ids(IdGenerator::seeded(7))
+    ///     .controls(controls.clone())
+    ///     .build()?;
+    /// assert_eq!(telemetry.clock().wall(), clock.clock().wall());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

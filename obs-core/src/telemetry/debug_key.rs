@@ -152,6 +152,17 @@ impl fmt::Debug for DebugKey {
 }
 
 /// Why a token does not raise the level.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::telemetry::{DebugKey, DebugRefusal};
+///
+/// let key = DebugKey::new("a secret of at least thirty-two bytes")?;
+/// let refusal = key.check("nonsense", Clock::system().wall(), "orders").unwrap_err();
+/// assert_eq!(refusal, DebugRefusal::Malformed);
+/// assert_eq!(refusal.as_str(), "malformed");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DebugRefusal {

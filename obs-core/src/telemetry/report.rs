@@ -2,6 +2,16 @@ use crate::output::Ledger;
 use crate::trace::SpanLedger;
 
 /// What became of everything a service had to say about itself.
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let report = telemetry.report();
+/// assert!(report.lines.is_conserved() && report.spans.is_balanced());
+/// assert_eq!(report.last_line_error, None);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SelfReport {
@@ -16,6 +26,18 @@ pub struct SelfReport {
 }
 
 /// How a shutdown went.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let shutdown = telemetry.shutdown(Duration::from_secs(5));
+/// assert!(shutdown.complete);
+/// assert_eq!(shutdown.report.lines.queued, 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ShutdownReport {

@@ -6,6 +6,29 @@ use crate::log::{Ids, Line, TailRoom, ValueRef, with_buffer};
 use crate::output::Class;
 
 /// The head of a request's line.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::log::Ids;
+/// use obs_core::output::Output;
+/// use obs_core::telemetry::{RequestLine, Telemetry};
+///
+/// let (output, lines) = Output::captured();
+/// let telemetry = Telemetry::builder("orders").output(output).build()?;
+/// let head = RequestLine {
+///     timestamp: telemetry.clock().wall(),
+///     level: tracing::Level::INFO,
+///     message: "request completed",
+///     target: "orders",
+///     ids: Ids::default(),
+///     has_metrics: false,
+/// };
+/// telemetry.request_line(&head, |line| drop(line.u64("status", 200)), |_tail| {});
+/// telemetry.flush(Duration::from_secs(1));
+/// assert!(lines.text().contains(r#""status":200"#));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLine<'a> {
     /// When the request ended.

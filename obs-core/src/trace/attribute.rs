@@ -116,6 +116,13 @@ impl From<Cow<'static, str>> for Text {
 /// The value of an attribute.
 ///
 /// OpenTelemetry has no unsigned integers: a `u64` beyond `i64::MAX` becomes its decimal text.
+///
+/// ```
+/// use obs_core::trace::AttributeValue;
+///
+/// assert_eq!(AttributeValue::from("web").as_str(), Some("web"));
+/// assert_eq!(AttributeValue::from(3).as_i64(), Some(3));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AttributeValue {
@@ -185,6 +192,19 @@ impl From<usize> for AttributeValue {
 ///
 /// A key that is set again keeps its place and takes the new value. What is beyond the bound is
 /// counted, not kept.
+///
+/// ```
+/// use obs_core::trace::Attributes;
+///
+/// let mut attributes = Attributes::with_capacity(2);
+/// attributes.set("http.route", "/orders/{id}");
+/// attributes.set("http.response.status_code", 200);
+/// attributes.set("http.response.status_code", 404);
+/// assert_eq!(attributes.len(), 2);
+/// assert_eq!(attributes.get("http.response.status_code").and_then(|value| value.as_i64()), Some(404));
+/// assert_eq!(attributes.iter().count(), 2);
+/// assert!(Attributes::new().is_empty() && attributes.dropped() == 0);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attributes {
     list: Vec<(Text, AttributeValue)>,

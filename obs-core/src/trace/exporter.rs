@@ -9,6 +9,30 @@ use super::record::SpanRecord;
 /// It runs on the [`Tracer`](super::Tracer)'s own thread and may block there. It answers for every
 /// span of the batch: each is either exported or dropped for a reason. Waiting beyond `limit` costs
 /// the spans: a tracer that shuts down does not wait for its exporter longer than it was told to.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::trace::{ExportReport, SpanExporter, SpanRecord, Tracer};
+///
+/// /// Prints the names of spans.
+/// #[derive(Debug)]
+/// struct Names;
+///
+/// impl SpanExporter for Names {
+///     fn export(&mut self, batch: &[SpanRecord], _limit: Duration) -> ExportReport {
+///         for span in batch {
+///             eprintln!("{} took {:?}", span.name.as_str(), span.duration());
+///         }
+///         ExportReport::new().exported(batch.len())
+///     }
+/// }
+///
+/// let tracer = Tracer::builder().exporter(Names).build()?;
+/// assert!(tracer.is_recording());
+/// assert!(tracer.shutdown(Duration::from_secs(5)));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub trait SpanExporter: Send + fmt::Debug + 'static {
     /// Exports `batch`, within `limit`.
     fn export(&mut self, batch: &[SpanRecord], limit: Duration) -> ExportReport;
@@ -20,6 +44,15 @@ pub trait SpanExporter: Send + fmt::Debug + 'static {
 }
 
 /// What became of a batch.
+///
+/// ```
+/// use obs_core::trace::{DropReason, ExportReport};
+///
+/// let report = ExportReport::new().exported(2).dropped(DropReason::Refused, 1, "HTTP 400");
+/// assert_eq!(report.exported_count(), 2);
+/// assert_eq!(report.dropped_counts().get(DropReason::Refused), 1);
+/// assert_eq!(report.error(), Some("HTTP 400"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportReport {
     pub(super) exported: u64,

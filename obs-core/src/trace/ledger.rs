@@ -1,6 +1,12 @@
 use std::fmt;
 
 /// Why a span was not exported although it was recorded.
+///
+/// ```
+/// use obs_core::trace::DropReason;
+///
+/// assert_eq!(DropReason::TimedOut.as_str(), "timed_out");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -54,6 +60,15 @@ impl fmt::Display for DropReason {
 }
 
 /// Dropped spans by reason.
+///
+/// ```
+/// use obs_core::trace::{DropReason, ExportReport};
+///
+/// let report = ExportReport::new().dropped(DropReason::Unreachable, 3, "connection refused");
+/// let counts = report.dropped_counts();
+/// assert_eq!((counts.get(DropReason::Unreachable), counts.total()), (3, 3));
+/// assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 3);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DropCounts([u64; DropReason::ALL.len()]);
 
@@ -85,6 +100,14 @@ impl DropCounts {
 ///
 /// At any time `created = exported + sampled_out + dropped + pending`; after shutdown `pending` is
 /// zero.
+///
+/// ```
+/// use obs_core::trace::Tracer;
+///
+/// let ledger = Tracer::disabled().ledger();
+/// assert!(ledger.is_balanced());
+/// assert_eq!((ledger.created, ledger.pending), (0, 0));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanLedger {

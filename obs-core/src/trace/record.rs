@@ -153,6 +153,13 @@ impl SpanRecord {
 
 /// The role of a span, as
 /// [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/trace/api/#spankind) has it.
+///
+/// ```
+/// use obs_core::trace::SpanKind;
+///
+/// assert_eq!(SpanKind::from_name("client"), Some(SpanKind::Client));
+/// assert_eq!(SpanKind::Server.as_str(), "server");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SpanKind {
     /// Work within the process.
@@ -191,6 +198,13 @@ impl SpanKind {
 }
 
 /// Whether a span failed.
+///
+/// ```
+/// use obs_core::trace::Status;
+///
+/// assert!(Status::error("connection refused").is_error());
+/// assert!(!Status::Unset.is_error());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// Nobody said; counts as success.
@@ -217,6 +231,14 @@ impl Status {
 }
 
 /// Something that happened at one moment of a span.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::trace::SpanEvent;
+///
+/// let mut event = SpanEvent::new("exception", Clock::system().wall());
+/// event.attributes.set("exception.message", "no such order");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SpanEvent {
@@ -237,6 +259,14 @@ impl SpanEvent {
 }
 
 /// A span of another trace that caused this one.
+///
+/// ```
+/// use obs_core::id::{SpanId, TraceId};
+/// use obs_core::trace::SpanLink;
+///
+/// let (trace, span) = (TraceId::new(7).expect("not zero"), SpanId::new(8).expect("not zero"));
+/// assert_eq!(SpanLink::new(trace, span).span_id, span);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SpanLink {
@@ -257,6 +287,13 @@ impl SpanLink {
 }
 
 /// A piece of [metadata](SpanRecord::metadata).
+///
+/// ```
+/// use obs_core::trace::Metadata;
+///
+/// let metadata = Metadata::new("payment", "attempts", 2);
+/// assert_eq!(metadata.value.as_i64(), Some(2));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metadata {
     /// Groups keys; X-Ray's own SDKs use `default`.

@@ -17,6 +17,17 @@ type Selected = Option<Box<dyn SpanExporter>>;
 /// `AWS_XRAY_DAEMON_ADDRESS` for `xray`; without any of them nothing is sent, so that a service on a
 /// laptop does not knock at a collector that is not there.
 ///
+/// ```
+/// use obs_core::environment::Environment;
+/// use obs_core::resource::Resource;
+/// use obs_core::trace::exporter_from_environment;
+///
+/// // Nothing is set, so nothing is sent anywhere.
+/// let exporter = exporter_from_environment(&Environment::empty(), &Resource::empty())?;
+/// assert!(exporter.is_none());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+///
 /// # Errors
 /// [`ConfigError`] for an unknown name, for settings of the exporter that cannot be used, and for an
 /// exporter that is asked for by name and not built in.

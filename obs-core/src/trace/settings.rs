@@ -5,6 +5,20 @@ use crate::environment::Environment;
 
 /// How spans are batched; the names and defaults of
 /// [OpenTelemetry's batch processor](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#batch-span-processor).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::environment::Environment;
+/// use obs_core::trace::BatchSettings;
+///
+/// let environment = Environment::from_iter([("OTEL_BSP_SCHEDULE_DELAY", "1000")]);
+/// let settings = BatchSettings::from_environment(&environment)?;
+/// assert_eq!(settings.schedule_delay, Duration::from_secs(1));
+/// assert_eq!(settings.max_export_batch_size, 512);
+/// assert!(settings.check().is_ok());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BatchSettings {

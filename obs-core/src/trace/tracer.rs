@@ -168,6 +168,26 @@ impl Tracer {
 }
 
 /// Builds a [`Tracer`].
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::environment::Environment;
+/// use obs_core::id::IdGenerator;
+/// use obs_core::log::Redactor;
+/// use obs_core::trace::{BatchSettings, MemoryExporter, Sampler, Tracer};
+///
+/// let spans = MemoryExporter::default();
+/// let tracer = Tracer::builder()
+///     .sampler(Sampler::ratio(0.05)?)
+///     .exporter(spans.clone())
+///     .batch(BatchSettings::from_environment(&Environment::empty())?)
+///     .clock(Clock::system())
+///     .ids(IdGenerator::system())
+///     .redactor(Redactor::new())
+///     .build()?;
+/// assert!(tracer.is_recording());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct TracerBuilder {
     sampler: Sampler,

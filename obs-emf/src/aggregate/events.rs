@@ -40,6 +40,28 @@ const REST: &[u8] = b"other";
 /// [`guard`](Self::guard). Each metric is a distribution, of which p50 to p99.9 stay within 1 %.
 /// The line of a key and window has the trace ids of its slowest and of its last failed event, as
 /// `slowest_trace_id` and `error_trace_id`.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::metric::Unit;
+/// use obs_emf::Shape;
+/// use obs_emf::aggregate::{Drain, EventAggregator, Exemplar, Mode};
+///
+/// let shape = Shape::builder("Shop")
+///     .dimension_set(["Channel"])
+///     .metric(("Latency", Unit::Milliseconds))
+///     .build()?;
+/// let events = EventAggregator::new(shape, Mode::Aggregated, Clock::system())
+///     // The line of a window names the trace with the highest value of the first metric.
+///     .slowest_by(0)
+///     .max_keys(200);
+///
+/// let emission = events.observe(&["web"], &[12.5], &[], Exemplar::new(None, false));
+/// assert!(!emission.line, "its values go out with those of its window");
+/// assert_eq!((events.size(), events.ledger().pending), (1, 1));
+/// assert_eq!(events.shape().namespace(), "Shop");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub struct EventAggregator {
     shape: Shape,
     /// Of the lines of keys, whose metrics are all given at run time.

@@ -12,6 +12,39 @@ use crate::ledger::{DropReason, Ledger};
 use crate::sink::Sink;
 
 /// Something that gathers values and hands them over when asked.
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// use obs_core::clock::Clock;
+/// use obs_core::metric::Unit;
+/// use obs_emf::aggregate::Drain;
+/// use obs_emf::sink::Sink;
+/// use obs_emf::{Ledger, Record, Shape};
+///
+/// /// Writes how long a queue is, once for each window.
+/// #[derive(Debug)]
+/// struct Depth(Shape, Mutex<f64>);
+///
+/// impl Drain for Depth {
+///     fn drain(&self, sink: &dyn Sink) {
+///         let depth = [*self.1.lock().unwrap()];
+///         sink.emit(&Record::new(&self.0, Clock::system().wall()).values(&depth));
+///     }
+///
+///     fn size(&self) -> usize {
+///         1
+///     }
+///
+///     fn ledger(&self) -> Ledger {
+///         Ledger::default() // it holds nothing that could be lost
+///     }
+/// }
+///
+/// let shape = Shape::builder("Shop").dimension_set([""; 0]).metric(("Depth", Unit::Count)).build()?;
+/// assert_eq!(Depth(shape, Mutex::new(3.0)).series(), 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub trait Drain: Send + Sync + fmt::Debug + 'static {
     /// Hands what has been gathered to `sink`.
     fn drain(&self, sink: &dyn Sink);
@@ -69,6 +102,36 @@ pub trait Drain: Send + Sync + fmt::Debug + 'static {
 pub struct Flusher(Arc<Handle>);
 
 /// Describes a [`Flusher`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use obs_core::metric::{Descriptor, Recorder, Unit};
+/// use obs_core::telemetry::Telemetry;
+/// use obs_emf::aggregate::Flusher;
+/// use obs_emf::recorder::EmfRecorder;
+/// use obs_emf::sink::LineSink;
+///
+/// static ORDERS: Descriptor = Descriptor::new("OrdersPlaced", Unit::Count, "Orders that were placed");
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let clock = telemetry.clock().clone();
+/// let recorder = Arc::new(EmfRecorder::new("Shop", "orders", "test", clock.clone())?);
+/// let flusher = Flusher::builder(Arc::new(LineSink::of(&telemetry)))
+///     .drain(recorder.clone())
+///     .interval(Duration::from_secs(10))
+///     .max_size(10_000)
+///     .self_metrics(recorder.clone(), clock)
+///     .start()?;
+/// flusher.attach(&telemetry);
+///
+/// recorder.counter(&ORDERS, &[]).add(1);
+/// assert!(flusher.flush(Duration::from_secs(1)));
+/// assert_eq!(flusher.ledger().dropped(), 0);
+/// assert!(flusher.shutdown(Duration::from_secs(1)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct FlusherBuilder {

@@ -1,6 +1,14 @@
 use obs_core::id::TraceId;
 
 /// What becomes of events of one kind.
+///
+/// ```
+/// use obs_emf::aggregate::Mode;
+///
+/// // Gathers everything; the line of one event in 100 goes out, besides errors and the slowest.
+/// let mode = Mode::Hybrid { one_in: 100 };
+/// assert_ne!(mode, Mode::PerRequest);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Mode {
@@ -20,6 +28,20 @@ pub enum Mode {
 }
 
 /// What to write of one event.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::metric::Unit;
+/// use obs_emf::Shape;
+/// use obs_emf::aggregate::{EventAggregator, Exemplar, Mode};
+///
+/// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+/// let events = EventAggregator::new(shape, Mode::PerRequest, Clock::system());
+/// let emission = events.observe(&["web"], &[3.0], &[], Exemplar::new(None, false));
+/// // Each event writes its own line, with its metrics in it.
+/// assert!(emission.line && emission.metrics && emission.weight.is_none());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Emission {
@@ -32,6 +54,14 @@ pub struct Emission {
 }
 
 /// What makes an event worth keeping.
+///
+/// ```
+/// use obs_emf::aggregate::Exemplar;
+///
+/// let failed = Exemplar::new(None, true);
+/// assert!(failed.is_error && !failed.is_notable);
+/// assert!(Exemplar::new(None, false).notable().is_notable);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Exemplar {

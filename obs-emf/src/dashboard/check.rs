@@ -5,6 +5,18 @@ use serde_json::Value;
 use crate::declare::Shape;
 
 /// What is wrong with a dashboard.
+///
+/// ```
+/// use obs_emf::dashboard::check;
+///
+/// let body = serde_json::json!({ "widgets": [{
+///     "type": "metric",
+///     "properties": { "title": "Orders", "metrics": [["Shop", "NobodyDeclaresThis"]] },
+/// }] });
+/// let problems = check(&body, &[]);
+/// assert_eq!(problems[0].widget, "Orders");
+/// assert!(problems[0].message.contains("NobodyDeclaresThis"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -19,6 +31,16 @@ pub struct Problem {
 /// and every widget must lie on the grid.
 ///
 /// Metrics of other namespaces, such as AWS's own, are not judged.
+///
+/// ```
+/// use obs_emf::dashboard::{Watch, check};
+/// use obs_emf::request::RequestMetrics;
+///
+/// let metrics = RequestMetrics::builder("orders", "prod").namespace("Shop").build()?;
+/// let watch = Watch::new(&metrics, "orders", "prod");
+/// assert_eq!(check(&watch.dashboard(), &[metrics.shape()]), []);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[must_use]
 pub fn check(body: &Value, shapes: &[&Shape]) -> Vec<Problem> {
     let mut problems = Vec::new();

@@ -36,6 +36,26 @@ use crate::request::RequestMetrics;
 pub use crate::aggregate::DROPPED;
 
 /// A service with its objectives.
+///
+/// ```
+/// use obs_core::metric::Unit;
+/// use obs_emf::Shape;
+/// use obs_emf::dashboard::Watch;
+/// use obs_emf::request::RequestMetrics;
+///
+/// let metrics = RequestMetrics::builder("orders", "prod").namespace("Shop").build()?;
+/// let placed = Shape::builder("Shop").dimension_set([""; 0]).metric(("Placed", Unit::Count)).build()?;
+/// let watch = Watch::new(&metrics, "orders", "prod")
+///     .place("eu-central-1", "123456789012")
+///     .events(&placed)
+///     .availability(99.9)
+///     .latency(250.0, 99.0)
+///     .log_group("/ecs/orders")
+///     .resource("AWS/ECS", "CPUUtilization", [("ServiceName", "orders"), ("ClusterName", "prod")]);
+/// assert!(watch.dashboard()["widgets"].is_array());
+/// assert!(watch.template()["Resources"].is_object());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Watch {

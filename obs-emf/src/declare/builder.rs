@@ -15,6 +15,28 @@ use crate::limits::{DIMENSIONS_PER_SET, METRICS_PER_RECORD};
 use crate::value::text::clean_dimension;
 
 /// Describes a [`Shape`].
+///
+/// ```
+/// use obs_core::metric::Unit;
+/// use obs_emf::{Metric, Resolution, Shape};
+///
+/// let shape = Shape::builder("Shop")
+///     .dimension_set(["Service", "Environment"])
+///     .dimension_set(["Service", "Environment", "Channel"])
+///     .constant("Service", "orders")
+///     .constant("Environment", "prod")
+///     .default_value("Channel", "web")
+///     .bound("Channel", 3)
+///     .property("version", "1.4.2")
+///     .metric(("Placed", Unit::Count))
+///     .metric(Metric::new("Wait", Unit::Milliseconds).resolution(Resolution::High))
+///     .log_group("/shop/orders")
+///     .log_stream("i-1")
+///     .build()?;
+/// assert_eq!(shape.dimension_names().collect::<Vec<_>>(), ["Channel"]);
+/// assert_eq!(shape.series_bound(), Some(2 * (1 + 3)));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ShapeBuilder {
@@ -82,6 +104,22 @@ impl ShapeBuilder {
     /// Adds the [members](Resource::entity_members) by which CloudWatch links the metrics to what
     /// the service runs on, as properties. The service itself is linked by the dimensions `Service`
     /// and `Environment`.
+    ///
+    /// ```
+    /// use obs_core::environment::Environment;
+    /// use obs_core::metric::Unit;
+    /// use obs_core::resource::Resource;
+    /// use obs_emf::Shape;
+    ///
+    /// let shape = Shape::builder("Shop")
+    ///     .from_environment(&Environment::from_iter([("AWS_EMF_NAMESPACE", "Shop/Orders")]))
+    ///     .entity(&Resource::empty().with("service.name", "orders"))
+    ///     .dimension_set(["Service"])
+    ///     .metric(("Placed", Unit::Count))
+    ///     .build()?;
+    /// assert_eq!(shape.namespace(), "Shop/Orders");
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn entity(mut self, resource: &Resource) -> Self {
         for (name, value) in resource.entity_members() {
             self.properties.push((name.to_owned(), value.to_owned()));

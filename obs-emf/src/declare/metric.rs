@@ -1,6 +1,12 @@
 use obs_core::metric::{Descriptor, Unit};
 
 /// How finely CloudWatch stores a metric.
+///
+/// ```
+/// use obs_emf::Resolution;
+///
+/// assert_eq!((Resolution::Standard.seconds(), Resolution::High.seconds()), (60, 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Resolution {
     /// By minute.
@@ -22,6 +28,14 @@ impl Resolution {
 }
 
 /// A metric of a shape.
+///
+/// ```
+/// use obs_core::metric::Unit;
+/// use obs_emf::{Metric, Resolution};
+///
+/// let wait = Metric::new("Wait", Unit::Milliseconds).resolution(Resolution::High);
+/// assert_eq!((wait.name(), wait.unit()), ("Wait", Unit::Milliseconds));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metric {
     pub(crate) name: String,

@@ -6,6 +6,16 @@ use super::Shape;
 use super::compile::Parts;
 
 /// What happens to a dimension whose value is above the budget.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_emf::cardinality::{Guard, Overflow};
+///
+/// let guard = Guard::new(1, Overflow::Demote, Clock::system())?;
+/// assert_eq!(guard.admit("Placed", "Channel", "web"), None);
+/// assert_eq!(guard.admit("Placed", "Channel", "app"), Some(Overflow::Demote));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {

@@ -13,6 +13,16 @@ use crate::value::number::{Checked, check, write_f64, write_u64};
 use crate::value::text::write_json;
 
 /// A metric with the values it took, and how often it took each.
+///
+/// ```
+/// use obs_core::metric::Unit;
+/// use obs_emf::{Resolution, Series};
+///
+/// // 20 requests waited 1.5 ms, and one 40 ms.
+/// let waits = Series::new("Wait", Unit::Milliseconds, &[(1.5, 20), (40.0, 1)])
+///     .resolution(Resolution::High);
+/// assert_eq!(waits.count(), 21);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Series<'a> {

@@ -31,6 +31,23 @@ pub(crate) struct Event<'a> {
 }
 
 /// What came of encoding a tail.
+///
+/// ```
+/// use obs_core::clock::Timestamp;
+/// use obs_core::metric::Unit;
+/// use obs_emf::Shape;
+///
+/// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+/// let (mut out, at) = (Vec::new(), Timestamp::from_unix_millis(1_767_225_600_000));
+/// let extras = [("Weight", Unit::None, 1.25), ("Discount", Unit::Percent, 5.0)];
+/// let tail = shape.encode_tail_with(&mut out, at, &["web"], &[3.0], &extras, 100_000);
+/// assert_eq!((tail.extras, tail.ledger.emitted), (2, 3));
+///
+/// // What did not fit one line goes into the next.
+/// let rest = shape.encode_extras(&mut out, at, &["web"], &extras[tail.extras..], 100_000);
+/// assert_eq!(rest.extras, 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tail {

@@ -84,6 +84,17 @@ impl Metrics {
 
 /// The observations of a metric with exactly these dimensions.
 ///
+/// ```
+/// use obs_emf::lint::{Metrics, assert_metric};
+///
+/// let metrics = Metrics::read(concat!(
+///     r#"{"_aws":{"Timestamp":1767225600000,"CloudWatchMetrics":[{"Namespace":"Shop","#,
+///     r#""Dimensions":[["Service"]],"Metrics":[{"Name":"Items","Unit":"Count"}]}]},"#,
+///     r#""Service":"orders","Items":3}"#,
+/// ));
+/// assert_eq!(assert_metric(&metrics, "Items", &[("Service", "orders")]).sum(), 3.0);
+/// ```
+///
 /// # Panics
 /// If there are none; the message lists the series that there are.
 #[must_use]
@@ -97,6 +108,22 @@ pub fn assert_metric(metrics: &Metrics, name: &str, dimensions: &[(&str, &str)])
 }
 
 /// Observations of one series, sorted.
+///
+/// ```
+/// use obs_emf::lint::Metrics;
+///
+/// let metrics = Metrics::read(concat!(
+///     r#"{"_aws":{"Timestamp":1767225600000,"CloudWatchMetrics":[{"Namespace":"Shop","#,
+///     r#""Dimensions":[[]],"Metrics":[{"Name":"Wait","Unit":"Milliseconds"}]}]},"#,
+///     r#""Wait":[1.5,40.0]}"#,
+/// ));
+/// let wait = metrics.find("Wait", &[]).expect("it was written");
+/// assert_eq!((wait.count(), wait.sum()), (2.0, 41.5));
+/// assert_eq!((wait.min(), wait.max()), (1.5, 40.0));
+/// assert_eq!(wait.percentile(99.0), 40.0);
+/// assert_eq!(wait.values().len(), 2);
+/// assert_eq!((metrics.points().count(), metrics.observations()), (1, 2.0));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     values: Vec<(f64, f64)>,

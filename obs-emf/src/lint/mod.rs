@@ -33,6 +33,19 @@ pub use summary::Summary;
 use crate::limits::Transport;
 
 /// Judges lines.
+///
+/// ```
+/// use obs_core::clock::Timestamp;
+/// use obs_emf::limits::Transport;
+/// use obs_emf::lint::{Linter, Metrics};
+///
+/// let linter = Linter::default()
+///     .transport(Transport::Udp)
+///     .now(Timestamp::from_unix_millis(1_767_225_600_000));
+/// let report = linter.line(r#"{"message":"no metrics here"}"#);
+/// assert!(!report.has_metrics && !report.is_rejected());
+/// assert_eq!(Metrics::read_with(&linter, "").observations(), 0.0);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Linter {
     transport: Option<Transport>,
@@ -74,6 +87,15 @@ impl Linter {
 }
 
 /// What CloudWatch makes of one line.
+///
+/// ```
+/// use obs_emf::lint::{Linter, Rule};
+///
+/// let report = Linter::default().line(r#"{"_aws":7}"#);
+/// assert!(report.is_rejected());
+/// assert!(report.findings.iter().any(|finding| finding.rule == Rule::E3));
+/// assert_eq!((report.points.len(), report.bytes), (0, 10));
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LineReport {
@@ -100,6 +122,19 @@ impl LineReport {
 }
 
 /// A series: what CloudWatch bills as one metric.
+///
+/// ```
+/// use obs_emf::lint::Metrics;
+///
+/// let metrics = Metrics::read(concat!(
+///     r#"{"_aws":{"Timestamp":1767225600000,"CloudWatchMetrics":[{"Namespace":"Shop","#,
+///     r#""Dimensions":[["Service"]],"Metrics":[{"Name":"Items","Unit":"Count"}]}]},"#,
+///     r#""Service":"orders","Items":3}"#,
+/// ));
+/// let series = &metrics.points().next().expect("one point").series;
+/// assert_eq!((series.namespace.as_str(), series.name.as_str()), ("Shop", "Items"));
+/// assert_eq!(series.dimensions["Service"], "orders");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct SeriesId {
@@ -112,6 +147,18 @@ pub struct SeriesId {
 }
 
 /// The values of one series in one line.
+///
+/// ```
+/// use obs_emf::lint::Metrics;
+///
+/// let metrics = Metrics::read(concat!(
+///     r#"{"_aws":{"Timestamp":1767225600000,"CloudWatchMetrics":[{"Namespace":"Shop","#,
+///     r#""Dimensions":[[]],"Metrics":[{"Name":"Items","Unit":"Count"}]}]},"Items":3}"#,
+/// ));
+/// let point = metrics.points().next().expect("one point");
+/// assert_eq!((point.unit.as_str(), point.resolution), ("Count", 60));
+/// assert_eq!(point.values, [(3.0, 1.0)]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Point {

@@ -1,6 +1,13 @@
 use std::fmt;
 
 /// A rule of the format.
+///
+/// ```
+/// use obs_emf::lint::{Rule, Severity};
+///
+/// assert_eq!(Rule::E3.severity(), Severity::Error);
+/// assert_eq!(Rule::E3.as_str(), "E3");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
@@ -47,6 +54,13 @@ pub enum Rule {
 }
 
 /// What breaking a rule costs.
+///
+/// ```
+/// use obs_emf::lint::{Linter, Severity};
+///
+/// let report = Linter::default().line("not JSON");
+/// assert!(report.findings.iter().any(|finding| finding.rule.severity() == Severity::Error));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Money or clarity.
@@ -100,6 +114,14 @@ impl fmt::Display for Rule {
 }
 
 /// A rule that a line breaks.
+///
+/// ```
+/// use obs_emf::lint::{Linter, Rule};
+///
+/// let report = Linter::default().line("not JSON");
+/// assert_eq!(report.findings[0].rule, Rule::E1);
+/// assert!(!report.findings[0].message.is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {

@@ -4,6 +4,17 @@ use std::fmt;
 use super::{LineReport, Rule, SeriesId, Severity};
 
 /// What many lines come to.
+///
+/// ```
+/// use obs_emf::lint::{Linter, Summary};
+///
+/// let (linter, mut summary) = (Linter::default(), Summary::default());
+/// for line in [r#"{"message":"hello"}"#, "not JSON"] {
+///     summary.add(&linter.line(line));
+/// }
+/// assert_eq!((summary.lines, summary.rejected), (2, 1));
+/// assert!(summary.series().is_empty() && summary.dimension_values().is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Summary {

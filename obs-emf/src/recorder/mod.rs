@@ -45,6 +45,26 @@ const DEFAULT_BUDGET: usize = 100;
 /// the sum of the window, a histogram as its values with their counts, and a gauge, which is a
 /// state, with its latest value in each window, whether or not it changed. What was not touched
 /// and has no handle left is forgotten. A [`Flusher`](crate::aggregate::Flusher) carries it out.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::environment::Environment;
+/// use obs_core::metric::{Descriptor, Recorder, Unit};
+/// use obs_core::resource::Resource;
+/// use obs_emf::cardinality::{Guard, Overflow};
+/// use obs_emf::recorder::EmfRecorder;
+///
+/// static PLACED: Descriptor = Descriptor::new("Placed", Unit::Count, "Orders that were placed");
+///
+/// let clock = Clock::system();
+/// let recorder = EmfRecorder::new("Shop", "orders", "prod", clock.clone())?
+///     .guard(Guard::new(100, Overflow::Other, clock)?)
+///     .entity(&Resource::empty())?
+///     .from_environment(&Environment::empty())?;
+/// recorder.counter(&PLACED, &[("Channel", "web")]).add(1);
+/// assert_eq!(recorder.active_series(), 1);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 pub struct EmfRecorder {
     /// What all lines have in common.

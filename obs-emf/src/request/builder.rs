@@ -9,6 +9,22 @@ use crate::declare::Shape;
 use crate::ledger::SharedLedger;
 
 /// Describes [`RequestMetrics`].
+///
+/// ```
+/// use obs_core::environment::Environment;
+/// use obs_core::resource::Resource;
+/// use obs_emf::request::RequestMetrics;
+///
+/// let metrics = RequestMetrics::builder("orders", "prod")
+///     .namespace("Shop")
+///     .from_environment(&Environment::empty())
+///     .entity(&Resource::empty())
+///     .dimension("Cell", "eu-1")
+///     .build()?;
+/// assert_eq!(metrics.shape().namespace(), "Shop");
+/// assert_eq!(metrics.shape().metrics().len(), 6);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RequestMetricsBuilder {

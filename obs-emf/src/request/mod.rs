@@ -84,6 +84,27 @@ pub const UNMATCHED: &str = "__unmatched__";
 pub const OTHER_METHOD: &str = "_OTHER";
 
 /// The request metrics of one service; clones share their state.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Timestamp;
+/// use obs_emf::request::{Observation, RequestMetrics};
+///
+/// let metrics = RequestMetrics::builder("orders", "prod").build()?;
+/// let mut observation = Observation::new("GET");
+/// observation.route = Some("/orders/{id}");
+/// observation.latency = Duration::from_millis(12);
+///
+/// let mut line = br#"{"message":"request completed""#.to_vec();
+/// let at = Timestamp::from_unix_millis(1_767_225_600_000);
+/// let tail = metrics.encode_tail(&mut line, at, &observation);
+/// line.push(b'}');
+/// assert_eq!(tail.ledger.dropped(), 0);
+/// assert!(String::from_utf8_lossy(&line).contains(r#""Route":"/orders/{id}""#));
+/// assert!(metrics.ledger().is_conserved());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequestMetrics(Arc<Inner>);
 
@@ -116,6 +137,20 @@ impl RequestMetrics {
 
     /// Hands the metrics of a request to `sink`, as a record of their own; they are in the sink's
     /// ledger then.
+    ///
+    /// ```
+    /// use obs_core::log::Ids;
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_emf::request::{Observation, RequestMetrics};
+    /// use obs_emf::sink::{LineSink, Sink};
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let (sink, at) = (LineSink::of(&telemetry), telemetry.clock().wall());
+    /// let metrics = RequestMetrics::builder("orders", "prod").build()?;
+    /// metrics.emit(at, &Observation::new("GET"), &[], Ids::default(), &sink);
+    /// assert_eq!(sink.ledger().dropped(), 0);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn emit(
         &self,
         timestamp: Timestamp,

@@ -6,6 +6,17 @@ use super::{OTHER_METHOD, UNMATCHED};
 use crate::encode::ABSENT;
 
 /// What the metrics need to know of a request that ended.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_emf::request::Observation;
+///
+/// let mut observation = Observation::new("POST");
+/// observation.route = Some("/orders");
+/// observation.fault = true;
+/// observation.latency = Duration::from_millis(250);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation<'a> {
     /// The method; one that is not registered becomes [`OTHER_METHOD`].

@@ -79,6 +79,20 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 ///
 /// What the operating system has taken counts as delivered: lines that wait in a socket whose
 /// agent dies are lost without a trace, over UDP as over TCP.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::id::IdGenerator;
+/// use obs_core::output::Output;
+/// use obs_emf::sink::{AgentEndpoint, AgentWriter};
+///
+/// // What the agent does not take is written to standard output, where CloudWatch may read it, too.
+/// let endpoint = AgentEndpoint::parse("tcp://127.0.0.1:25888")?;
+/// let writer = AgentWriter::new(endpoint, std::io::stdout(), Clock::system(), IdGenerator::system());
+/// let output = Output::writer(writer);
+/// # let _ = output;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub struct AgentWriter {
     link: Link,
     fallback: Box<dyn Write + Send>,

@@ -35,6 +35,18 @@ use super::{LineSink, Sink};
 /// | `AWS_EMF_ASYNC_BUFFER_SIZE` | not read: it counts records, and queues are bounded in bytes |
 /// | `AWS_EMF_WRITE_TO_STDOUT` | not read: `AWS_EMF_ENVIRONMENT=Local` does that |
 ///
+/// ```
+/// use obs_core::environment::Environment;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_emf::sink;
+///
+/// // Nothing names an agent: records become lines of the telemetry's output.
+/// let telemetry = Telemetry::builder("orders").environment(Environment::empty()).build()?;
+/// let sink = sink::from_environment(telemetry.environment(), &telemetry)?;
+/// assert_eq!(sink.ledger().appended, 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+///
 /// # Errors
 /// [`ConfigError`] for values it does not know, and for an agent that is asked for without the
 /// feature `agent`.

@@ -29,6 +29,47 @@ use crate::ledger::Ledger;
 
 /// Takes records.
 ///
+/// ```
+/// use std::sync::Mutex;
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Timestamp;
+/// use obs_core::metric::Unit;
+/// use obs_emf::sink::Sink;
+/// use obs_emf::{Ledger, Record, Shape};
+///
+/// /// Counts the points it is handed and delivers none: for a test.
+/// #[derive(Debug, Default)]
+/// struct Count(Mutex<Ledger>);
+///
+/// impl Sink for Count {
+///     fn emit(&self, record: &Record<'_>) {
+///         let mut ledger = self.0.lock().unwrap();
+///         ledger.appended += record.points();
+///         ledger.emitted += record.points();
+///     }
+///
+///     fn flush(&self, _limit: Duration) -> bool {
+///         true
+///     }
+///
+///     fn shutdown(&self, _limit: Duration) -> bool {
+///         true
+///     }
+///
+///     fn ledger(&self) -> Ledger {
+///         self.0.lock().unwrap().clone()
+///     }
+/// }
+///
+/// let shape = Shape::builder("Shop").dimension_set([""; 0]).metric(("Items", Unit::Count)).build()?;
+/// let sink = Count::default();
+/// sink.emit(&Record::new(&shape, Timestamp::from_unix_millis(0)).values(&[3.0]));
+/// assert_eq!((sink.ledger().emitted, sink.bytes()), (1, 0));
+/// assert!(sink.flush(Duration::ZERO) && sink.shutdown(Duration::ZERO));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
+///
 /// # Contract
 /// - [`emit`](Self::emit) returns at once, whatever the destination does, and never fails: what
 ///   cannot be delivered is counted in the [`ledger`](Self::ledger).

@@ -8,6 +8,17 @@ use super::{Check, CheckFuture, Observation, blocking};
 ///
 /// Used is what the service itself cannot write to any more, reserved blocks included. Defaults:
 /// warns at 0.85, fails at 0.95.
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::DiskCheck;
+///
+/// let disk = DiskCheck::new("/var/lib/orders").fractions(0.8, 0.95)?;
+/// let dependency = Dependency::optional("disk", disk);
+/// # let _ = dependency;
+/// assert!(DiskCheck::new("/").fractions(0.9, 0.8).is_err());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DiskCheck {
     path: PathBuf,

@@ -7,6 +7,15 @@ use super::{Check, CheckFuture, Observation};
 /// Describes a DynamoDB table: passes while it is active, warns while it changes.
 ///
 /// Needs `dynamodb:DescribeTable` and consumes no capacity of the table.
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::DynamoDbCheck;
+///
+/// fn orders_table(client: aws_sdk_dynamodb::Client) -> Dependency {
+///     Dependency::required("orders-table", DynamoDbCheck::new(client, "orders"))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct DynamoDbCheck {
     client: Client,

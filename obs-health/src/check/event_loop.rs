@@ -10,6 +10,25 @@ use super::{Check, CheckFuture, Observation};
 /// was.
 ///
 /// It says whether tasks still run, whatever the dependencies do.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Clock;
+/// use obs_health::Dependency;
+/// use obs_health::check::{EventLoopCheck, Heartbeat};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+/// # runtime.block_on(async {
+/// let heartbeat = Heartbeat::new(Clock::system(), Duration::from_millis(100));
+/// let beating = tokio::spawn(heartbeat.clone().run());
+/// assert!(heartbeat.delay() < Duration::from_secs(60));
+/// let runtime = EventLoopCheck::new(heartbeat, Duration::from_millis(500));
+/// let dependency = Dependency::optional("runtime", runtime);
+/// # let _ = dependency;
+/// beating.abort();
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Heartbeat(Arc<Pulse>);
 
@@ -68,6 +87,21 @@ impl Heartbeat {
 }
 
 /// Judges the event-loop delay: how late the pulse's worst beat since the last run came.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Clock;
+/// use obs_core::control::Health;
+/// use obs_health::check::{Check, EventLoopCheck, Heartbeat};
+///
+/// let heartbeat = Heartbeat::new(Clock::system(), Duration::from_millis(100));
+/// let check = EventLoopCheck::new(heartbeat, Duration::from_secs(3600));
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// assert_eq!(check.check().await.health(), Health::Pass);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct EventLoopCheck {
     heartbeat: Heartbeat,

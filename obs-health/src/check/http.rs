@@ -11,6 +11,18 @@ use super::{Check, CheckFuture, Observation};
 /// Sends `GET` and judges the status; default: any of 200 to 299 passes.
 ///
 /// Plain HTTP only. For HTTPS, write the check as a closure over the service's own client.
+///
+/// ```
+/// use http::StatusCode;
+/// use obs_health::Dependency;
+/// use obs_health::check::HttpCheck;
+///
+/// let inventory = HttpCheck::new("http://inventory:8080/live")?.expect_status(StatusCode::OK);
+/// let dependency = Dependency::required("inventory", inventory);
+/// # let _ = dependency;
+/// assert!(HttpCheck::new("not a URI").is_err());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HttpCheck {
     uri: Uri,

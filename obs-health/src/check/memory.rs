@@ -10,6 +10,18 @@ use super::{Check, CheckFuture, Observation};
 ///
 /// Defaults: warns at 0.85, fails at 0.95. Linux only; elsewhere, or where nothing can be read, it
 /// fails and says so.
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::{MemoryCheck, MemorySource};
+///
+/// let memory = MemoryCheck::new()
+///     .source(MemorySource::at("/sys/fs/cgroup", "/proc"))
+///     .fractions(0.85, 0.95)?;
+/// let dependency = Dependency::optional("memory", memory);
+/// # let _ = dependency;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryCheck {
     source: MemorySource,
@@ -67,6 +79,19 @@ impl Check for MemoryCheck {
 
 /// The files that tell how much memory is used and allowed, in this order: control groups version
 /// 2, version 1, then the process's resident set against the machine's memory.
+///
+/// ```
+/// use obs_core::control::Health;
+/// use obs_health::check::{Check, MemoryCheck, MemorySource};
+///
+/// // Folders of a test, where nothing can be read.
+/// let nowhere = MemorySource::at("/no/such/cgroup", "/no/such/proc");
+/// let check = MemoryCheck::new().source(nowhere);
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(async {
+/// assert_ne!(check.check().await.health(), Health::Pass);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemorySource {
     cgroup: PathBuf,

@@ -45,6 +45,29 @@ pub type CheckFuture = Pin<Box<dyn Future<Output = Observation> + Send>>;
 ///
 /// The future may be dropped at any point, when its time limit passes. It must not block its
 /// thread; wrap blocking work in [`blocking`].
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::{Check, CheckFuture, Observation};
+///
+/// /// Whether a licence is there.
+/// struct Licence;
+///
+/// impl Check for Licence {
+///     fn check(&self) -> CheckFuture {
+///         Box::pin(async { Observation::pass() })
+///     }
+///
+///     fn component_type(&self) -> &'static str {
+///         "component"
+///     }
+/// }
+///
+/// let by_hand = Dependency::required("licence", Licence);
+/// // A closure that gives a future of a result is a check, too.
+/// let by_closure = Dependency::required("database", async || Ok::<(), std::io::Error>(()));
+/// # let _ = (by_hand, by_closure);
+/// ```
 pub trait Check: Send + Sync + 'static {
     /// Starts one run.
     fn check(&self) -> CheckFuture;

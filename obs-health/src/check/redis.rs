@@ -4,6 +4,16 @@ use super::{Check, CheckFuture, Observation};
 ///
 /// The connection is opened anew at each run, so that the check also finds a server that refuses
 /// connections.
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::RedisCheck;
+///
+/// let client = redis::Client::open("redis://127.0.0.1/")?;
+/// let dependency = Dependency::optional("cache", RedisCheck::new(client));
+/// # let _ = dependency;
+/// # Ok::<(), redis::RedisError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RedisCheck {
     client: redis::Client,

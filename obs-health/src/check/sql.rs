@@ -6,6 +6,15 @@ use super::{Check, CheckFuture, Observation};
 ///
 /// A pool that is used up fails the check as an unreachable database does: no request would get a
 /// connection either.
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::SqlCheck;
+///
+/// fn database(pool: sqlx::PgPool) -> Dependency {
+///     Dependency::required("database", SqlCheck::new(pool))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqlCheck<DB: Database> {
     pool: Pool<DB>,

@@ -5,6 +5,14 @@ use super::{Check, CheckFuture, Observation};
 /// Opens a TCP connection and closes it again.
 ///
 /// The address is `host:port`; the name is looked up anew at each run.
+///
+/// ```
+/// use obs_health::Dependency;
+/// use obs_health::check::TcpCheck;
+///
+/// let dependency = Dependency::required("smtp", TcpCheck::new("mail.internal:25"));
+/// # let _ = dependency;
+/// ```
 #[derive(Clone, Debug)]
 pub struct TcpCheck {
     address: String,

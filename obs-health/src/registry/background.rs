@@ -9,6 +9,19 @@ use super::slot::Slot;
 use super::{HealthRegistry, Inner};
 
 /// The background of a [`HealthRegistry`]; dropping it ends the checks and the heartbeat.
+///
+/// ```
+/// use obs_health::{HealthRegistry, Running};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// # runtime.block_on(async {
+/// let health = HealthRegistry::builder("orders").build()?;
+/// let running: Running = health.start();
+/// // Checks go on until it is dropped.
+/// drop(running);
+/// # Ok::<(), obs_core::config::ConfigError>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it ends the checks"]
 pub struct Running {

@@ -17,6 +17,32 @@ use crate::check::Heartbeat;
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Configures a [`HealthRegistry`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http::StatusCode;
+/// use obs_core::clock::Clock;
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::environment::Environment;
+/// use obs_health::{Dependency, Event, HealthRegistry};
+///
+/// let health = HealthRegistry::builder("orders")
+///     .version("1.4.2")
+///     .environment(Environment::from_iter([("POD_NAME", "orders-7d9")]))
+///     .dependency(Dependency::required("database", async || Ok::<(), std::io::Error>(())))
+///     .controls(Registry::default())
+///     .required_control(Kind::CircuitBreaker, "payment")
+///     .optional_control(Kind::CircuitBreaker, "recommendations")
+///     .clock(Clock::system())
+///     .degraded_status(StatusCode::OK)
+///     .liveness_time_limit(Duration::from_secs(10))
+///     .observer(|event: &Event<'_>| eprintln!("{event:?}"))
+///     .seed(7)
+///     .build()?;
+/// assert!(!health.is_draining());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[must_use]
 pub struct HealthBuilder {
     service: String,

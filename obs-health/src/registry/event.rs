@@ -1,6 +1,19 @@
 use obs_core::control::{Action, Health, Kind};
 
 /// Something that happened to the service's health.
+///
+/// ```
+/// use obs_health::Event;
+///
+/// fn tell(event: &Event<'_>) -> String {
+///     match event {
+///         Event::DependencyChanged { name, to, .. } => format!("{name} is {to:?} now"),
+///         Event::DrainBegan => "the drain began".to_owned(),
+///         other => format!("{other:?}"),
+///     }
+/// }
+/// assert_eq!(tell(&Event::DrainBegan), "the drain began");
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -41,6 +54,24 @@ pub enum Event<'a> {
 
 /// Is told of every [`Event`]; runs on the task that caused it, outside any lock, and must not
 /// block.
+///
+/// ```
+/// use obs_health::{Event, HealthRegistry, Observer};
+///
+/// struct Pager;
+///
+/// impl Observer for Pager {
+///     fn on_event(&self, event: &Event<'_>) {
+///         if let Event::DependencyChanged { name, is_required: true, .. } = event {
+///             eprintln!("look at {name}");
+///         }
+///     }
+/// }
+///
+/// let health = HealthRegistry::builder("orders").observer(Pager).build()?;
+/// health.begin_drain();
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// Takes note of `event`.
     fn on_event(&self, event: &Event<'_>);

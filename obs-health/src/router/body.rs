@@ -6,6 +6,24 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 /// The body of an answer: one piece, or nothing.
+///
+/// ```
+/// use http::Request;
+/// use http_body_util::BodyExt;
+/// use obs_health::router::HealthBody;
+/// use obs_health::{HealthRegistry, HealthService};
+/// use tower::ServiceExt;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// # runtime.block_on(async {
+/// let health = HealthRegistry::builder("orders").build()?;
+/// let request = Request::get("/live").body(String::new())?;
+/// let response: http::Response<HealthBody> = HealthService::new(health).oneshot(request).await?;
+/// let document = response.into_body().collect().await?.to_bytes();
+/// assert!(document.starts_with(b"{"));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct HealthBody(Option<Bytes>);
 

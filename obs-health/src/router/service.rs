@@ -156,6 +156,21 @@ where
 }
 
 /// The future of [`HealthService`]; ready at once but for actions, whose body is read first.
+///
+/// ```
+/// use http::Request;
+/// use obs_health::{HealthRegistry, HealthService};
+/// use tower::Service;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// # runtime.block_on(async {
+/// let health = HealthRegistry::builder("orders").build()?;
+/// let request = Request::get("/ready").body(String::new())?;
+/// let future: obs_health::router::ResponseFuture = HealthService::new(health).call(request);
+/// assert_eq!(future.await?.status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct ResponseFuture(Answer);
 
 enum Answer {

@@ -10,6 +10,18 @@ use self::time::TimeWindow;
 use crate::clock::Instant;
 
 /// Which calls a breaker judges by.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::circuit::{CircuitBreakerConfig, SlidingWindow};
+///
+/// // The last 200 calls, or the calls of the last half minute.
+/// let by_count = CircuitBreakerConfig::new().sliding_window(SlidingWindow::Count(200));
+/// let by_time = CircuitBreakerConfig::new()
+///     .sliding_window(SlidingWindow::Time(Duration::from_secs(30)));
+/// assert!(by_count.validate().is_ok() && by_time.validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlidingWindow {
     /// The newest `n` calls, 1 to 1,048,575.
@@ -22,6 +34,18 @@ pub enum SlidingWindow {
 }
 
 /// What a window holds.
+///
+/// ```
+/// use obs_core::circuit::CircuitBreaker;
+/// use obs_core::outcome::Outcome;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// breaker.try_acquire()?.settle(Outcome::Success);
+/// breaker.try_acquire()?.settle(Outcome::ServerError);
+/// let totals = breaker.totals();
+/// assert_eq!((totals.calls, totals.failures, totals.slow), (2, 1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Calls, without the ignored ones.

@@ -24,12 +24,36 @@ pub fn insert(payload: &mut Map<String, Value>, fields: &MessageFields) {
 }
 
 /// The fields in `payload`, as a carrier.
+///
+/// ```
+/// use obs_core::propagate::message::{MessageFields, embedded};
+/// use serde_json::{Map, Value};
+///
+/// let mut detail = Map::from_iter([("order".to_owned(), Value::from(7))]);
+/// assert!(embedded::get(&detail).is_none());
+/// embedded::insert(&mut detail, &MessageFields::default());
+/// assert_eq!(detail["order"], 7);
+/// ```
 #[must_use]
 pub fn get(payload: &Map<String, Value>) -> Option<&Map<String, Value>> {
     payload.get(KEY)?.as_object()
 }
 
 /// Takes the fields out of `payload`, so that the application sees its own members alone.
+///
+/// ```
+/// use obs_core::propagate::message::embedded;
+/// use serde_json::{Map, json};
+///
+/// let mut detail: Map<_, _> = serde_json::from_value(json!({
+///     "order": 7,
+///     "_trace": { "x-correlation-id": "order-7" },
+/// }))?;
+/// let fields = embedded::remove(&mut detail).expect("they were there");
+/// assert_eq!(fields["x-correlation-id"], "order-7");
+/// assert_eq!(detail.len(), 1);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub fn remove(payload: &mut Map<String, Value>) -> Option<Map<String, Value>> {
     match payload.remove(KEY)? {
         Value::Object(fields) => Some(fields),

@@ -6,6 +6,25 @@ use super::super::{Carrier, CarrierMut, field};
 ///
 /// The X-Ray header stands apart, because SQS, EventBridge and Step Functions have a place of
 /// their own for it.
+///
+/// ```
+/// use obs_core::context::RequestContext;
+/// use obs_core::propagate::TrustPolicy;
+/// use obs_core::propagate::message::{MessageFields, sqs};
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let request = RequestContext::builder(&telemetry).build();
+/// let mut fields = MessageFields::default();
+/// request.inject(&mut fields, &TrustPolicy::message());
+///
+/// // The system attribute, and as many attributes as the message has room for.
+/// assert!(fields.trace_header().is_some_and(|header| header.starts_with("Root=1-")));
+/// let attributes: Vec<_> = fields.attributes(sqs::MAX_ATTRIBUTES).collect();
+/// assert_eq!(attributes[0].0, "traceparent");
+/// assert_eq!(fields.iter().count(), attributes.len() + 1);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MessageFields {
     trace_header: Option<String>,

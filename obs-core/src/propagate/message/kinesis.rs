@@ -44,6 +44,15 @@ pub fn wrap(data: &[u8], fields: &MessageFields) -> Vec<u8> {
 }
 
 /// A received record.
+///
+/// ```
+/// use obs_core::propagate::message::kinesis::Record;
+///
+/// // A record of a producer that knows nothing of envelopes is its own data.
+/// let record = Record::parse(b"{\"order\":7}");
+/// assert_eq!(&*record.data, b"{\"order\":7}");
+/// assert!(record.fields.is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record<'a> {

@@ -21,6 +21,20 @@ static TRACE_HEADER_FIELD: HeaderName = HeaderName::from_static("awstraceheader"
 /// A received message: its system attributes and its attributes.
 ///
 /// The system attribute stands for `X-Amzn-Trace-Id`, whatever the attributes say.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use obs_core::propagate::message::sqs;
+/// use obs_core::propagate::{Propagators, TrustPolicy};
+///
+/// let root = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+/// let system = BTreeMap::from([(sqs::TRACE_HEADER.to_owned(), root)]);
+/// let attributes = BTreeMap::<String, String>::new();
+/// let message = sqs::Message::new(&system, &attributes);
+/// let extracted = Propagators::default().extract(&message, &TrustPolicy::message());
+/// assert_eq!(extracted.parent.expect("X-Ray's").sampled, Some(true));
+/// ```
 #[derive(Debug)]
 pub struct Message<'a, S, A> {
     system: &'a S,

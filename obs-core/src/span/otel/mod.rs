@@ -58,6 +58,17 @@ impl TracerProvider for BridgeProvider {
 }
 
 /// A tracer of a [`BridgeProvider`].
+///
+/// ```
+/// use obs_core::span::BridgeProvider;
+/// use obs_core::telemetry::Telemetry;
+/// use opentelemetry::trace::{Tracer, TracerProvider};
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let tracer = BridgeProvider::new(&telemetry).tracer("legacy");
+/// tracer.in_span("work", |_context| { /* a child of the current request's span */ });
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BridgeTracer {
     telemetry: Telemetry,

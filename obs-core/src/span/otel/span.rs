@@ -9,6 +9,19 @@ use crate::trace::{SpanRecord, Status, Tracer};
 use super::convert;
 
 /// A span of a [`BridgeTracer`](super::BridgeTracer). It ends when it is told to, or is dropped.
+///
+/// ```
+/// use obs_core::span::BridgeProvider;
+/// use obs_core::telemetry::Telemetry;
+/// use opentelemetry::KeyValue;
+/// use opentelemetry::trace::{Span, Tracer, TracerProvider};
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let mut span = BridgeProvider::new(&telemetry).tracer("legacy").start("work");
+/// span.set_attribute(KeyValue::new("items", 3));
+/// span.end();
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 pub struct BridgedSpan {
     context: SpanContext,

@@ -41,6 +41,24 @@ impl OtlpExporter {
 }
 
 /// Builds an [`OtlpExporter`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::resource::Resource;
+/// use obs_core::trace::{OtlpExporter, OtlpProtocol};
+///
+/// let exporter = OtlpExporter::builder()
+///     .protocol(OtlpProtocol::HttpProtobuf)
+///     .endpoint("http://127.0.0.1:4318/v1/traces")
+///     .timeout(Duration::from_secs(5))
+///     .header("x-api-key", "secret")
+///     .gzip(true)
+///     .resource(&Resource::empty().with("service.name", "orders"))
+///     .build()?;
+/// # let _ = exporter;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OtlpExporterBuilder {
     settings: Settings,

@@ -4,6 +4,13 @@ use crate::config::ConfigError;
 use crate::environment::Environment;
 
 /// How spans travel to an OTLP receiver.
+///
+/// ```
+/// use obs_core::trace::{OtlpExporter, OtlpProtocol};
+///
+/// let builder = OtlpExporter::builder().protocol(OtlpProtocol::Grpc);
+/// # let _ = builder;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OtlpProtocol {

@@ -19,6 +19,18 @@ use ratio::Ratio;
 pub use xray::{XraySampler, XraySamplerBuilder};
 
 /// What a sampler may look at: what is known when the headers of a request have arrived.
+///
+/// ```
+/// use obs_core::id::TraceId;
+/// use obs_core::trace::{Sampler, SamplingInput};
+///
+/// let input = SamplingInput::new(TraceId::new(7).expect("not zero"), "orders")
+///     .parent_sampled(Some(false))
+///     .http("GET", "/orders/7", "shop.example")
+///     .attributes(&[("tenant", "acme")]);
+/// // The caller has decided already.
+/// assert!(!Sampler::parent_based(Sampler::always_on()).decide(&input).sampled);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SamplingInput<'a> {
@@ -78,6 +90,12 @@ impl<'a> SamplingInput<'a> {
 }
 
 /// A sampler's verdict.
+///
+/// ```
+/// use obs_core::trace::Decision;
+///
+/// assert!(Decision::new(true).sampled);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
@@ -96,6 +114,26 @@ impl Decision {
 /// A sampler of one's own; see [`Sampler::custom`].
 ///
 /// It is asked once per request, on the request's path: it must not block.
+///
+/// ```
+/// use obs_core::id::TraceId;
+/// use obs_core::trace::{Decision, Sample, Sampler, SamplingInput};
+///
+/// /// Records what is written and nothing that is read.
+/// #[derive(Debug)]
+/// struct Writes;
+///
+/// impl Sample for Writes {
+///     fn sample(&self, input: &SamplingInput<'_>) -> Decision {
+///         Decision::new(input.method != "GET")
+///     }
+/// }
+///
+/// let sampler = Sampler::custom(Writes);
+/// let trace = TraceId::new(7).expect("not zero");
+/// let read = SamplingInput::new(trace, "orders").http("GET", "/orders/7", "shop.example");
+/// assert!(!sampler.decide(&read).sampled);
+/// ```
 pub trait Sample: Send + Sync + fmt::Debug + 'static {
     /// Decides about one request.
     fn sample(&self, input: &SamplingInput<'_>) -> Decision;

@@ -32,6 +32,20 @@ const NOTES: &str = "obs";
 ///
 /// Its invariant, whatever the span: one JSON object of at most the size asked for, with name, ids
 /// and times within the rules.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::id::IdGenerator;
+/// use obs_core::resource::Resource;
+/// use obs_core::trace::{SegmentEncoder, SpanKind, SpanRecord};
+///
+/// let (clock, ids) = (Clock::system(), IdGenerator::system());
+/// let span = SpanRecord::new("orders", SpanKind::Server, ids.trace_id(&clock), ids.span_id());
+/// let document = SegmentEncoder::new(&Resource::empty()).encode(&span, 64 * 1024);
+/// let document: serde_json::Value = serde_json::from_slice(&document)?;
+/// assert_eq!(document["trace_id"], span.trace_id.to_xray().as_str());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SegmentEncoder {
     facts: Facts,

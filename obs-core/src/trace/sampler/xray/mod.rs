@@ -114,6 +114,24 @@ impl fmt::Debug for XraySampler {
 }
 
 /// Builds an [`XraySampler`].
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Clock;
+/// use obs_core::id::IdGenerator;
+/// use obs_core::trace::{DaemonAddress, Sampler, XraySampler};
+///
+/// let sampler = XraySampler::builder(DaemonAddress::parse("127.0.0.1:2000")?)
+///     .clock(Clock::system())
+///     .ids(IdGenerator::system())
+///     .service_type("AWS::ECS::Container")
+///     .rules_interval(Duration::from_secs(300))
+///     .build()?;
+/// let sampler = Sampler::parent_based(Sampler::custom(sampler));
+/// # let _ = sampler;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct XraySamplerBuilder {
     daemon: String,

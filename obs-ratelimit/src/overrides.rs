@@ -6,6 +6,16 @@ use crate::key::Key;
 use crate::quota::Quota;
 
 /// The limit of one key.
+///
+/// ```
+/// use obs_ratelimit::{Limit, Overrides, Quota};
+///
+/// let overrides = Overrides::new()
+///     .with(&["acme"], Quota::per_second(500))
+///     .with(&["ourselves"], Limit::Unlimited)
+///     .with(&["mallory"], Limit::Blocked);
+/// assert_eq!(overrides.len(), 3);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {

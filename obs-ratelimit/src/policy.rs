@@ -85,6 +85,25 @@ impl Policy {
 }
 
 /// Builds a [`Policy`].
+///
+/// ```
+/// use obs_ratelimit::{Charge, Key, OnMissingKey, Overrides, Policy, Quota};
+///
+/// let policy = Policy::builder("tenant", Quota::per_second(100).burst(200))
+///     .key(Key::tenant())
+///     .overrides(Overrides::new().with(&["acme"], Quota::per_second(500)))
+///     .cost_by(|request| if request.method == "POST" { 5 } else { 1 })
+///     .charge(Charge::Always)
+///     .charge_refused(false)
+///     .refund_on_cancel(true)
+///     .on_missing_key(OnMissingKey::Share)
+///     .skip(|request| request.uri.path().starts_with("/health"))
+///     .max_keys(100_000)
+///     .shadow(true)
+///     .build()?;
+/// assert_eq!((policy.name(), policy.quota().capacity()), ("tenant", 200));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PolicyBuilder(Policy);
@@ -273,6 +292,18 @@ impl Mode {
 ///
 /// Whatever the choice, a running request holds its charge until it ends, so that requests in
 /// parallel cannot pass a limit together that they would not pass one after the other.
+///
+/// ```
+/// use obs_ratelimit::{Charge, Key, Policy, Quota};
+///
+/// // Ten wrong passwords an hour; right ones cost nothing.
+/// let logins = Policy::builder("logins", Quota::per_hour(10))
+///     .key(Key::user())
+///     .charge(Charge::OnFailure)
+///     .build()?;
+/// # let _ = logins;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Charge {
@@ -297,6 +328,18 @@ impl Charge {
 }
 
 /// What becomes of a request that lacks a part of a policy's key.
+///
+/// ```
+/// use obs_ratelimit::{Key, Limiter, OnMissingKey, Policy, Quota};
+///
+/// let policy = Policy::builder("tenant", Quota::per_second(100))
+///     .key(Key::tenant())
+///     .on_missing_key(OnMissingKey::Refuse)
+///     .build()?;
+/// let (anonymous, ()) = http::Request::get("/orders").body(()).unwrap().into_parts();
+/// assert!(!Limiter::new(policy)?.check(&anonymous).is_admitted());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMissingKey {

@@ -105,6 +105,14 @@ impl Headers {
 }
 
 /// How `X-RateLimit-Reset` is written.
+///
+/// ```
+/// use obs_ratelimit::{Headers, ResetStyle};
+///
+/// // For clients that read `X-RateLimit-Reset` as a Unix time, as GitHub's do.
+/// let headers = Headers::default().x_rate_limit(Some(ResetStyle::Epoch));
+/// # let _ = headers;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ResetStyle {
@@ -116,6 +124,14 @@ pub enum ResetStyle {
 }
 
 /// On which responses headers are sent.
+///
+/// ```
+/// use obs_ratelimit::{Emit, Headers};
+///
+/// // Tell callers once a tenth of their quota is left.
+/// let headers = Headers::default().emit(Emit::BelowFraction(0.1));
+/// # let _ = headers;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Emit {

@@ -17,6 +17,25 @@ pin_project! {
     ///
     /// Dropped before it is ready, it settles the request as abandoned; dropped while it waits for
     /// a lease, it has charged nothing.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use obs_ratelimit::{Limiter, Policy, Quota, RateLimit};
+    /// use tower::{Service, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = Limiter::new(Policy::builder("all", Quota::per_second(10)).build()?)?;
+    /// let inner = service_fn(async |_: Request<()>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::default()))
+    /// });
+    /// // It is decided when the future is polled first; one that is dropped before costs nothing.
+    /// let future = RateLimit::new(inner, limiter).call(Request::new(()));
+    /// assert_eq!(future.await?.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,

@@ -48,6 +48,15 @@ use crate::limiter::Limiter;
 /// Applies a [`Limiter`] to a service; see the [module](self).
 ///
 /// Every service it makes shares the limiter's state.
+///
+/// ```
+/// use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
+///
+/// let policy = Policy::builder("tenant", Quota::per_second(100)).key(Key::tenant()).build()?;
+/// let layer = RateLimitLayer::new(Limiter::new(policy)?);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RateLimitLayer {
     limiter: Limiter,

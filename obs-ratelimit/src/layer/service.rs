@@ -8,6 +8,18 @@ use super::{ResponseBody, ResponseFuture};
 use crate::limiter::{Decision, Limiter, RequestCost};
 
 /// A service whose requests are limited; made by [`RateLimitLayer`](super::RateLimitLayer).
+///
+/// ```
+/// use obs_ratelimit::{Limiter, Policy, Quota, RateLimit};
+/// use tower::Layer;
+///
+/// let limiter = Limiter::new(Policy::builder("all", Quota::per_second(10)).build()?)?;
+/// let mut service = RateLimit::<()>::layer(limiter.clone()).layer("the service inside");
+/// assert_eq!(*service.get_ref(), "the service inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(RateLimit::new("this", limiter).into_inner(), "this");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RateLimit<S> {
     inner: S,

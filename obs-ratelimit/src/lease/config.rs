@@ -186,6 +186,16 @@ impl LeaseConfig {
 ///
 /// Each step is counted, stands in the control's state, and is named in the response header
 /// `x-ratelimit-fallback`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_ratelimit::{LeaseConfig, OnStoreFailure};
+///
+/// let config = LeaseConfig::new()
+///     .on_store_failure(OnStoreFailure::ReuseLast { max_age: Duration::from_secs(30) });
+/// # let _ = config;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnStoreFailure {

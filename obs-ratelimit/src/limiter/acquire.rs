@@ -59,6 +59,24 @@ impl Limiter {
 ///
 /// Dropped, it is an abandoned request: charged, unless its policies
 /// [refund](crate::PolicyBuilder::refund_on_cancel) those.
+///
+/// ```
+/// use obs_core::outcome::Outcome;
+/// use obs_ratelimit::{Limiter, Policy, Quota};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limiter = Limiter::new(Policy::builder("jobs", Quota::per_minute(10)).build()?)?;
+/// let (job, ()) = http::Request::get("/").body(())?.into_parts();
+///
+/// let Ok(acquired) = limiter.acquire(&job).await else { return Ok(()) };
+/// acquired.commit();
+/// let Ok(acquired) = limiter.acquire(&job).await else { return Ok(()) };
+/// acquired.settle(Outcome::Success);
+/// assert_eq!(limiter.peek("jobs", &[])?.remaining, 8);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Acquired {

@@ -25,6 +25,26 @@ static FALLBACKS: Descriptor =
 const BOUNDED_KEYS: usize = 4_096;
 
 /// Builds a [`Limiter`].
+///
+/// ```
+/// use obs_core::clock::ManualClock;
+/// use obs_ratelimit::{Headers, Key, Limiter, Policy, Quota};
+///
+/// let clock = ManualClock::default();
+/// let limiter = Limiter::builder()
+///     .name("public-api")
+///     .policy(Policy::builder("tenant", Quota::per_second(100)).key(Key::tenant()).build()?)
+///     .policy(Policy::builder("all", Quota::per_second(10_000)).build()?)
+///     .clock(clock.clock())
+///     // The same in the whole fleet, so that its members name a key alike in a store.
+///     .fleet_secret(*b"sixteen bytes...")
+///     .table_seed(7)
+///     .headers(Headers::none())
+///     .skip(|request| request.uri.path() == "/live")
+///     .build()?;
+/// assert_eq!(limiter.name(), "public-api");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct LimiterBuilder {

@@ -7,6 +7,21 @@ use crate::engine::{Report, StoreAction, Subject, Waiting};
 use crate::store::{StoreError, StoreKey};
 
 /// The standing of one key under one policy.
+///
+/// ```
+/// use obs_ratelimit::{Key, Limiter, Policy, Quota};
+///
+/// let policy = Policy::builder("tenant", Quota::per_minute(60)).key(Key::tenant()).build()?;
+/// let limiter = Limiter::new(policy)?;
+/// let standing = limiter.peek("tenant", &["acme"])?;
+/// assert_eq!(standing.remaining, standing.capacity);
+/// assert!(standing.more_in.is_zero());
+///
+/// // Support may help a tenant out, or start it anew.
+/// limiter.grant("tenant", &["acme"], 10)?;
+/// limiter.reset("tenant", &["acme"])?;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Peek {

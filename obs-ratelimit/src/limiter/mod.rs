@@ -306,6 +306,19 @@ impl Active {
 }
 
 /// The answer of [`Limiter::check`].
+///
+/// ```
+/// use obs_ratelimit::{Limiter, Policy, Quota};
+///
+/// let limiter = Limiter::new(Policy::builder("all", Quota::per_minute(1).burst(1)).build()?)?;
+/// let (request, ()) = http::Request::get("/orders").body(()).unwrap().into_parts();
+/// assert!(limiter.check(&request).is_admitted());
+///
+/// let refused = limiter.check(&request);
+/// assert_eq!(refused.refused_by(), Some("all"));
+/// assert!(refused.retry_after().is_some_and(|wait| wait.as_secs() >= 59));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Check {

@@ -1,4 +1,11 @@
 /// A unit of the calendar, in UTC.
+///
+/// ```
+/// use obs_ratelimit::{CalendarUnit, Quota};
+///
+/// let monthly = Quota::calendar(1_000_000, CalendarUnit::Month);
+/// assert_eq!(monthly.capacity(), 1_000_000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CalendarUnit {

@@ -1,6 +1,22 @@
 use std::time::Duration;
 
 /// A trouble of the simulated store.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_ratelimit::sim::{Fault, Fleet, Load};
+/// use obs_ratelimit::{LeaseConfig, Quota};
+///
+/// let outage = Fault::Outage { from: Duration::from_secs(1), until: Duration::from_secs(2) };
+/// let report = Fleet::new(Quota::per_second(100), LeaseConfig::new())
+///     .nodes(3)
+///     .load(Load::Even { per_second: 50.0 })
+///     .fault(outage)
+///     .run_for(Duration::from_secs(3), 7)?;
+/// assert!(report.admitted > 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {

@@ -13,6 +13,21 @@ use crate::quota::{Quota, SharedPlan};
 use crate::store::{Grant, MemoryStore, SharedQuota, StoreError, StoreErrorKind, StoreKey, Take};
 
 /// Nodes that lease one key from one store.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_ratelimit::sim::{Fleet, Load};
+/// use obs_ratelimit::{LeaseConfig, Quota};
+///
+/// let report = Fleet::new(Quota::per_second(200), LeaseConfig::new())
+///     .nodes(5)
+///     .round_trip(Duration::from_millis(2))
+///     .load(Load::Zipf { per_second: 400.0 })
+///     .run_for(Duration::from_secs(3), 7)?;
+/// assert!(report.worst_second <= report.bound_in_a_second);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fleet {
     quota: Quota,

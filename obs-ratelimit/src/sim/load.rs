@@ -1,6 +1,16 @@
 use std::time::Duration;
 
 /// How requests for one key come to the nodes.
+///
+/// ```
+/// use obs_ratelimit::sim::{Fleet, Load};
+/// use obs_ratelimit::{LeaseConfig, Quota};
+///
+/// // A hundred requests a second, all of which go to one node after another.
+/// let fleet = Fleet::new(Quota::per_second(50), LeaseConfig::new())
+///     .load(Load::Hopping { per_second: 100.0 });
+/// # let _ = fleet;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Load {

@@ -1,6 +1,22 @@
 use std::fmt;
 
 /// What a run has shown.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_ratelimit::sim::{Fleet, Load};
+/// use obs_ratelimit::{LeaseConfig, Quota};
+///
+/// let report = Fleet::new(Quota::per_second(200), LeaseConfig::new())
+///     .nodes(2)
+///     .load(Load::Even { per_second: 400.0 })
+///     .run_for(Duration::from_secs(3), 7)?;
+/// // Beside one limit that saw every request at once.
+/// assert!(report.of_central() > 0.5);
+/// assert!(report.writes_per_million() < 1_000_000);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {

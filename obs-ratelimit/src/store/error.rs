@@ -2,6 +2,14 @@ use std::error::Error;
 use std::fmt;
 
 /// A store that did not answer as it should.
+///
+/// ```
+/// use obs_ratelimit::{StoreError, StoreErrorKind};
+///
+/// let error = StoreError::because(StoreErrorKind::Unavailable, "connection refused");
+/// assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+/// assert_eq!(StoreError::new(StoreErrorKind::Timeout).kind().as_str(), "timeout");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StoreError {
@@ -10,6 +18,12 @@ pub struct StoreError {
 }
 
 /// What went wrong.
+///
+/// ```
+/// use obs_ratelimit::StoreErrorKind;
+///
+/// assert_eq!(StoreErrorKind::Throttled.as_str(), "throttled");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {

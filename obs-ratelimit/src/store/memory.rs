@@ -13,6 +13,22 @@ use crate::quota::SharedPlan;
 /// It holds `max_keys` counts in memory taken at once. It never forgets one that still counts:
 /// keys beyond the bound share counts, which can refuse too early and never too late; beyond it
 /// no places are held for further keys. Clones share the counts.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use obs_core::clock::Clock;
+/// use obs_ratelimit::{Key, LeaseConfig, MemoryStore, Policy, Quota};
+///
+/// // Several limiters of one process that share a limit, as in a test of a fleet.
+/// let store = Arc::new(MemoryStore::new(Clock::system(), 10_000));
+/// let policy = Policy::builder("tenant", Quota::per_second(100))
+///     .key(Key::tenant())
+///     .leased(store, LeaseConfig::new())
+///     .build()?;
+/// # let _ = policy;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     table: Arc<Table<Kept>>,

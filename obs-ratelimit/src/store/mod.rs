@@ -28,6 +28,23 @@ pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + S
 
 /// Counts that a fleet shares.
 ///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_ratelimit::{MemoryStore, Quota, SharedQuota, Store, StoreKey, Take};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new(Clock::system(), 100);
+/// assert_eq!(store.name(), "memory");
+///
+/// let (key, quota) = (StoreKey::new(7), SharedQuota::new(Quota::per_minute(10))?);
+/// let grant = store.take(Take::new(key, quota, 4)).await?;
+/// assert_eq!((grant.tokens, grant.remaining), (4, 6));
+/// store.reset(key).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Contract
 ///
 /// - **Atomic.** Takes of the same key by any number of callers are as if made one after another;

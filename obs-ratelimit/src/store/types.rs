@@ -6,6 +6,13 @@ use obs_core::config::ConfigError;
 use crate::quota::{CalendarUnit, Quota, SharedPlan, WindowSpan};
 
 /// The name of a count in a store: 128 bits, from which the key cannot be read.
+///
+/// ```
+/// use obs_ratelimit::StoreKey;
+///
+/// assert_eq!(StoreKey::new(7).bits(), 7);
+/// assert_eq!(StoreKey::new(7).to_string().len(), 32);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreKey(u128);
 
@@ -39,12 +46,32 @@ impl fmt::Debug for StoreKey {
 ///
 /// It travels with each call, so a store needs no configuration, and another quota takes effect
 /// with the next call.
+///
+/// ```
+/// use obs_ratelimit::{Quota, SharedQuota};
+///
+/// let quota = SharedQuota::new(Quota::per_second(100).burst(200))?;
+/// assert_eq!(quota.capacity(), 200);
+/// // Places are held, not counted.
+/// assert!(SharedQuota::new(Quota::concurrency(5)).is_err());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedQuota {
     pub(crate) plan: SharedPlan,
 }
 
 /// How a [`SharedQuota`] is counted.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_ratelimit::{Quota, SharedQuota, Shape};
+///
+/// let quota = SharedQuota::new(Quota::fixed_window(100, Duration::from_secs(60)))?;
+/// assert!(matches!(quota.shape(), Shape::FixedWindow { limit: 100, .. }));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -123,6 +150,17 @@ impl SharedQuota {
 }
 
 /// A call to take tokens.
+///
+/// ```
+/// use obs_ratelimit::{Quota, SharedQuota, StoreKey, Take};
+///
+/// let quota = SharedQuota::new(Quota::per_second(100))?;
+/// let mut take = Take::new(StoreKey::new(7), quota, 20);
+/// // Half a lease is of use, too; less is not worth the call.
+/// take.least = 10;
+/// assert_eq!((take.want, take.debit), (20, 0));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Take {
     /// Whose count.
@@ -147,6 +185,23 @@ impl Take {
 }
 
 /// What a call got.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_ratelimit::{MemoryStore, Quota, SharedQuota, Store, StoreKey, Take};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new(Clock::system(), 100);
+/// let quota = SharedQuota::new(Quota::per_minute(10))?;
+/// let grant = store.take(Take::new(StoreKey::new(7), quota, 10)).await?;
+/// assert_eq!((grant.tokens, grant.remaining), (10, 0));
+/// let refused = store.take(Take::new(StoreKey::new(7), quota, 1)).await?;
+/// assert_eq!(refused.tokens, 0);
+/// assert!(!refused.wait.is_zero());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Tokens taken, or places added; 0 if there were fewer than `least`.
@@ -168,6 +223,21 @@ pub struct Grant {
 }
 
 /// A call to put tokens back.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_ratelimit::{GiveBack, MemoryStore, Quota, SharedQuota, Store, StoreKey, Take};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new(Clock::system(), 100);
+/// let (key, quota) = (StoreKey::new(7), SharedQuota::new(Quota::per_hour(10))?);
+/// let grant = store.take(Take::new(key, quota, 10)).await?;
+/// store.give_back(GiveBack { key, quota, tokens: 4, window: grant.window }).await?;
+/// assert_eq!(store.take(Take::new(key, quota, 1)).await?.remaining, 3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GiveBack {
     /// Whose count.
@@ -184,6 +254,30 @@ pub struct GiveBack {
 ///
 /// A store keeps, for each key, what every holder holds and until when. The call replaces what its
 /// holder held by `keep` places and as many more as are free.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Clock;
+/// use obs_ratelimit::{Hold, MemoryStore, Store, StoreKey};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new(Clock::system(), 100);
+/// let hold = Hold {
+///     key: StoreKey::new(7),
+///     limit: 5,
+///     holder: 1,
+///     turn: 1,
+///     keep: 0,
+///     want: 3,
+///     least: 1,
+///     valid_for: Duration::from_secs(10),
+/// };
+/// assert_eq!(store.hold(hold).await?.tokens, 3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// Whose places.

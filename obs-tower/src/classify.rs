@@ -11,6 +11,25 @@ use crate::reject::Rejected;
 ///
 /// Implemented by [`HttpStatus`], [`GrpcStatus`], [`AnyResponse`] and by functions
 /// `Fn(Result<&Response, &Error>) -> Outcome`.
+///
+/// ```
+/// use http::Response;
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::classify::Classify;
+///
+/// // A partner that answers 200 and says in a header that it failed.
+/// fn partner<B, E>(result: Result<&Response<B>, &E>) -> Outcome {
+///     match result {
+///         Ok(response) if response.headers().contains_key("x-error") => Outcome::ServerError,
+///         Ok(response) => Outcome::from_status(response.status().as_u16()),
+///         Err(_) => Outcome::ServiceError,
+///     }
+/// }
+///
+/// let failed = Response::builder().header("x-error", "1").body(()).unwrap();
+/// let outcome = partner::<_, ()>.classify(Ok(&failed));
+/// assert_eq!(outcome, Outcome::ServerError);
+/// ```
 pub trait Classify<Res, Err> {
     /// The outcome of a call that ended with `result`.
     fn classify(&self, result: Result<&Res, &Err>) -> Outcome;
@@ -30,6 +49,16 @@ where
 ///
 /// A response that carries an [`Outcome`] among its extensions, as the refusals of this crate do,
 /// is read as that.
+///
+/// ```
+/// use http::Response;
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::classify::{Classify, HttpStatus};
+///
+/// let response = Response::builder().status(503).body(()).unwrap();
+/// let result: Result<_, &std::io::Error> = Ok(&response);
+/// assert_eq!(HttpStatus.classify(result), Outcome::ServerError);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HttpStatus;
 
@@ -51,6 +80,17 @@ impl<B, Err: 'static> Classify<Response<B>, Err> for HttpStatus {
 ///
 /// Servers that fail before the first message send the status there ("trailers-only"); one that
 /// comes after the messages is not seen.
+///
+/// ```
+/// use http::Response;
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::classify::{Classify, GrpcStatus};
+///
+/// // 14 is `UNAVAILABLE`.
+/// let response = Response::builder().header("grpc-status", "14").body(()).unwrap();
+/// let result: Result<_, &std::io::Error> = Ok(&response);
+/// assert_eq!(GrpcStatus.classify(result), Outcome::ServerError);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GrpcStatus;
 
@@ -70,6 +110,14 @@ impl<B, Err: 'static> Classify<Response<B>, Err> for GrpcStatus {
 }
 
 /// Reads any response as a success and any error as [`Outcome::ServiceError`].
+///
+/// ```
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::classify::{AnyResponse, Classify};
+///
+/// let result: Result<&u32, &std::io::Error> = Ok(&7);
+/// assert_eq!(AnyResponse.classify(result), Outcome::Success);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AnyResponse;
 

@@ -15,6 +15,20 @@ use crate::reject::{Reject, Rejected};
 use crate::unwind::on_panic;
 
 /// Decides whether a request may pass.
+///
+/// ```
+/// use http::Request;
+/// use obs_core::circuit::CircuitBreaker;
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::circuit_breaker::{LetIn, Settle};
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// let mut permit = breaker.let_in(&Request::new(())).expect("it is closed");
+/// permit.settle(Outcome::Success);
+/// breaker.force_open(None);
+/// assert!(breaker.let_in(&Request::new(())).is_err());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 pub trait LetIn<Req> {
     /// What the request holds until it ends.
     type Permit: Settle;
@@ -27,6 +41,23 @@ pub trait LetIn<Req> {
 }
 
 /// A permit that wants to know how its call ended. Dropped without that, the call was cancelled.
+///
+/// ```
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::circuit_breaker::Settle;
+///
+/// /// Remembers the last outcome.
+/// struct Last(Option<Outcome>);
+///
+/// impl Settle for Last {
+///     fn settle(&mut self, outcome: Outcome) {
+///         self.0 = Some(outcome);
+///     }
+/// }
+/// let mut last = Last(None);
+/// last.settle(Outcome::ServerError);
+/// assert_eq!(last.0, Some(Outcome::ServerError));
+/// ```
 pub trait Settle {
     /// The call ended so. What it is told after that counts no more.
     fn settle(&mut self, outcome: Outcome);
@@ -93,6 +124,25 @@ where
 
 pin_project! {
     /// The answer of a [`Judged`] service. Dropping it before it is ready is a cancelled call.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_tower::circuit_breaker::CircuitBreakerLayer;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(service_fn(
+    ///     |_: Request<()>| async { Ok::<_, std::convert::Infallible>(Response::new(bytes::Bytes::new())) },
+    /// ));
+    /// // A call that is dropped is never a success.
+    /// drop(service.call(Request::new(())));
+    /// assert_eq!(breaker.totals().calls, 0);
+    /// assert_eq!(service.call(Request::new(())).await.unwrap().status(), 200);
+    /// assert_eq!(breaker.totals().calls, 1);
+    /// # Ok::<_, obs_core::config::ConfigError>(()) }).unwrap();
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, Res, Err, P, C> {
         #[pin]

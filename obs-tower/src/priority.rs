@@ -6,6 +6,17 @@ use http::{HeaderMap, Request};
 ///
 /// It belongs to the route or to the authenticated caller: put it into the request's extensions
 /// where that is known, and [`Priority::of`] finds it. A header may only lower it.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::priority::Priority;
+///
+/// let mut request = Request::new(());
+/// assert_eq!(Priority::of(&request), Priority::Normal);
+/// request.extensions_mut().insert(Priority::Low);
+/// assert_eq!(Priority::of(&request).as_str(), "low");
+/// assert!(Priority::Low < Priority::Critical);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
     /// Batch work that may come later.

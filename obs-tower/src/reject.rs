@@ -11,6 +11,24 @@ use obs_core::outcome::{Outcome, Rejection};
 use obs_core::problem::Problem;
 
 /// A request that a guard refused, or cut off at its deadline.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bytes::Bytes;
+/// use obs_core::outcome::{Outcome, Rejection};
+/// use obs_tower::reject::Rejected;
+///
+/// let rejected = Rejected::new(Rejection::CircuitBreaker, "inventory".into())
+///     .retry_after(Some(Duration::from_secs(2)));
+/// assert_eq!((rejected.status().as_u16(), &**rejected.name()), (503, "inventory"));
+/// assert_eq!(rejected.wait(), Some(Duration::from_secs(2)));
+/// let response = rejected.into_response::<Bytes>();
+/// assert_eq!(response.headers()["retry-after"], "2");
+///
+/// let late = Rejected::timed_out("inventory".into());
+/// assert_eq!(late.outcome(), Outcome::DeadlineExceeded);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     outcome: Outcome,
@@ -98,6 +116,21 @@ impl std::error::Error for Rejected {}
 ///
 /// Implemented by [`AsResponse`], [`AsError`] and by functions
 /// `Fn(Rejected) -> Result<Response, Error>`.
+///
+/// ```
+/// use obs_tower::reject::{Reject, Rejected};
+///
+/// /// For callers who want to know the name and nothing else.
+/// struct ByName;
+///
+/// impl<Res> Reject<Res, String> for ByName {
+///     fn reject(&self, rejected: Rejected) -> Result<Res, String> {
+///         Err(rejected.name().to_string())
+///     }
+/// }
+/// let refused: Result<(), _> = ByName.reject(Rejected::timed_out("inventory".into()));
+/// assert_eq!(refused, Err("inventory".to_owned()));
+/// ```
 pub trait Reject<Res, Err> {
     /// The answer.
     ///
@@ -116,6 +149,16 @@ where
 }
 
 /// Answers with [`Rejected::into_response`]: for servers, whose error type is often `Infallible`.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use obs_tower::reject::{AsResponse, Reject, Rejected};
+///
+/// let answer: Result<Response<Bytes>, std::io::Error> =
+///     AsResponse.reject(Rejected::timed_out("inventory".into()));
+/// assert_eq!(answer.unwrap().status(), 504);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AsResponse;
 
@@ -126,6 +169,14 @@ impl<B: From<Bytes>, Err> Reject<Response<B>, Err> for AsResponse {
 }
 
 /// Answers with an error: for clients, whose error type takes a [`Rejected`].
+///
+/// ```
+/// use obs_tower::reject::{AsError, Reject, Rejected};
+///
+/// type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// let answer: Result<(), BoxError> = AsError.reject(Rejected::timed_out("inventory".into()));
+/// assert!(answer.unwrap_err().is::<Rejected>());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AsError;
 

@@ -206,6 +206,23 @@ pin_project! {
     /// A future whose work is recorded: when it ends, panics, or is dropped.
     ///
     /// A panic goes on after it is recorded.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::message::{MessageInfo, MessageObserver};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let telemetry = Telemetry::builder("billing").build()?;
+    /// let observer = MessageObserver::new(&telemetry, "aws_sqs", "placed-orders")?;
+    /// let attributes = BTreeMap::<String, String>::new();
+    /// // Dropped before its end, the message was abandoned, and its line says so.
+    /// let watched = observer.observe(&attributes, MessageInfo::new("m-1"), async { "7".parse::<u32>() });
+    /// assert_eq!(watched.await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct Watched<F> {
         #[pin]
         inner: Scoped<F>,

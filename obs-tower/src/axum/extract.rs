@@ -49,6 +49,18 @@ impl<S: Sync> FromRequestParts<S> for Record {
 }
 
 /// axum's [`Json`](axum::Json), whose rejections are problem details.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::post;
+/// use obs_tower::axum::Json;
+///
+/// // What is no such JSON is answered with a problem document.
+/// async fn place(Json(items): Json<Vec<u64>>) -> Json<u64> {
+///     Json(items.into_iter().sum())
+/// }
+/// let app: Router = Router::new().route("/orders", post(place));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json<T>(pub T);
 
@@ -91,6 +103,17 @@ impl<T: Serialize> IntoResponse for Json<T> {
 }
 
 /// axum's [`Path`](axum::extract::Path), whose rejections are problem details.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use obs_tower::axum::{Json, Path};
+///
+/// async fn order(Path(id): Path<u64>) -> Json<u64> {
+///     Json(id)
+/// }
+/// let app: Router = Router::new().route("/orders/{id}", get(order));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Path<T>(pub T);
 
@@ -115,6 +138,17 @@ where
 }
 
 /// axum's [`Query`](axum::extract::Query), whose rejections are problem details.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use obs_tower::axum::{Json, Query};
+///
+/// async fn list(Query(page): Query<std::collections::BTreeMap<String, u32>>) -> Json<u32> {
+///     Json(page.get("page").copied().unwrap_or(1))
+/// }
+/// let app: Router = Router::new().route("/orders", get(list));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Query<T>(pub T);
 

@@ -37,12 +37,25 @@ impl IntoResponse for ProblemResponse {
 }
 
 /// The handler for requests that no route matches.
+///
+/// ```
+/// use axum::Router;
+///
+/// let app: Router = Router::new().fallback(obs_tower::axum::not_found);
+/// ```
 pub async fn not_found(uri: Uri) -> ProblemResponse {
     let detail = format!("there is nothing at {}", uri.path());
     Problem::new(StatusCode::NOT_FOUND).detail(detail).into()
 }
 
 /// The handler for requests whose route knows another method.
+///
+/// ```
+/// use axum::Router;
+///
+/// let app: Router =
+///     Router::new().method_not_allowed_fallback(obs_tower::axum::method_not_allowed);
+/// ```
 pub async fn method_not_allowed(method: Method) -> ProblemResponse {
     let detail = format!("{method} is not possible here");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED).detail(detail).into()

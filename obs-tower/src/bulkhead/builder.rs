@@ -16,6 +16,23 @@ static REJECTED: Descriptor =
     Descriptor::new("BulkheadRejected", Unit::Count, "Calls for which there was no room");
 
 /// Builds a [`Bulkhead`].
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::metric;
+/// use obs_tower::bulkhead::{Bulkhead, BulkheadConfig};
+///
+/// let controls = Registry::default();
+/// let bulkhead = Bulkhead::builder("orders")
+///     .config(BulkheadConfig::new().max_concurrent_calls(50))
+///     .clock(Clock::system())
+///     .recorder(metric::disabled())
+///     .controls(&controls)
+///     .build()?;
+/// assert!(controls.get(Kind::Bulkhead, bulkhead.name()).is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct BulkheadBuilder {

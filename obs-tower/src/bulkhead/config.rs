@@ -5,6 +5,21 @@ use obs_core::config::ConfigError;
 /// How many calls a bulkhead lets in, and how long others wait.
 ///
 /// Names and defaults are resilience4j's.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_tower::bulkhead::{BulkheadConfig, Order};
+///
+/// let config = BulkheadConfig::new()
+///     .max_concurrent_calls(50)
+///     .max_concurrent_calls_per_share(10)
+///     .max_wait_duration(Duration::from_millis(200))
+///     .max_queue_length(100)
+///     .order(Order::Fifo)
+///     .shadow(false);
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct BulkheadConfig {
@@ -17,6 +32,14 @@ pub struct BulkheadConfig {
 }
 
 /// In which order equals leave the queue.
+///
+/// ```
+/// use obs_tower::bulkhead::{BulkheadConfig, Order};
+///
+/// // Under overload the newest callers are those who still wait for their answer.
+/// let config = BulkheadConfig::new().order(Order::Lifo);
+/// assert!(config.validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The longest waiting first.

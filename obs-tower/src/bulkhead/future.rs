@@ -15,6 +15,24 @@ pin_project! {
     /// The answer of a [`BulkheadService`](super::BulkheadService).
     ///
     /// Dropping it gives its room, or its place in the queue, up.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_tower::bulkhead::{Bulkhead, BulkheadLayer};
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let bulkhead = Bulkhead::builder("orders").build()?;
+    /// let mut service = BulkheadLayer::new(bulkhead.clone()).layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(bytes::Bytes::new()))
+    /// }));
+    /// let future = service.call(Request::new(()));
+    /// assert_eq!(bulkhead.in_flight(), 1);
+    /// // Dropping it gives the room back.
+    /// drop(future);
+    /// assert_eq!(bulkhead.in_flight(), 0);
+    /// # Ok::<_, obs_core::config::ConfigError>(()) }).unwrap();
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S: Service<Req>, Req, R, H> {
         hold: H,

@@ -18,6 +18,24 @@ use super::{BulkheadBuilder, BulkheadConfig, BulkheadFull, BulkheadPermit, Order
 use crate::deadline::inherited;
 
 /// A handle to a bulkhead; clones are the same bulkhead.
+///
+/// ```
+/// use obs_tower::bulkhead::{Bulkhead, BulkheadConfig, Place};
+///
+/// let config = BulkheadConfig::new().max_concurrent_calls(1);
+/// let bulkhead = Bulkhead::builder("reports").config(config).build()?;
+///
+/// let permit = bulkhead.try_acquire(Place::default())?;
+/// assert_eq!((bulkhead.in_flight(), bulkhead.waiting()), (1, 0));
+/// assert!(bulkhead.try_acquire(Place::default()).is_err());
+/// assert_eq!(bulkhead.rejected(), 1);
+///
+/// // While it works: more room from now on.
+/// bulkhead.reconfigure(bulkhead.config().max_concurrent_calls(2))?;
+/// assert!(bulkhead.try_acquire(Place::default()).is_ok());
+/// drop(permit);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Bulkhead(pub(super) Arc<Shared>);
 

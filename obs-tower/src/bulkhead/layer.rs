@@ -10,6 +10,18 @@ use crate::deadline::inherited;
 use crate::reject::{AsResponse, Reject, Rejected};
 
 /// Finds where a request stands among the others.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::bulkhead::{Place, PlaceOf, Share};
+///
+/// // Functions of the request are what one gives `place_by`.
+/// fn by_path(request: &Request<()>) -> Place<'_> {
+///     Place::default().share(Share::of(request.uri().path()))
+/// }
+/// let request = Request::get("/reports").body(()).unwrap();
+/// let _place = by_path.place_of(&request);
+/// ```
 pub trait PlaceOf<Req> {
     /// The place of `request`.
     fn place_of<'a>(&self, request: &'a Req) -> Place<'a>;
@@ -25,6 +37,14 @@ where
 }
 
 /// All requests are equal.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::bulkhead::{NoShares, PlaceOf};
+///
+/// // All requests are alike.
+/// let _place = NoShares.place_of(&Request::new(()));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoShares;
 
@@ -38,6 +58,24 @@ impl<Req> PlaceOf<Req> for NoShares {
 /// Puts a bulkhead around a service.
 ///
 /// `P` finds the place of a request, `R` answers refused ones, `H` says how long room is held.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::bulkhead::{Bulkhead, BulkheadLayer, Place, Share};
+/// use obs_tower::reject::AsError;
+///
+/// fn by_path(request: &Request<()>) -> Place<'_> {
+///     Place::default().share(Share::of(request.uri().path()))
+/// }
+///
+/// let layer = BulkheadLayer::new(Bulkhead::builder("orders").build()?)
+///     .place_by(by_path)
+///     // For a client: refusals are errors, not responses.
+///     .reject_with(AsError)
+///     .hold_to_end_of_body();
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BulkheadLayer<P = NoShares, R = AsResponse, H = UntilHeaders> {
     bulkhead: Bulkhead,
@@ -89,6 +127,17 @@ impl<S, P: Clone, R: Clone, H: Clone> Layer<S> for BulkheadLayer<P, R, H> {
 }
 
 /// A service behind a bulkhead; made by [`BulkheadLayer`].
+///
+/// ```
+/// use obs_tower::bulkhead::{Bulkhead, BulkheadLayer};
+/// use tower::Layer;
+///
+/// let mut service = BulkheadLayer::new(Bulkhead::builder("orders").build()?).layer("inside");
+/// assert_eq!(*service.get_ref(), "inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(service.into_inner(), "another");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BulkheadService<S, P = NoShares, R = AsResponse, H = UntilHeaders> {
     inner: S,

@@ -12,6 +12,17 @@ use super::queue::{Claim, ShareKey, WaiterState};
 use crate::reject::Rejected;
 
 /// There was no room, or too little time.
+///
+/// ```
+/// use obs_tower::bulkhead::{Bulkhead, BulkheadConfig, Place};
+///
+/// let config = BulkheadConfig::new().max_concurrent_calls(1);
+/// let bulkhead = Bulkhead::builder("reports").config(config).build()?;
+/// let _permit = bulkhead.try_acquire(Place::default()).expect("there is room");
+/// let full = bulkhead.try_acquire(Place::default()).unwrap_err();
+/// assert!(full.to_string().contains("reports"));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BulkheadFull {
     pub(super) name: Arc<str>,
@@ -54,6 +65,18 @@ pub(crate) struct Ticket {
 }
 
 /// Room in a bulkhead, until it is dropped.
+///
+/// ```
+/// use obs_tower::bulkhead::{Bulkhead, Place};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let bulkhead = Bulkhead::builder("reports").build()?;
+/// let permit = bulkhead.acquire(Place::default()).await?;
+/// assert_eq!(bulkhead.in_flight(), 1);
+/// drop(permit);
+/// assert_eq!(bulkhead.in_flight(), 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug)]
 #[must_use = "the room is given back when the permit is dropped"]
 pub struct BulkheadPermit {

@@ -1,6 +1,14 @@
 use crate::priority::Priority;
 
 /// Where a call stands among the others.
+///
+/// ```
+/// use obs_tower::bulkhead::{Place, Share};
+/// use obs_tower::priority::Priority;
+///
+/// let place = Place::default().share(Share::of("acme").weight(2)).priority(Priority::High);
+/// # let _ = place;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct Place<'a> {
@@ -23,6 +31,17 @@ impl<'a> Place<'a> {
 }
 
 /// Whose call it is: a tenant or an operation.
+///
+/// ```
+/// use obs_tower::bulkhead::{Bulkhead, Place, Share};
+///
+/// let bulkhead = Bulkhead::builder("orders").build()?;
+/// // A tenant that pays for twice as much as others.
+/// let acme = Share::of("acme").weight(2);
+/// let _permit = bulkhead.try_acquire(Place::default().share(acme)).expect("there is room");
+/// assert_eq!(bulkhead.shares(), 1);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Share<'a> {

@@ -12,6 +12,18 @@ use crate::reject::AsResponse;
 ///
 /// `C` reads results, [`HttpStatus`] unless set; `R` answers refused calls, [`AsResponse`] unless
 /// set; `B` is the breaker, or how to find it.
+///
+/// ```
+/// use obs_core::circuit::CircuitBreaker;
+/// use obs_tower::circuit_breaker::CircuitBreakerLayer;
+/// use obs_tower::classify::GrpcStatus;
+/// use obs_tower::reject::AsError;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build()?;
+/// let layer = CircuitBreakerLayer::new(breaker).classify_with(GrpcStatus).reject_with(AsError);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct CircuitBreakerLayer<B = CircuitBreaker, C = HttpStatus, R = AsResponse> {
     breaker: B,

@@ -70,6 +70,23 @@ impl<Req> LetIn<Req> for CircuitBreaker {
 }
 
 /// One breaker per key of a request; made by [`CircuitBreakerLayer::keyed`].
+///
+/// ```
+/// use std::borrow::Cow;
+///
+/// use http::Request;
+/// use obs_core::circuit::{CircuitBreakerConfig, CircuitBreakers};
+/// use obs_tower::circuit_breaker::CircuitBreakerLayer;
+///
+/// fn host(request: &Request<()>) -> Cow<'_, str> {
+///     request.uri().host().unwrap_or_default().into()
+/// }
+///
+/// let breakers = CircuitBreakers::new("partners", CircuitBreakerConfig::new(), 100)?;
+/// let layer = CircuitBreakerLayer::keyed(breakers, host);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Keyed<K> {
     breakers: CircuitBreakers,

@@ -11,6 +11,26 @@ use crate::exchange::{End, Progress};
 pub type ResponseBody<B> = Watched<B, CallInBody>;
 
 /// The record of a call whose response is being read.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::client::ClientLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let client = ClientLayer::new(telemetry).layer(service_fn(|_: Request<Full<Bytes>>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from_static(b"[7]"))))
+/// }));
+/// let response = client.oneshot(Request::new(Full::default())).await?;
+/// // The call ends with its last byte, and so does its span.
+/// assert_eq!(response.into_body().collect().await?.to_bytes(), "[7]");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CallInBody {
     call: Call,

@@ -16,6 +16,26 @@ pin_project! {
     /// The response future of [`Client`](super::Client).
     ///
     /// Dropping it before it is ready records that the call was given up.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::client::ClientLayer;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let mut client = ClientLayer::new(telemetry).layer(service_fn(|_: Request<Full<Bytes>>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+    /// }));
+    /// // A call that is dropped before it is answered is a call that was cancelled.
+    /// let future = client.call(Request::new(Full::default()));
+    /// assert_eq!(future.await?.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,

@@ -14,6 +14,16 @@ use super::service::Client;
 ///
 /// Cheap to clone; clones, and the services made with them, share their state. Within a request
 /// the call is a child of the span that is current; outside of one it starts a trace.
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::client::ClientLayer;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let layer = ClientLayer::new(telemetry);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct ClientLayer(Arc<Caller>);
 
@@ -52,6 +62,24 @@ impl fmt::Debug for ClientLayer {
 }
 
 /// Describes a [`ClientLayer`].
+///
+/// ```
+/// use obs_core::propagate::TrustedHosts;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::client::ClientLayer;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let layer = ClientLayer::builder(telemetry)
+///     .peer_name("inventory")
+///     // Whom tenant, user and deadline are told.
+///     .trusted_hosts(TrustedHosts::loopback().and("*.shop.internal"))
+///     .line_level(tracing::Level::DEBUG)
+///     .tracing(true)
+///     .metrics(true)
+///     .build();
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing exists until it is built"]
 pub struct ClientLayerBuilder {

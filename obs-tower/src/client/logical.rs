@@ -75,6 +75,20 @@ impl<S> Layer<S> for LogicalCallLayer {
 }
 
 /// The service of [`LogicalCallLayer`].
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::client::LogicalCallLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let reserve = LogicalCallLayer::new(telemetry, "reserve stock")
+///     .layer(service_fn(|items: u32| async move { Ok::<_, std::io::Error>(items) }));
+/// assert_eq!(reserve.oneshot(3).await?, 3);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct LogicalCall<S> {
     inner: S,
@@ -109,6 +123,21 @@ pin_project! {
     /// The response future of [`LogicalCall`].
     ///
     /// Dropping it before it is ready ends the span as given up.
+    ///
+    /// ```
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::client::LogicalCallLayer;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let mut reserve = LogicalCallLayer::new(telemetry, "reserve stock")
+    ///     .layer(service_fn(|items: u32| async move { Ok::<_, std::io::Error>(items) }));
+    /// let future = reserve.call(3);
+    /// assert_eq!(future.await?, 3);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct LogicalCallFuture<F> {
         #[pin]
         inner: F,

@@ -11,6 +11,19 @@ use super::call::Caller;
 use super::future::ResponseFuture;
 
 /// The service of [`ClientLayer`](super::ClientLayer).
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::client::ClientLayer;
+/// use tower::Layer;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let mut client = ClientLayer::new(telemetry).layer("the client inside");
+/// assert_eq!(*client.get_ref(), "the client inside");
+/// *client.get_mut() = "another";
+/// assert_eq!(client.into_inner(), "another");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct Client<S> {
     inner: S,

@@ -12,6 +12,20 @@ use crate::classify::Classify;
 
 pin_project! {
     /// The answer of a [`FallbackService`](super::FallbackService).
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_tower::fallback::FallbackLayer;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let mut service = FallbackLayer::value(|_| Ok(Response::new("from yesterday"))).layer(
+    ///     service_fn(|_: Request<()>| async { Err::<Response<&str>, _>(std::io::Error::other("gone")) }),
+    /// );
+    /// let future = service.call(Request::new(()));
+    /// assert_eq!(*future.await.unwrap().body(), "from yesterday");
+    /// # });
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<P, K, B, C> {
         #[pin]
@@ -80,6 +94,22 @@ impl<P, K, B, C> fmt::Debug for ResponseFuture<P, K, B, C> {
 
 pin_project! {
     /// Makes a service ready and calls it once.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_tower::fallback::FallbackLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let replica = service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::io::Error>(Response::new("from the replica"))
+    /// });
+    /// let service = FallbackLayer::service(replica, |request: &Request<()>| Some(request.clone())).layer(
+    ///     service_fn(|_: Request<()>| async { Err::<Response<&str>, _>(std::io::Error::other("gone")) }),
+    /// );
+    /// assert_eq!(*service.oneshot(Request::new(())).await.unwrap().body(), "from the replica");
+    /// # });
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Oneshot<S: Service<Req>, Req> {
         call: Option<(S, Req)>,

@@ -9,6 +9,17 @@ static FALLBACKS: Descriptor =
     Descriptor::new("Fallbacks", Unit::Count, "Answers for which a fallback stood in");
 
 /// Counts what falls back, and switches it; clones are the same.
+///
+/// ```
+/// use obs_tower::fallback::Fallback;
+///
+/// let fallback = Fallback::builder("menu").build()?;
+/// assert_eq!((&**fallback.name(), fallback.fallen()), ("menu", 0));
+/// // In shadow it counts what would fall back, and changes no answer.
+/// fallback.set_shadow(true);
+/// assert!(fallback.is_shadow());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Fallback(Arc<Shared>);
 
@@ -59,6 +70,21 @@ impl Fallback {
 }
 
 /// Builds a [`Fallback`].
+///
+/// ```
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::metric;
+/// use obs_tower::fallback::Fallback;
+///
+/// let controls = Registry::default();
+/// let fallback = Fallback::builder("menu")
+///     .shadow(false)
+///     .recorder(metric::disabled())
+///     .controls(&controls)
+///     .build()?;
+/// assert!(controls.get(Kind::Fallback, fallback.name()).is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct FallbackBuilder {

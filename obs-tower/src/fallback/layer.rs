@@ -11,6 +11,20 @@ use crate::classify::{Classify, HttpStatus};
 ///
 /// `F` is what to fall back to, [`ToValue`] or [`ToService`]; `C` reads results, [`HttpStatus`]
 /// unless set.
+///
+/// ```
+/// use http::Response;
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::classify::HttpStatus;
+/// use obs_tower::fallback::{Fallback, FallbackLayer};
+///
+/// let layer = FallbackLayer::value(|_| Ok::<_, std::io::Error>(Response::new("[]")))
+///     .classify_with(HttpStatus)
+///     .handle(Fallback::builder("menu").build()?)
+///     .when(|outcome| matches!(outcome, Outcome::Rejected(_)));
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FallbackLayer<F, C = HttpStatus> {
     fallback: F,
@@ -20,10 +34,36 @@ pub struct FallbackLayer<F, C = HttpStatus> {
 }
 
 /// Falls back to what a function makes of the outcome.
+///
+/// ```
+/// use http::{Request, Response};
+/// use obs_tower::fallback::FallbackLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let service = FallbackLayer::value(|outcome: obs_core::outcome::Outcome| {
+///     Ok::<_, std::io::Error>(Response::new(outcome.as_str()))
+/// })
+/// .layer(service_fn(|_: Request<()>| async { Err::<Response<&str>, _>(std::io::Error::other("gone")) }));
+/// assert_eq!(*service.oneshot(Request::new(())).await.unwrap().body(), "service_error");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ToValue<V>(V);
 
 /// Falls back to a service, which gets a copy of the request.
+///
+/// ```
+/// use http::{Request, Response};
+/// use obs_tower::fallback::FallbackLayer;
+/// use tower::service_fn;
+///
+/// let replica = service_fn(|_: Request<()>| async {
+///     Ok::<_, std::io::Error>(Response::new("from the replica"))
+/// });
+/// let layer = FallbackLayer::service(replica, |request: &Request<()>| Some(request.clone()));
+/// # let _ = layer;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ToService<S, K> {
     service: S,
@@ -89,6 +129,33 @@ impl<S, F: Clone, C: Clone> Layer<S> for FallbackLayer<F, C> {
 }
 
 /// What can be fallen back to.
+///
+/// ```
+/// use std::future::{Ready, ready};
+///
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::fallback::{Fall, Prepared};
+///
+/// /// Answers with the length of the request.
+/// struct Length;
+/// struct Prepare(usize);
+///
+/// impl<E> Fall<String, usize, E> for Length {
+///     type Prepared = Prepare;
+///
+///     fn prepare(&self, request: &String) -> Prepare {
+///         Prepare(request.len())
+///     }
+/// }
+///
+/// impl<E> Prepared<usize, E> for Prepare {
+///     type Future = Ready<Result<usize, E>>;
+///
+///     fn fall(self, _: Outcome) -> Option<Self::Future> {
+///         Some(ready(Ok(self.0)))
+///     }
+/// }
+/// ```
 pub trait Fall<Req, Res, Err> {
     /// What is ready to answer one request.
     type Prepared: Prepared<Res, Err>;
@@ -98,6 +165,24 @@ pub trait Fall<Req, Res, Err> {
 }
 
 /// What is ready to answer one request.
+///
+/// ```
+/// use http::Response;
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::fallback::Prepared;
+///
+/// /// Falls back to nothing: the failure stays what it is.
+/// struct Nothing;
+///
+/// impl<B, E> Prepared<Response<B>, E> for Nothing {
+///     type Future = std::future::Pending<Result<Response<B>, E>>;
+///
+///     fn fall(self, _: Outcome) -> Option<Self::Future> {
+///         None
+///     }
+/// }
+/// assert!(Prepared::<Response<()>, ()>::fall(Nothing, Outcome::ServerError).is_none());
+/// ```
 pub trait Prepared<Res, Err> {
     /// The answer to come.
     type Future: Future<Output = Result<Res, Err>>;
@@ -140,6 +225,22 @@ where
 }
 
 /// A service and the copy of a request for it.
+///
+/// ```
+/// use http::{Request, Response};
+/// use obs_tower::fallback::{Fall, FallbackLayer, Prepared};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let replica = service_fn(|request: Request<&'static str>| async move {
+///     Ok::<_, std::io::Error>(Response::new(request.into_body()))
+/// });
+/// // The copy is made before the call, and dropped when the call went well.
+/// let layer = FallbackLayer::service(replica, |request: &Request<&'static str>| Some(request.clone()));
+/// let service = layer.layer(service_fn(|_| async { Err(std::io::Error::other("gone")) }));
+/// assert_eq!(*service.oneshot(Request::new("hello")).await.unwrap().body(), "hello");
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Copied<S, Req> {
     service: S,
@@ -155,6 +256,18 @@ impl<Req, S: Service<Req>> Prepared<S::Response, S::Error> for Copied<S, Req> {
 }
 
 /// A service with a fallback; made by [`FallbackLayer`].
+///
+/// ```
+/// use http::Response;
+/// use obs_tower::fallback::FallbackLayer;
+/// use tower::Layer;
+///
+/// let layer = FallbackLayer::value(|_| Ok::<_, std::io::Error>(Response::new("[]")));
+/// let mut service = layer.layer("inside");
+/// assert_eq!(*service.get_ref(), "inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(service.into_inner(), "another");
+/// ```
 #[derive(Clone, Debug)]
 pub struct FallbackService<S, F, C = HttpStatus> {
     inner: S,

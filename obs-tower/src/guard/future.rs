@@ -26,6 +26,21 @@ pin_project! {
     /// The answer of a [`GuardService`](super::GuardService).
     ///
     /// Dropping it gives everything back that the request held.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_tower::guard::GuardConfig;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let guard = GuardConfig::new().guard("orders")?.build();
+    /// let mut service = guard.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(bytes::Bytes::new()))
+    /// }));
+    /// let future = service.call(Request::new(()));
+    /// assert_eq!(future.await.unwrap().status(), 200);
+    /// # Ok::<_, obs_core::config::ConfigError>(()) }).unwrap();
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S: Service<Request<B>>, B, Q, C> {
         // What runs is dropped before what it holds is given back.

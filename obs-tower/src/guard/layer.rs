@@ -17,6 +17,27 @@ use crate::timeout::TimeLimiter;
 /// The fused chain of guards.
 ///
 /// `Q` says what to go by in a request, `C` reads results.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::circuit::CircuitBreakerConfig;
+/// use obs_tower::bulkhead::BulkheadConfig;
+/// use obs_tower::guard::GuardConfig;
+/// use obs_tower::load_shed::LoadShedConfig;
+///
+/// let guard = GuardConfig::new()
+///     .timeout_duration(Duration::from_secs(2))
+///     .load_shed(LoadShedConfig::new())
+///     .bulkhead(BulkheadConfig::new())
+///     .circuit_breaker(CircuitBreakerConfig::new())
+///     .guard("orders")?
+///     .build();
+/// assert!(guard.load_shed().is_some() && guard.bulkhead().is_some());
+/// assert!(guard.circuit_breaker().is_some() && guard.circuit_breakers().is_none());
+/// assert!(guard.time_limiter().is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GuardLayer<Q = Choices, C = HttpStatus> {
     pub(super) parts: Arc<Parts>,
@@ -79,6 +100,28 @@ impl<S, Q: Clone, C: Clone> Layer<S> for GuardLayer<Q, C> {
 }
 
 /// Chooses the parts of a [`GuardLayer`]; a part left out lets everything pass.
+///
+/// ```
+/// use obs_core::circuit::CircuitBreaker;
+/// use obs_core::clock::Clock;
+/// use obs_tower::bulkhead::Bulkhead;
+/// use obs_tower::classify::HttpStatus;
+/// use obs_tower::guard::GuardLayer;
+/// use obs_tower::load_shed::LoadShed;
+/// use obs_tower::timeout::TimeLimiter;
+///
+/// // From handles that exist already, because something else looks at them, too.
+/// let guard = GuardLayer::<obs_tower::guard::Choices>::builder()
+///     .clock(Clock::system())
+///     .load_shed(LoadShed::builder("orders").build()?)
+///     .bulkhead(Bulkhead::builder("orders").build()?)
+///     .circuit_breaker(CircuitBreaker::builder("orders").build()?)
+///     .time_limiter(TimeLimiter::builder("orders").build()?)
+///     .classify_with(HttpStatus)
+///     .build();
+/// assert!(guard.bulkhead().is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct GuardBuilder<Q = Choices, C = HttpStatus> {

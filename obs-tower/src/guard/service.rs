@@ -18,6 +18,17 @@ use crate::load_shed::{ByRoute, Importance};
 use crate::timeout::Limit;
 
 /// A guarded service; made by [`GuardLayer`].
+///
+/// ```
+/// use obs_tower::guard::GuardConfig;
+/// use tower::Layer;
+///
+/// let mut service = GuardConfig::new().guard("orders")?.build().layer("inside");
+/// assert_eq!(*service.get_ref(), "inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(service.into_inner(), "another");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GuardService<S, Q = Choices, C = HttpStatus> {
     inner: S,

@@ -15,6 +15,23 @@ use super::invocation::Invocation;
 
 /// An HTTP service whose records are written before its answers end; made by
 /// [`LambdaHttpLayer::flushing`](super::LambdaHttpLayer::flushing).
+///
+/// ```
+/// use http::{Request, Response};
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::lambda::LambdaHttpLayer;
+/// use tower::{ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let lambda = LambdaHttpLayer::new(telemetry);
+/// let service = lambda.flushing(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::io::Error>(Response::new(http_body_util::Full::<bytes::Bytes>::default()))
+/// }));
+/// assert_eq!(service.oneshot(Request::new(())).await?.status(), 200);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Flushing<S> {
     inner: S,
@@ -51,6 +68,23 @@ where
 
 pin_project! {
     /// The response future of [`Flushing`]. One that ends with an error flushes before it is ready.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::lambda::LambdaHttpLayer;
+    /// use tower::{Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let lambda = LambdaHttpLayer::new(Telemetry::builder("orders").build()?);
+    /// let mut service = lambda.flushing(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::io::Error>(Response::new(http_body_util::Full::<bytes::Bytes>::default()))
+    /// }));
+    /// let future = service.call(Request::new(()));
+    /// assert_eq!(future.await?.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct FlushingFuture<F> {
         #[pin]
         inner: F,
@@ -87,6 +121,25 @@ where
 pub type FlushingBody<B> = Watched<B, FlushAtEnd>;
 
 /// Flushes when it is dropped, which is after the body whose end it sees.
+///
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::lambda::LambdaHttpLayer;
+/// use tower::{ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let lambda = LambdaHttpLayer::new(Telemetry::builder("orders").build()?);
+/// let service = lambda.flushing(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::io::Error>(Response::new(Full::<bytes::Bytes>::from("[7]")))
+/// }));
+/// // Whoever reads the body to its end has waited for the flush.
+/// let response = service.oneshot(Request::new(())).await?;
+/// assert_eq!(response.into_body().collect().await?.to_bytes(), "[7]");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FlushAtEnd(Option<Flush>);
 

@@ -99,6 +99,20 @@ impl<S> Layer<S> for LambdaHttpLayer {
 }
 
 /// The service of [`LambdaHttpLayer`].
+///
+/// ```
+/// use http::{Request, Response};
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::lambda::LambdaHttpLayer;
+/// use tower::{Layer, service_fn};
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let service = LambdaHttpLayer::new(telemetry).layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::io::Error>(Response::new("[7]"))
+/// }));
+/// # let _ = service;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct LambdaHttp<S> {
     inner: S,
@@ -130,6 +144,19 @@ where
 
 pin_project! {
     /// The response future of [`LambdaHttp`]: the inner one, polled within the function's deadline.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::lambda::LambdaHttpLayer;
+    ///
+    /// // How long the future waits at most for lines and spans to be written before it is ready.
+    /// let layer = LambdaHttpLayer::new(Telemetry::builder("orders").build()?)
+    ///     .flush_limit(Duration::from_millis(500));
+    /// # let _ = layer;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub struct LambdaHttpFuture<F> {
         #[pin]
         inner: F,

@@ -41,6 +41,18 @@ pub static COLD_STARTS: Descriptor =
     Descriptor::new("ColdStarts", Unit::Count, "Invocations that were the first of their process");
 
 /// Observes the invocations of a Lambda function; clones share their state.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::lambda::LambdaLayer;
+///
+/// let telemetry = Telemetry::builder("billing").build()?;
+/// let layer = LambdaLayer::new(&telemetry)?.flush_limit(Duration::from_millis(500));
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LambdaLayer {
     kind: Arc<Kind>,
@@ -135,6 +147,21 @@ impl<S> Layer<S> for LambdaLayer {
 }
 
 /// The service of [`LambdaLayer`].
+///
+/// ```
+/// use lambda_runtime::{Context, LambdaEvent};
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::lambda::LambdaLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let telemetry = Telemetry::builder("billing").build()?;
+/// let function = LambdaLayer::new(&telemetry)?
+///     .layer(service_fn(|event: LambdaEvent<u32>| async move { Ok::<_, std::io::Error>(event.payload) }));
+/// assert_eq!(function.oneshot(LambdaEvent::new(7, Context::default())).await?, 7);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Lambda<S> {
     inner: S,
@@ -168,6 +195,22 @@ pin_project! {
     ///
     /// It blocks its thread while it flushes, before it is ready: an environment serves one
     /// invocation at a time, and is frozen after its answer. A panic goes on after the flush.
+    ///
+    /// ```
+    /// use lambda_runtime::{Context, LambdaEvent};
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::lambda::LambdaLayer;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let telemetry = Telemetry::builder("billing").build()?;
+    /// let mut function = LambdaLayer::new(&telemetry)?
+    ///     .layer(service_fn(|event: LambdaEvent<u32>| async move { Ok::<_, std::io::Error>(event.payload) }));
+    /// let future = function.call(LambdaEvent::new(7, Context::default()));
+    /// assert_eq!(future.await?, 7);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct LambdaFuture<F> {
         #[pin]
         inner: Watched<F>,

@@ -16,6 +16,24 @@ static IN_FLIGHT: Descriptor =
 static SHED: Descriptor = Descriptor::new("LoadShed", Unit::Count, "Calls shed, by priority");
 
 /// Builds a [`LoadShed`].
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::metric;
+/// use obs_tower::load_shed::{LoadShed, LoadShedConfig};
+///
+/// let controls = Registry::default();
+/// let shed = LoadShed::builder("orders")
+///     .config(LoadShedConfig::new().initial_limit(50))
+///     .clock(Clock::system())
+///     .recorder(metric::disabled())
+///     .controls(&controls)
+///     .build()?;
+/// assert_eq!(shed.limit(), 50);
+/// assert!(controls.get(Kind::LoadShed, shed.name()).is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct LoadShedBuilder {

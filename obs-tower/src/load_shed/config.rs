@@ -3,6 +3,23 @@ use std::time::Duration;
 use obs_core::config::ConfigError;
 
 /// How the limit moves, and within what bounds.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_tower::load_shed::LoadShedConfig;
+///
+/// let config = LoadShedConfig::new()
+///     .initial_limit(50)
+///     .min_limit(10)
+///     .max_limit(500)
+///     .window(Duration::from_secs(1))
+///     .tolerance(2.0)
+///     .probe_windows(10)
+///     .shadow(false);
+/// assert!(config.validate().is_ok());
+/// assert!(LoadShedConfig::new().min_limit(0).validate().is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct LoadShedConfig {

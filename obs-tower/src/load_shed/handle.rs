@@ -21,6 +21,21 @@ const CLASSES: usize = Priority::ALL.len();
 const PARTS: [u32; CLASSES] = [70, 85, 95, 100];
 
 /// A handle to an adaptive limit; clones are the same limit.
+///
+/// ```
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::load_shed::LoadShed;
+/// use obs_tower::priority::Priority;
+///
+/// let shed = LoadShed::builder("orders").build()?;
+/// let permit = shed.try_acquire(Priority::Normal)?;
+/// assert_eq!((shed.in_flight(), shed.shed(Priority::Low)), (1, 0));
+/// permit.settle(Outcome::Success);
+///
+/// shed.reconfigure(shed.config().max_limit(5_000))?;
+/// assert!(shed.baseline() < std::time::Duration::from_secs(60));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LoadShed(pub(super) Arc<Shared>);
 

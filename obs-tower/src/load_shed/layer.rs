@@ -9,6 +9,18 @@ use crate::priority::Priority;
 use crate::reject::{AsResponse, Rejected};
 
 /// How important a request is to the limit.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::load_shed::Importance;
+/// use obs_tower::priority::Priority;
+///
+/// fn checkout_first(request: &Request<()>) -> Option<Priority> {
+///     Some(if request.uri().path() == "/checkout" { Priority::High } else { Priority::Normal })
+/// }
+/// let request = Request::get("/checkout").body(()).unwrap();
+/// assert_eq!(checkout_first.importance(&request), Some(Priority::High));
+/// ```
 pub trait Importance<Req> {
     /// The priority of `request`; `None` lets it pass without being counted.
     fn importance(&self, request: &Req) -> Option<Priority>;
@@ -24,6 +36,15 @@ where
 }
 
 /// [`Priority::of`] the request, and `None` for the health and control routes of the suite.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::load_shed::{ByRoute, Importance};
+///
+/// // Probes are neither counted nor shed.
+/// let probe = Request::get("/live").body(()).unwrap();
+/// assert_eq!(ByRoute.importance(&probe), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByRoute;
 
@@ -43,6 +64,21 @@ impl<B> Importance<Request<B>> for ByRoute {
 ///
 /// `C` reads results, [`HttpStatus`] unless set; `R` answers shed calls; `I` says how important a
 /// request is, [`ByRoute`] unless set.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::classify::GrpcStatus;
+/// use obs_tower::load_shed::{LoadShed, LoadShedLayer};
+/// use obs_tower::priority::Priority;
+/// use obs_tower::reject::AsError;
+///
+/// let layer = LoadShedLayer::new(LoadShed::builder("orders").build()?)
+///     .importance_by(|request: &Request<()>| Some(Priority::of(request)))
+///     .classify_with(GrpcStatus)
+///     .reject_with(AsError);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LoadShedLayer<I = ByRoute, C = HttpStatus, R = AsResponse> {
     shed: LoadShed,
@@ -99,6 +135,20 @@ pub type LoadShedService<S, I = ByRoute, C = HttpStatus, R = AsResponse> =
     Judged<S, Shedding<I>, C, R>;
 
 /// A limit, and how important requests are to it.
+///
+/// ```
+/// use http::{Request, Response};
+/// use obs_tower::load_shed::{LoadShed, LoadShedLayer};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let shed = LoadShed::builder("orders").build()?;
+/// let service = LoadShedLayer::new(shed).layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(bytes::Bytes::new()))
+/// }));
+/// assert_eq!(service.oneshot(Request::new(())).await.unwrap().status(), 200);
+/// # Ok::<_, obs_core::config::ConfigError>(()) }).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct Shedding<I> {
     shed: LoadShed,

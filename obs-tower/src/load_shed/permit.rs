@@ -10,6 +10,18 @@ use super::LoadShed;
 use crate::reject::Rejected;
 
 /// A call was shed.
+///
+/// ```
+/// use obs_tower::load_shed::{LoadShed, LoadShedConfig};
+/// use obs_tower::priority::Priority;
+///
+/// let config = LoadShedConfig::new().min_limit(1).initial_limit(1).max_limit(1);
+/// let shed = LoadShed::builder("orders").config(config).build()?;
+/// let _permit = shed.try_acquire(Priority::Critical).expect("there is room");
+/// let refused = shed.try_acquire(Priority::Critical).unwrap_err();
+/// assert!(refused.to_string().contains("orders"));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shed {
     pub(super) name: Arc<str>,
@@ -62,6 +74,18 @@ pub(crate) struct Ticket {
 /// A call that was let in, until its end.
 ///
 /// Dropped without an outcome it is overload if its deadline had passed, and says nothing otherwise.
+///
+/// ```
+/// use obs_core::outcome::Outcome;
+/// use obs_tower::load_shed::LoadShed;
+/// use obs_tower::priority::Priority;
+///
+/// let shed = LoadShed::builder("orders").build()?;
+/// let permit = shed.try_acquire(Priority::Normal).expect("there is room");
+/// permit.settle(Outcome::Success);
+/// assert_eq!(shed.in_flight(), 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping a permit at once says that the call was cancelled"]
 pub struct LoadShedPermit {

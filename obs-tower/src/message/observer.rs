@@ -30,6 +30,15 @@ pub static MESSAGE_AGE: Descriptor =
     Descriptor::new("MessageAge", Unit::Milliseconds, "Age of a message when processing began");
 
 /// What is known of a received message beside its attributes.
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_tower::message::MessageInfo;
+///
+/// // What SQS says in `ApproximateReceiveCount` and `SentTimestamp`.
+/// let info = MessageInfo::new("m-1").attempt(2).sent(Clock::system().wall());
+/// # let _ = info;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MessageInfo<'a> {
     pub(super) id: &'a str,
@@ -61,6 +70,25 @@ impl<'a> MessageInfo<'a> {
 }
 
 /// Observes the messages of one source; cheap to clone.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use obs_core::propagate::TrustPolicy;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::message::{MessageInfo, MessageObserver};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let telemetry = Telemetry::builder("billing").build()?;
+/// let observer = MessageObserver::new(&telemetry, "aws_sqs", "placed-orders")?
+///     .trust(TrustPolicy::message());
+/// let attributes = BTreeMap::<String, String>::new();
+/// let bill = observer.observe(&attributes, MessageInfo::new("m-1"), async { "7".parse::<u32>() });
+/// assert_eq!(bill.await?, 7);
+/// assert!(observer.batch().failed().is_empty());
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MessageObserver {
     kind: Arc<Kind>,

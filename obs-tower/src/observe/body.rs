@@ -17,6 +17,28 @@ pin_project! {
     ///
     /// Forwards `size_hint` and `is_end_stream`, passes frames and errors on unchanged, and polls
     /// the inner body within the request's context.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::observe::ObserveLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let layer = ObserveLayer::new(Telemetry::builder("orders").build()?);
+    /// let service = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from_static(b"[7]"))))
+    /// }));
+    /// let response = service.oneshot(Request::new(())).await?;
+    /// assert_eq!(layer.in_flight().count(), 1);
+    /// // The request ends with the last byte of its response.
+    /// response.into_body().collect().await?;
+    /// assert_eq!(layer.in_flight().count(), 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct ResponseBody<B> {
         #[pin]
         source: Source<B>,

@@ -21,6 +21,37 @@ use super::route::Route;
 /// Describes an [`ObserveLayer`].
 ///
 /// Everything has a default; the test of each setting fails if the setting is ignored.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::client_address::TrustedHops;
+/// use obs_core::propagate::TrustPolicy;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::{BodyLogging, MetricsMode, ObserveLayer, PanicPolicy};
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let layer = ObserveLayer::builder(telemetry)
+///     .name("orders")
+///     .namespace("Shop")
+///     .trust(TrustPolicy::edge())
+///     .trusted_hops(TrustedHops::new(1))
+///     .sample_rate(0.05)
+///     .metrics_mode(MetricsMode::Hybrid { keep_one_in: 100 })
+///     .metrics_interval(Duration::from_secs(10))
+///     .default_tag("cell", "eu-1")
+///     .dimension("Cell", "eu-1")
+///     .log_header(http::header::REFERER)
+///     .log_request_body(BodyLogging::default())
+///     .log_response_body(BodyLogging::default())
+///     .skip("/live")
+///     .slow_threshold(Duration::from_secs(1))
+///     .max_hold(Some(Duration::from_secs(60)))
+///     .on_panic(PanicPolicy::Answer)
+///     .build()?;
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "nothing exists until it is built"]
 pub struct ObserveLayerBuilder {
@@ -132,6 +163,32 @@ impl ObserveLayerBuilder {
     }
 
     /// Finds the tenant, before the header that the trust policy may allow.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::observe::{ObserveLayer, RequestHead};
+    ///
+    /// /// What a layer further out has authenticated.
+    /// #[derive(Clone)]
+    /// struct Session { tenant: String, user: String }
+    ///
+    /// fn tenant(head: RequestHead<'_>) -> Option<Cow<'static, str>> {
+    ///     head.extensions.get::<Session>().map(|session| session.tenant.clone().into())
+    /// }
+    ///
+    /// fn user(head: RequestHead<'_>) -> Option<Cow<'static, str>> {
+    ///     head.extensions.get::<Session>().map(|session| session.user.clone().into())
+    /// }
+    ///
+    /// let layer = ObserveLayer::builder(Telemetry::builder("orders").build()?)
+    ///     .tenant_id(tenant)
+    ///     .user_id(user)
+    ///     .build()?;
+    /// # let _ = layer;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn tenant_id(
         mut self,
         tenant: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,

@@ -26,6 +26,17 @@ pub(super) const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(60);
 const DEFAULT_METRICS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What happens when the handler panics.
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::{ObserveLayer, PanicPolicy};
+///
+/// // Another layer further out answers panics.
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let layer = ObserveLayer::builder(telemetry).on_panic(PanicPolicy::Resume).build()?;
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PanicPolicy {
@@ -38,6 +49,16 @@ pub enum PanicPolicy {
 }
 
 /// How the metrics of requests go out.
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::{MetricsMode, ObserveLayer};
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let layer = ObserveLayer::builder(telemetry).metrics_mode(MetricsMode::Aggregated).build()?;
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum MetricsMode {

@@ -21,6 +21,26 @@ pin_project! {
     ///
     /// Dropping it before it is ready records that the client went away before the headers, or
     /// that the deadline passed if it had.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::observe::ObserveLayer;
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let layer = ObserveLayer::new(Telemetry::builder("orders").build()?);
+    /// let mut service = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+    /// }));
+    /// // Dropped before it is ready, the request was cancelled, and its line says so.
+    /// let future = service.call(Request::new(()));
+    /// assert_eq!(future.await?.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub struct ResponseFuture<F> {
         #[pin]
         state: State<F>,

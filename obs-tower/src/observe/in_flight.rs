@@ -26,6 +26,16 @@ const DUMP_LIMIT: usize = 256;
 ///
 /// Registered as a control of kind `in_flight`: its snapshot shows what is running, for how long,
 /// and on which route.
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::ObserveLayer;
+///
+/// let layer = ObserveLayer::new(Telemetry::builder("orders").build()?);
+/// let in_flight = layer.in_flight().clone();
+/// assert_eq!(in_flight.count(), 0);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct InFlight(Arc<Inner>);
 

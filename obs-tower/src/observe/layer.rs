@@ -12,6 +12,31 @@ use super::service::Observe;
 /// Leaves one record of every request: a line, metrics and a span that agree.
 ///
 /// Cheap to clone; clones, and the services made with them, share their state.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use obs_core::output::Output;
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::ObserveLayer;
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let (output, lines) = Output::captured();
+/// let telemetry = Telemetry::builder("orders").output(output).build()?;
+/// let layer = ObserveLayer::new(telemetry.clone());
+/// let service = layer.layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+/// }));
+/// drop(service.oneshot(Request::new(())).await?);
+///
+/// layer.shutdown();
+/// telemetry.shutdown(std::time::Duration::from_secs(5));
+/// assert!(lines.text().contains(r#""message":"request completed""#));
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ObserveLayer(Arc<Observer>);
 

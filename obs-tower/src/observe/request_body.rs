@@ -91,6 +91,19 @@ struct Handover(Arc<Intake>);
 /// Put it inside of [`ObserveLayer`](super::ObserveLayer); it changes the type of the body, which
 /// is why that layer does not do so by itself. Without it, request bodies of other types are not
 /// logged, and their size is known from `content-length` only.
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::{BodyLogging, ObserveLayer, RequestBodyLayer};
+/// use tower::ServiceBuilder;
+///
+/// let observe = ObserveLayer::builder(Telemetry::builder("orders").build()?)
+///     .log_request_body(BodyLogging::default())
+///     .build()?;
+/// let stack = ServiceBuilder::new().layer(observe).layer(RequestBodyLayer);
+/// # let _ = stack;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestBodyLayer;
 
@@ -103,6 +116,26 @@ impl<S> Layer<S> for RequestBodyLayer {
 }
 
 /// The service of [`RequestBodyLayer`].
+///
+/// ```
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use obs_tower::observe::{RequestBody, RequestBodyLayer};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// // What is inside sees a body of another type with the same content.
+/// let service = RequestBodyLayer.layer(service_fn(
+///     |request: Request<RequestBody<Full<bytes::Bytes>>>| async {
+///         let body = request.into_body().collect().await?.to_bytes();
+///         Ok::<_, std::convert::Infallible>(Response::new(body))
+///     },
+/// ));
+/// let response = service.oneshot(Request::new(Full::from("hello"))).await?;
+/// assert_eq!(response.into_body(), "hello");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct WatchRequestBody<S> {
     inner: S,
@@ -130,6 +163,18 @@ where
 pub type RequestBody<B> = Watched<B, BodyCount>;
 
 /// Counts a request's body for the record of the request.
+///
+/// ```
+/// use obs_tower::observe::{BodyCount, RequestBody};
+///
+/// /// A handler of bodies that were counted on their way in.
+/// fn takes<B>(_body: RequestBody<B>)
+/// where
+///     RequestBody<B>: http_body::Body,
+/// {
+/// }
+/// # let _ = (takes::<http_body_util::Full<bytes::Bytes>>, std::mem::size_of::<BodyCount>());
+/// ```
 #[derive(Debug)]
 pub struct BodyCount(Arc<Intake>);
 

@@ -16,6 +16,21 @@ use super::request_body;
 use obs_core::telemetry::Telemetry;
 
 /// The service of [`ObserveLayer`](super::ObserveLayer).
+///
+/// ```
+/// use obs_core::telemetry::Telemetry;
+/// use obs_tower::observe::{Observe, ObserveLayer};
+/// use tower::Layer;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let mut service = ObserveLayer::new(telemetry.clone()).layer("inside");
+/// assert_eq!(*service.get_ref(), "inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(service.into_inner(), "another");
+/// // The same builder as that of the layer.
+/// assert!(Observe::<()>::builder(telemetry).build().is_ok());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone)]
 pub struct Observe<S> {
     inner: S,

@@ -13,6 +13,21 @@ use http_body::{Body, Frame, SizeHint};
 /// What passes is kept, up to a bound; chunks are shared, not copied. Sent again, it yields what
 /// was kept and then goes on with what the attempt before did not get to. Past the bound nothing is
 /// kept, and the body cannot be sent again.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::{BodyExt, Full};
+/// use obs_tower::retry::ReplayBody;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let first = ReplayBody::new(Full::new(Bytes::from_static(b"hello")), 1024);
+/// let second = first.replay().expect("it is short");
+/// assert!(second.can_be_sent());
+/// assert_eq!(first.collect().await.unwrap().to_bytes(), "hello");
+/// assert_eq!(second.collect().await.unwrap().to_bytes(), "hello");
+/// assert!(ReplayBody::once(Full::new(Bytes::from_static(b"hello"))).replay().is_none());
+/// # });
+/// ```
 pub struct ReplayBody<B> {
     source: Source<B>,
     sent: u64,

@@ -7,6 +7,18 @@ use super::sync::{AtomicU64, Ordering};
 /// In any stretch of time there are at most `ratio` times as many retries as calls, plus the
 /// reserve. Calls that could not be made or waited longer than usual cost a retry two tokens, as
 /// the AWS SDKs charge for them double.
+///
+/// ```
+/// use obs_tower::retry::RetryBudget;
+///
+/// // One retry for ten calls, and three to begin with.
+/// let budget = RetryBudget::new(0.1, 3)?;
+/// let before = budget.tokens();
+/// budget.deposit();
+/// assert!(budget.withdraw(1));
+/// assert!(budget.tokens() <= before);
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 pub struct RetryBudget {
     /// In thousandths of a token.

@@ -10,6 +10,23 @@ use super::budget;
 ///
 /// Names follow resilience4j. Its defaults, too, except for what its users ask for: the wait grows
 /// and has full jitter, and there is a budget.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_tower::retry::{Backoff, Jitter, RetryConfig};
+///
+/// let config = RetryConfig::new()
+///     .max_attempts(4)
+///     .backoff(Backoff::exponential(Duration::from_millis(50), Duration::from_secs(2)))
+///     .jitter(Jitter::Full)
+///     .minimum_useful_time(Duration::from_millis(20))
+///     .max_replay_bytes(64 * 1024)
+///     .budget(0.1, 10)
+///     .shadow(false);
+/// assert!(config.validate().is_ok());
+/// assert!(RetryConfig::new().max_attempts(0).validate().is_err());
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RetryConfig {
@@ -24,6 +41,23 @@ pub struct RetryConfig {
 }
 
 /// The wait before a retry, before jitter.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use obs_tower::retry::{Backoff, RetryConfig};
+///
+/// let (first, most) = (Duration::from_millis(50), Duration::from_secs(2));
+/// for backoff in [
+///     Backoff::Fixed(first),
+///     Backoff::Linear { step: first, max: most },
+///     Backoff::exponential(first, most),
+///     Backoff::Custom(Arc::new(|attempt| Duration::from_millis(u64::from(attempt) * 10))),
+/// ] {
+///     assert!(RetryConfig::new().backoff(backoff).validate().is_ok());
+/// }
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Backoff {
@@ -50,6 +84,13 @@ pub enum Backoff {
 }
 
 /// How waits are spread, so that those who failed together do not come back together.
+///
+/// ```
+/// use obs_tower::retry::{Jitter, RetryConfig};
+///
+/// // For a test whose times are exact.
+/// assert!(RetryConfig::new().jitter(Jitter::None).validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Jitter {
     /// Anything from nothing to the whole wait. See

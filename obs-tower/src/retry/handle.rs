@@ -17,6 +17,17 @@ static RETRIES: Descriptor =
     Descriptor::new("Retries", Unit::Count, "Retries by what became of them");
 
 /// A handle to a retry policy and its budget; clones are the same.
+///
+/// ```
+/// use obs_tower::retry::{Retry, RetryConfig};
+///
+/// let retry = Retry::builder("inventory").build()?;
+/// assert_eq!(&**retry.name(), "inventory");
+/// assert_eq!(retry.counters().made, 0);
+/// assert!(retry.budget().tokens() > 0);
+/// retry.reconfigure(retry.config().max_attempts(2))?;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Retry(Arc<Shared>);
 
@@ -44,6 +55,15 @@ enum Fate {
 }
 
 /// What happened since the policy was built.
+///
+/// ```
+/// use obs_tower::retry::Retry;
+///
+/// let counters = Retry::builder("inventory").build()?.counters();
+/// assert_eq!((counters.made, counters.over_budget), (0, 0));
+/// assert_eq!((counters.too_late, counters.exhausted), (0, 0));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryCounters {
@@ -58,6 +78,24 @@ pub struct RetryCounters {
 }
 
 /// What the caller of [`Retry::run`] makes of a result.
+///
+/// ```
+/// use std::io;
+/// use std::time::Duration;
+///
+/// use obs_tower::retry::Advice;
+///
+/// fn advice(result: &Result<u32, io::Error>) -> Advice {
+///     match result {
+///         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Advice::retry(),
+///         Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+///             Advice::overloaded().not_before(Some(Duration::from_secs(1)))
+///         }
+///         _ => Advice::done(),
+///     }
+/// }
+/// # let _ = advice;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Advice {
@@ -262,6 +300,24 @@ pub(super) fn is_repeated_further_out() -> bool {
 }
 
 /// Builds a [`Retry`].
+///
+/// ```
+/// use obs_core::clock::Clock;
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::metric;
+/// use obs_tower::retry::{Retry, RetryConfig};
+///
+/// let controls = Registry::default();
+/// let retry = Retry::builder("inventory")
+///     .config(RetryConfig::new().max_attempts(2))
+///     .clock(Clock::system())
+///     .seed(7)
+///     .recorder(metric::disabled())
+///     .controls(&controls)
+///     .build()?;
+/// assert!(controls.get(Kind::Retry, retry.name()).is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct RetryBuilder {

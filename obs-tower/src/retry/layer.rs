@@ -18,6 +18,16 @@ use crate::classify::{Classify, HttpStatus};
 ///
 /// The inner service gets requests with a [`ReplayBody`]. `C` reads results, [`HttpStatus`] unless
 /// set.
+///
+/// ```
+/// use obs_tower::classify::HttpStatus;
+/// use obs_tower::retry::{Retry, RetryLayer};
+///
+/// let retry = Retry::builder("inventory").build()?;
+/// let layer = RetryLayer::new(retry).classify_with(HttpStatus);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetryLayer<C = HttpStatus> {
     policy: RetryPolicy<C>,
@@ -51,6 +61,17 @@ impl<S, C: Clone> Layer<S> for RetryLayer<C> {
 }
 
 /// A service whose failed requests are repeated; made by [`RetryLayer`].
+///
+/// ```
+/// use obs_tower::retry::{Retry, RetryLayer};
+/// use tower::Layer;
+///
+/// let mut service = RetryLayer::new(Retry::builder("inventory").build()?).layer("inside");
+/// assert_eq!(*service.get_ref(), "inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(service.into_inner(), "another");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetryService<S, C = HttpStatus> {
     retry: tower::retry::Retry<RetryPolicy<C>, S>,
@@ -103,6 +124,23 @@ where
 
 pin_project! {
     /// The answer of a [`RetryService`]. Dropping it makes no further attempt.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use obs_tower::retry::{ReplayBody, Retry, RetryLayer};
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let layer = RetryLayer::new(Retry::builder("inventory").build()?);
+    /// let mut service = layer.layer(service_fn(|_: Request<ReplayBody<Full<Bytes>>>| async {
+    ///     Ok::<_, std::io::Error>(Response::new(Full::<Bytes>::default()))
+    /// }));
+    /// let future = service.call(Request::new(Full::default()));
+    /// assert_eq!(future.await?.status(), 200);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, C, B, B2>
     where

@@ -19,6 +19,15 @@ use crate::client::Attempt;
 /// guard of our own refused them. `Retry-After` in seconds or as a date, `x-amz-retry-after` and
 /// `grpc-retry-pushback-ms` are honoured up to the longest wait; a pushback below zero forbids a
 /// retry.
+///
+/// ```
+/// use obs_tower::retry::{Retry, RetryPolicy};
+///
+/// // For a stack that has tower's own retry layer: `ServiceBuilder::new().retry(policy)`.
+/// let policy = RetryPolicy::new(Retry::builder("inventory").build()?);
+/// # let _ = policy;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetryPolicy<C = HttpStatus> {
     retry: Retry,

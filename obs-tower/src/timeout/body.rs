@@ -59,6 +59,20 @@ impl<S> Layer<S> for BodyTimeoutLayer {
 }
 
 /// A service whose response bodies have time limits; made by [`BodyTimeoutLayer`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_tower::timeout::BodyTimeoutLayer;
+/// use tower::{Layer, service_fn};
+///
+/// let layer = BodyTimeoutLayer::new(Some(Duration::from_secs(10)), None)?;
+/// let service = layer.layer(service_fn(|_: http::Request<()>| async {
+///     Ok::<_, std::convert::Infallible>(http::Response::new(String::from("[7]")))
+/// }));
+/// # let _ = service;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct BodyTimeoutService<S> {
     inner: S,
@@ -115,6 +129,24 @@ where
 
 pin_project! {
     /// A body with time limits; no timer is armed while frames are ready.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use http::{Request, Response};
+    /// use http_body_util::BodyExt;
+    /// use obs_tower::timeout::BodyTimeoutLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let layer = BodyTimeoutLayer::new(Some(Duration::from_secs(10)), Some(Duration::from_secs(60)))?;
+    /// let service = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(String::from("[7]")))
+    /// }));
+    /// let response = service.oneshot(Request::new(())).await?;
+    /// assert_eq!(response.into_body().collect().await?.to_bytes(), "[7]");
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     #[derive(Debug)]
     pub struct TimeoutBody<B> {
         #[pin]
@@ -174,6 +206,18 @@ impl<B: Body> Body for TimeoutBody<B> {
 }
 
 /// Why a body with time limits ended early.
+///
+/// ```
+/// use std::io;
+///
+/// use obs_tower::timeout::BodyTimeoutError;
+///
+/// fn is_ours(error: &BodyTimeoutError<io::Error>) -> bool {
+///     matches!(error, BodyTimeoutError::Idle | BodyTimeoutError::Total)
+/// }
+/// assert!(is_ours(&BodyTimeoutError::Idle));
+/// assert!(!is_ours(&BodyTimeoutError::Inner(io::Error::other("reset"))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyTimeoutError<E> {

@@ -13,6 +13,21 @@ use crate::reject::Reject;
 
 pin_project! {
     /// The answer of a [`TimeoutService`](super::TimeoutService).
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_tower::timeout::{TimeLimiter, TimeoutLayer};
+    /// use tower::{Layer, Service, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let layer = TimeoutLayer::new(TimeLimiter::builder("inventory").build()?);
+    /// let mut service = layer.layer(service_fn(|_: Request<()>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(bytes::Bytes::new()))
+    /// }));
+    /// let future = service.call(Request::new(()));
+    /// assert_eq!(future.await.unwrap().status(), 200);
+    /// # Ok::<_, obs_core::config::ConfigError>(()) }).unwrap();
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, Res, Err, R> {
         #[pin]

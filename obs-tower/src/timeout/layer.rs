@@ -9,6 +9,19 @@ use crate::deadline::inherited;
 use crate::reject::{AsResponse, Reject};
 
 /// The time that a request may take, if it is not the limiter's default.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use http::Request;
+/// use obs_tower::timeout::LimitOf;
+///
+/// fn longer_for_reports(request: &Request<()>) -> Option<Duration> {
+///     (request.uri().path() == "/reports").then_some(Duration::from_secs(30))
+/// }
+/// let request = Request::get("/reports").body(()).unwrap();
+/// assert_eq!(longer_for_reports.limit_of(&request), Some(Duration::from_secs(30)));
+/// ```
 pub trait LimitOf<Req> {
     /// The limit of `request`; `None` for the default.
     fn limit_of(&self, request: &Req) -> Option<Duration>;
@@ -24,6 +37,13 @@ where
 }
 
 /// The default for all.
+///
+/// ```
+/// use http::Request;
+/// use obs_tower::timeout::{DefaultLimit, LimitOf};
+///
+/// assert_eq!(DefaultLimit.limit_of(&Request::new(())), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultLimit;
 
@@ -38,6 +58,16 @@ impl<Req> LimitOf<Req> for DefaultLimit {
 ///
 /// `L` finds the limit of a request, the limiter's default unless set; `R` answers calls that ran
 /// out of time, [`AsResponse`] unless set.
+///
+/// ```
+/// use obs_tower::reject::AsError;
+/// use obs_tower::timeout::{TimeLimiter, TimeoutLayer};
+///
+/// // For a client: a call that took too long is an error, not a response.
+/// let layer = TimeoutLayer::new(TimeLimiter::builder("inventory").build()?).reject_with(AsError);
+/// # let _ = layer;
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TimeoutLayer<L = DefaultLimit, R = AsResponse> {
     limiter: TimeLimiter,
@@ -92,6 +122,17 @@ impl<S, L: Clone, R: Clone> Layer<S> for TimeoutLayer<L, R> {
 }
 
 /// A service with a time limit; made by [`TimeoutLayer`].
+///
+/// ```
+/// use obs_tower::timeout::{TimeLimiter, TimeoutLayer};
+/// use tower::Layer;
+///
+/// let mut service = TimeoutLayer::new(TimeLimiter::builder("inventory").build()?).layer("inside");
+/// assert_eq!(*service.get_ref(), "inside");
+/// *service.get_mut() = "another";
+/// assert_eq!(service.into_inner(), "another");
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TimeoutService<S, L = DefaultLimit, R = AsResponse> {
     inner: S,

@@ -15,6 +15,21 @@ static EXCEEDED: Descriptor =
     Descriptor::new("TimeLimitExceeded", Unit::Count, "Calls that ran into their deadline");
 
 /// A handle to a time limit; clones are the same limit.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_tower::timeout::TimeLimiter;
+///
+/// let limiter = TimeLimiter::builder("inventory").timeout_duration(Duration::from_secs(2)).build()?;
+/// assert_eq!(&**limiter.name(), "inventory");
+/// limiter.set_timeout_duration(Duration::from_secs(3))?;
+/// assert_eq!(limiter.timeout_duration(), Duration::from_secs(3));
+/// limiter.set_shadow(true);
+/// assert!(limiter.is_shadow());
+/// assert_eq!((limiter.exceeded(), limiter.dead_on_arrival()), (0, 0));
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TimeLimiter(pub(super) Arc<Shared>);
 
@@ -155,6 +170,26 @@ impl TimeLimiter {
 }
 
 /// Builds a [`TimeLimiter`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use obs_core::clock::Clock;
+/// use obs_core::control::{Kind, Registry};
+/// use obs_core::metric;
+/// use obs_tower::timeout::TimeLimiter;
+///
+/// let controls = Registry::default();
+/// let limiter = TimeLimiter::builder("inventory")
+///     .timeout_duration(Duration::from_secs(2))
+///     .shadow(false)
+///     .clock(Clock::system())
+///     .recorder(metric::disabled())
+///     .controls(&controls)
+///     .build()?;
+/// assert!(controls.get(Kind::Timeout, limiter.name()).is_some());
+/// # Ok::<(), obs_core::config::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct TimeLimiterBuilder {

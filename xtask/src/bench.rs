@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::command::{Failure, Outcome, capture, cargo, run};
+use crate::costs;
 use crate::workspace::{metadata, root};
 
 /// Enough for a ceiling, which is tens of times what is measured.
@@ -19,14 +20,14 @@ pub(crate) fn quick() -> Outcome {
     run(&mut cargo(&[SUITE, &["--"], QUICK].concat()))
 }
 
-/// Measures everything and writes the page.
+/// Measures everything and writes the page, and the figures of the READMEs.
 pub(crate) fn full() -> Outcome {
     run(&mut cargo(&[SUITE, &["--features", "rivals", "--"], CAREFUL].concat()))?;
     let metadata = metadata()?;
     let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
     let table = fs::read_to_string(target.join("tmp/table.md"))?;
     fs::write(root().join("docs/performance.md"), page(&circumstances()?, &table, &budgets()?))?;
-    Ok(())
+    costs::write()
 }
 
 fn page(circumstances: &str, table: &str, budgets: &str) -> String {

@@ -57,7 +57,7 @@ const REST: &[u8] = b"other";
 ///     .max_keys(200);
 ///
 /// let emission = events.observe(&["web"], &[12.5], &[], Exemplar::new(None, false));
-/// assert!(!emission.line, "its values go out with those of its window");
+/// assert!(!emission.metrics, "its values go out with those of its window");
 /// assert_eq!((events.size(), events.ledger().pending), (1, 1));
 /// assert_eq!(events.shape().namespace(), "Shop");
 /// # Ok::<(), obs_core::config::ConfigError>(())

@@ -42,7 +42,7 @@ use crate::sink::Sink;
 /// }
 ///
 /// let shape = Shape::builder("Shop").dimension_set([""; 0]).metric(("Depth", Unit::Count)).build()?;
-/// assert_eq!(Depth(shape, Mutex::new(3.0)).series(), 0);
+/// assert_eq!(Depth(shape, Mutex::new(3.0)).size(), 1);
 /// # Ok::<(), obs_core::config::ConfigError>(())
 /// ```
 pub trait Drain: Send + Sync + fmt::Debug + 'static {

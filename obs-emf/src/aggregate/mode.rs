@@ -59,7 +59,7 @@ pub struct Emission {
 /// use obs_emf::aggregate::Exemplar;
 ///
 /// let failed = Exemplar::new(None, true);
-/// assert!(failed.is_error && !failed.is_notable);
+/// assert!(failed.is_error);
 /// assert!(Exemplar::new(None, false).notable().is_notable);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]

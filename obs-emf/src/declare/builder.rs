@@ -27,7 +27,7 @@ use crate::value::text::clean_dimension;
 ///     .constant("Environment", "prod")
 ///     .default_value("Channel", "web")
 ///     .bound("Channel", 3)
-///     .property("version", "1.4.2")
+///     .property("Version", "1.4.2")
 ///     .metric(("Placed", Unit::Count))
 ///     .metric(Metric::new("Wait", Unit::Milliseconds).resolution(Resolution::High))
 ///     .log_group("/shop/orders")
@@ -112,12 +112,12 @@ impl ShapeBuilder {
     /// use obs_emf::Shape;
     ///
     /// let shape = Shape::builder("Shop")
-    ///     .from_environment(&Environment::from_iter([("AWS_EMF_NAMESPACE", "Shop/Orders")]))
+    ///     .from_environment(&Environment::from_iter([("AWS_EMF_LOG_GROUP_NAME", "/shop")]))
     ///     .entity(&Resource::empty().with("service.name", "orders"))
     ///     .dimension_set(["Service"])
     ///     .metric(("Placed", Unit::Count))
     ///     .build()?;
-    /// assert_eq!(shape.namespace(), "Shop/Orders");
+    /// assert_eq!(shape.dimension_sets().collect::<Vec<_>>(), [["Service"]]);
     /// # Ok::<(), obs_core::config::ConfigError>(())
     /// ```
     pub fn entity(mut self, resource: &Resource) -> Self {

@@ -13,21 +13,21 @@ use crate::ledger::Ledger;
 /// It borrows everything, so that making one costs nothing.
 ///
 /// ```
-/// use std::time::Duration;
-///
 /// use obs_core::clock::Timestamp;
 /// use obs_core::log::{Ids, ValueRef};
-/// use obs_core::metric::Unit;
+/// use obs_core::metric::{Descriptor, Unit};
 /// use obs_core::telemetry::Telemetry;
 /// use obs_emf::sink::{LineSink, Sink};
 /// use obs_emf::{Record, Series, Shape};
+///
+/// static WEIGHT: Descriptor = Descriptor::new("Weight", Unit::None, "Weight of an order in kg");
 ///
 /// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
 /// let waits = [Series::new("Wait", Unit::Milliseconds, &[(1.5, 20), (40.0, 1)])];
 /// let record = Record::new(&shape, Timestamp::from_unix_millis(1_767_225_600_000))
 ///     .dimensions(&["web"])
 ///     .values(&[3.0])
-///     .extras(&[("Weight", Unit::None, 1.25)])
+///     .extras(&[(&WEIGHT, 1.25)])
 ///     .series(&waits)
 ///     .fields(&[("order_id", ValueRef::from("o-7"))])
 ///     .ids(Ids::default())

@@ -34,12 +34,15 @@ pub(crate) struct Event<'a> {
 ///
 /// ```
 /// use obs_core::clock::Timestamp;
-/// use obs_core::metric::Unit;
+/// use obs_core::metric::{Descriptor, Unit};
 /// use obs_emf::Shape;
+///
+/// static WEIGHT: Descriptor = Descriptor::new("Weight", Unit::None, "Weight of an order in kg");
+/// static DISCOUNT: Descriptor = Descriptor::new("Discount", Unit::Percent, "Discount given");
 ///
 /// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
 /// let (mut out, at) = (Vec::new(), Timestamp::from_unix_millis(1_767_225_600_000));
-/// let extras = [("Weight", Unit::None, 1.25), ("Discount", Unit::Percent, 5.0)];
+/// let extras = [(&WEIGHT, 1.25), (&DISCOUNT, 5.0)];
 /// let tail = shape.encode_tail_with(&mut out, at, &["web"], &[3.0], &extras, 100_000);
 /// assert_eq!((tail.extras, tail.ledger.emitted), (2, 3));
 ///

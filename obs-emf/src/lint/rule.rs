@@ -6,7 +6,7 @@ use std::fmt;
 /// use obs_emf::lint::{Rule, Severity};
 ///
 /// assert_eq!(Rule::E3.severity(), Severity::Error);
-/// assert_eq!(Rule::E3.as_str(), "E3");
+/// assert_eq!(Rule::E3.as_str(), "_aws is an object with CloudWatchMetrics and Timestamp");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

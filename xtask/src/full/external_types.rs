@@ -1,15 +1,13 @@
 //! Public signatures name the types of few other crates, so that a major version of one of the rest
 //! is no major version of ours.
-//!
-//! What is public is read from rustdoc's JSON, which the stable compiler writes when it is told to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use serde_json::Value;
 
-use crate::command::{Failure, Outcome, cargo, run};
-use crate::workspace::{members, root};
+use super::rustdoc::{document, library};
+use crate::command::{Failure, Outcome};
+use crate::workspace::members;
 
 /// Whose types any public signature may name.
 const ALWAYS: &[&str] = &[
@@ -82,24 +80,6 @@ pub(super) fn check() -> Outcome {
         0 => Ok(()),
         count => Err(Failure::new(format!("{count} public items show types of other crates"))),
     }
-}
-
-fn library(package: &str) -> String {
-    package.replace("obs-aws-", "obs_")
-}
-
-/// What rustdoc knows of the crate.
-fn document(package: &str, features: &str) -> Outcome<Value> {
-    // A folder of its own: the switch makes build scripts run again.
-    let folder = root().join("target/external-types");
-    let rustdoc = ["rustdoc", "--quiet", "--lib", features, "--package", package];
-    let json = ["--", "-Z", "unstable-options", "--output-format", "json"];
-    run(cargo(&[&rustdoc[..], &json[..]].concat())
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_TARGET_DIR", &folder))?;
-    let file = folder.join("doc").join(format!("{}.json", library(package)));
-    serde_json::from_str(&fs::read_to_string(&file)?)
-        .map_err(|error| Failure::new(format!("{}: {error}", file.display())))
 }
 
 /// The other crates whose types public items name, each with the paths of those items.

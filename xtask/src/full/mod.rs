@@ -1,19 +1,24 @@
 //! `cargo xtask full`: what is judged before a release, too slow for every change.
 
 mod deny;
+mod examples;
 mod external_types;
 mod features;
 mod package;
+mod rustdoc;
 mod semver;
 mod tool;
 
 use crate::command::{Failure, Outcome};
 
+pub(crate) use rustdoc::stand_in;
+
 type Check = fn() -> Outcome;
 
-const CHECKS: [(&str, Check); 5] = [
+const CHECKS: [(&str, Check); 6] = [
     ("features", features::check),
     ("external-types", external_types::check),
+    ("examples", examples::check),
     ("deny", deny::check),
     ("semver", semver::check),
     ("package", package::check),

@@ -7,6 +7,7 @@ mod pictures;
 mod trees;
 
 use crate::command::{Failure, Outcome, cargo, run};
+use crate::costs;
 
 /// Features are linted together; the benches, whose rivals build slowly, only as they stand.
 const ALL: &[&str] = &["--workspace", "--exclude=obs-benches", "--all-targets", "--all-features"];
@@ -15,6 +16,7 @@ pub(crate) fn lint() -> Outcome {
     let findings = [
         manifests::check()?,
         documents::check()?,
+        costs::check()?,
         modules::check()?,
         pictures::check()?,
         trees::check()?,

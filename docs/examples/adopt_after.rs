@@ -7,11 +7,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use obs_core::circuit::CircuitBreaker;
 use obs_core::telemetry::{Telemetry, shutdown_signal};
-use obs_health::drain::Drain;
-use obs_health::{Dependency, HealthRegistry};
+use obs_health::{Dependency, HealthRegistry, drain::Drain};
 use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
-use obs_tower::circuit_breaker::CircuitBreakerLayer;
-use obs_tower::observe::ObserveLayer;
+use obs_tower::{circuit_breaker::CircuitBreakerLayer, observe::ObserveLayer};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -14,7 +14,7 @@ use crate::registry::HealthRegistry;
 /// listener closes, requests in flight end or are cut off at their limit.
 ///
 /// `stop` is any future, such as one that waits for SIGTERM. Returns whether every request in
-/// flight ended in time.
+/// flight ended in time. Dropped before that, it stops accepting and drains nothing.
 ///
 /// ```no_run
 /// use obs_health::HealthRegistry;

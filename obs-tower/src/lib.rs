@@ -38,7 +38,7 @@ pub mod deadline;
 #[cfg(any(feature = "observe", feature = "client", feature = "message", feature = "lambda"))]
 #[cfg_attr(
     not(all(feature = "observe", feature = "client", feature = "message")),
-    allow(dead_code, unused_imports, reason = "each feature uses a part of it")
+    allow(dead_code, unreachable_pub, unused_imports, reason = "each feature uses a part of it")
 )]
 mod exchange;
 #[cfg(feature = "fallback")]

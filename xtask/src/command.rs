@@ -45,6 +45,17 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
+/// Announces a command, runs it and returns what it said on standard error; fails when it fails.
+pub(crate) fn said(command: &mut Command) -> Outcome<String> {
+    eprintln!("xtask: {}", line(command));
+    let output = command.stdin(Stdio::null()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status {
+        status if status.success() => Ok(said),
+        status => Err(Failure::new(format!("{} ended with {status}\n{said}", line(command)))),
+    }
+}
+
 /// Runs a command and returns what it printed.
 pub(crate) fn capture(command: &mut Command) -> Outcome<String> {
     let output = command

@@ -173,6 +173,8 @@ impl CircuitBreaker {
 
     /// Makes a call through the breaker; `outcome` says how its result is to be read.
     ///
+    /// Dropping the returned future is a cancelled call; see [`Permit`].
+    ///
     /// ```
     /// # use obs_core::{circuit::{CallError, CircuitBreaker}, outcome::Outcome};
     /// # async fn example(breaker: CircuitBreaker) -> Result<(), CallError<std::io::Error>> {

@@ -21,6 +21,9 @@ use std::io;
 /// # }
 /// ```
 ///
+/// Cancel-safe: dropped before a signal came, it can be asked anew. From the first poll on the
+/// process no longer dies of these signals by itself.
+///
 /// # Errors
 /// What the operating system says when the handlers cannot be installed.
 pub async fn shutdown_signal() -> io::Result<()> {

@@ -9,6 +9,7 @@
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(any(feature = "agent", feature = "cloudwatch"))]
+#[cfg_attr(not(feature = "agent"), allow(dead_code, reason = "only the agent begins anew"))]
 mod backoff;
 mod environment;
 mod line;

@@ -145,6 +145,9 @@ impl Limiter {
 
 /// A key in the store of its policy.
 ///
+/// What is asked of a store may have been done also when its future was dropped before it answered;
+/// asking again does no harm, but for a grant, which is then given twice.
+///
 /// ```
 /// use std::sync::Arc;
 /// use obs_core::clock::Clock;

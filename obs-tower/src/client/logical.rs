@@ -77,6 +77,8 @@ impl<S> Layer<S> for LogicalCallLayer {
 /// The service of [`LogicalCallLayer`].
 ///
 /// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
 /// use obs_core::telemetry::Telemetry;
 /// use obs_tower::client::LogicalCallLayer;
 /// use tower::{Layer, ServiceExt, service_fn};
@@ -84,8 +86,8 @@ impl<S> Layer<S> for LogicalCallLayer {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 /// let telemetry = Telemetry::builder("orders").build()?;
 /// let reserve = LogicalCallLayer::new(telemetry, "reserve stock")
-///     .layer(service_fn(|items: u32| async move { Ok::<_, std::io::Error>(items) }));
-/// assert_eq!(reserve.oneshot(3).await?, 3);
+///     .layer(service_fn(|_: Request<()>| async { Ok::<_, std::io::Error>(Response::new(Bytes::new())) }));
+/// assert_eq!(reserve.oneshot(Request::new(())).await?.status(), 200);
 /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
@@ -125,6 +127,8 @@ pin_project! {
     /// Dropping it before it is ready ends the span as given up.
     ///
     /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
     /// use obs_core::telemetry::Telemetry;
     /// use obs_tower::client::LogicalCallLayer;
     /// use tower::{Layer, Service, service_fn};
@@ -132,9 +136,9 @@ pin_project! {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let telemetry = Telemetry::builder("orders").build()?;
     /// let mut reserve = LogicalCallLayer::new(telemetry, "reserve stock")
-    ///     .layer(service_fn(|items: u32| async move { Ok::<_, std::io::Error>(items) }));
-    /// let future = reserve.call(3);
-    /// assert_eq!(future.await?, 3);
+    ///     .layer(service_fn(|_: Request<()>| async { Ok::<_, std::io::Error>(Response::new(Bytes::new())) }));
+    /// let future = reserve.call(Request::new(()));
+    /// assert_eq!(future.await?.status(), 200);
     /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```

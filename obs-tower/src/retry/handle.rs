@@ -267,6 +267,8 @@ impl Retry {
     /// # Ok(stock) }
     /// ```
     ///
+    /// Dropped, it drops the attempt under way, and makes no other.
+    ///
     /// # Errors
     /// That of the last attempt.
     pub async fn run<T, E, F>(

@@ -1,0 +1,35 @@
+//! What a document shows.
+
+use super::read as read_file;
+use crate::command::{Failure, Outcome};
+
+/// A document of the project.
+pub(super) struct Page {
+    pub(super) path: &'static str,
+    text: String,
+}
+
+pub(super) fn read(path: &'static str) -> Outcome<Page> {
+    Ok(Page { path, text: read_file(path)? })
+}
+
+impl Page {
+    /// The first block of code in `language`.
+    pub(super) fn block(&self, language: &str) -> Outcome<&str> {
+        let block = self.blocks(language).next();
+        block.ok_or_else(|| Failure::new(format!("{} shows no {language}", self.path)))
+    }
+
+    /// All blocks of code in `language`.
+    pub(super) fn blocks(&self, language: &str) -> impl Iterator<Item = &str> {
+        let fence = format!("```{language}\n");
+        let begins: Vec<usize> =
+            self.text.match_indices(&fence).map(|(at, _)| at + fence.len()).collect();
+        begins.into_iter().filter_map(|begin| self.text[begin..].split("```").next())
+    }
+
+    /// Whether the document shows `text` as it stands.
+    pub(super) fn shows(&self, text: &str) -> bool {
+        self.text.contains(text)
+    }
+}

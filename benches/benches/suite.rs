@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use criterion::Criterion;
-use obs_benches::{budget, harness, jobs, table};
+use obs_benches::{budget, harness, jobs, report, table};
 
 fn main() -> ExitCode {
     let output = PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/criterion"));
@@ -16,8 +16,8 @@ fn main() -> ExitCode {
         jobs.iter().filter_map(|job| harness::cost(job, &output, count_allocations)).collect();
     eprintln!("\n{}", table::render(&jobs, &costs));
     // For `cargo xtask bench`, which puts it into the documents.
-    let page = concat!(env!("CARGO_TARGET_TMPDIR"), "/table.md");
-    if let Err(error) = std::fs::write(page, table::markdown(&jobs, &costs)) {
+    let page = concat!(env!("CARGO_TARGET_TMPDIR"), "/costs.json");
+    if let Err(error) = std::fs::write(page, report::report(&jobs, &costs).to_string()) {
         eprintln!("{page}: {error}");
     }
     let passed = budget::passed_ceilings(&jobs, &costs);

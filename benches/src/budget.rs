@@ -16,3 +16,25 @@ fn passed_ceiling(job: &Job, costs: &[Cost]) -> Option<String> {
         format!("{} adds {added:.0} ns, more than its ceiling of {ceiling:.0} ns", job.name)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ceiling_is_for_what_is_added_to_the_baseline() {
+        let cost = |name, nanos| {
+            let (allocations, bytes, written) = (0.0, 0.0, None);
+            Cost { name, nanos, allocations, bytes, written, background: None }
+        };
+        let job = Job::new("layer", || |_| ()).beyond("bare").within(1_000, 10);
+        let jobs = [Job::new("bare", || |_| ()), job];
+        assert!(
+            passed_ceilings(&jobs, &[cost("bare", 5_000.0), cost("layer", 6_000.0)]).is_empty()
+        );
+        assert_eq!(
+            passed_ceilings(&jobs, &[cost("bare", 5_000.0), cost("layer", 6_001.0)]),
+            ["layer adds 1001 ns, more than its ceiling of 1000 ns"]
+        );
+    }
+}

@@ -1,4 +1,5 @@
-//! Measures jobs: time by criterion, allocations by a counting allocator.
+//! Measures jobs: time by criterion, allocations by a counting allocator, then what is written and
+//! what other threads do meanwhile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,10 +7,14 @@ use std::time::Instant;
 
 use criterion::Criterion;
 
-use crate::Job;
+use crate::cpu::Used;
+use crate::{Job, sink};
 
 const WARM_UP_RUNS: u64 = 1_000;
 const COUNTED_RUNS: u64 = 1_000;
+
+/// How long a job runs for what its other threads do to be seen, in nanoseconds.
+const WATCHED: f64 = 50_000_000.0;
 
 /// What a job cost, per run.
 #[derive(Clone, Debug)]
@@ -22,6 +27,10 @@ pub struct Cost {
     pub allocations: f64,
     /// Bytes allocated.
     pub bytes: f64,
+    /// Bytes written out, unless another thread runs the job as well.
+    pub written: Option<f64>,
+    /// Processor time of other threads in nanoseconds, unless those run the job as well.
+    pub background: Option<f64>,
 }
 
 /// Times `jobs` with criterion, which prints as it goes and keeps its figures under `output`.
@@ -52,8 +61,31 @@ pub fn cost(
     let mut run = job.start();
     run(WARM_UP_RUNS);
     let (allocations, bytes) = count(&mut || run(COUNTED_RUNS));
+    drop(run);
+    let (written, background) = beside(job, (WATCHED / nanos.max(1.0)) as u64 + 1);
     let per_run = |count: u64| count as f64 / COUNTED_RUNS as f64;
-    Some(Cost { name: job.name, nanos, allocations: per_run(allocations), bytes: per_run(bytes) })
+    Some(Cost {
+        name: job.name,
+        nanos,
+        allocations: per_run(allocations),
+        bytes: per_run(bytes),
+        written: (!job.is_shared).then_some(written),
+        background: (!job.is_shared).then_some(background),
+    })
+}
+
+/// Bytes written and nanoseconds of other threads, for each of so many runs.
+fn beside(job: &Job, runs: u64) -> (f64, f64) {
+    let written = sink::written();
+    let mut run = job.start();
+    run(WARM_UP_RUNS);
+    let used = Used::now();
+    run(runs);
+    // What is dropped writes and exports what it still holds.
+    drop(run);
+    let others = Used::now().by_others_since(used);
+    let written = (sink::written() - written) as f64 / (WARM_UP_RUNS + runs) as f64;
+    (written, others.as_nanos() as f64 / runs as f64)
 }
 
 /// The median in nanoseconds that criterion wrote for `name`.

@@ -15,8 +15,15 @@ pub struct Job {
     pub ceiling: Option<Duration>,
     /// What we aim at, for the table.
     pub target: Option<Duration>,
+    /// What we aim at in instructions, built with fat LTO.
+    pub target_instructions: Option<u64>,
+    /// What the rest is and why it stays, for when a target is missed.
+    pub explanation: Option<&'static str>,
     /// Whether it does the same in each run, so that its instructions may be held to a budget.
     pub is_steady: bool,
+    /// Whether another thread does the same all the while, so that CPU beside the working thread
+    /// says nothing.
+    pub is_shared: bool,
     start: Box<dyn Fn() -> Running>,
 }
 
@@ -36,7 +43,10 @@ impl Job {
             rival_of: None,
             ceiling: None,
             target: None,
+            target_instructions: None,
+            explanation: None,
             is_steady: true,
+            is_shared: false,
             start,
         }
     }
@@ -55,6 +65,13 @@ impl Job {
         self
     }
 
+    /// Says that another thread does the same all the while; such a job is unsteady too.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.is_shared = true;
+        self.unsteady()
+    }
+
     /// Says which job of ours this rival does.
     #[must_use]
     pub fn instead_of(mut self, ours: &'static str) -> Self {
@@ -67,6 +84,20 @@ impl Job {
     pub fn within(mut self, ceiling_ns: u64, target_ns: u64) -> Self {
         self.ceiling = Some(Duration::from_nanos(ceiling_ns));
         self.target = Some(Duration::from_nanos(target_ns));
+        self
+    }
+
+    /// Sets the target in instructions of a build with fat LTO.
+    #[must_use]
+    pub fn instructions(mut self, target: u64) -> Self {
+        self.target_instructions = Some(target);
+        self
+    }
+
+    /// Says what it is that the job does beyond its targets, and why. Shown where it misses one.
+    #[must_use]
+    pub fn explained(mut self, explanation: &'static str) -> Self {
+        self.explanation = Some(explanation);
         self
     }
 

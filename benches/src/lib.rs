@@ -5,9 +5,17 @@
 //! allocations; the bench `one` runs a single job, for callgrind to count its instructions.
 
 pub mod budget;
+pub mod cpu;
+pub mod growth;
 pub mod harness;
 pub mod job;
 pub mod jobs;
+pub mod load;
+pub mod report;
+pub mod service;
+pub mod sink;
+pub mod stopwatch;
 pub mod table;
+mod two_threads;
 
 pub use job::Job;

@@ -6,8 +6,10 @@ use crate::command::{Failure, Outcome, cargo, run};
 use crate::models::models;
 use crate::parts::{Parts, install};
 
-/// All features at once; the benches have no tests and features of their own.
+/// All features at once. The benches come after, for their rivals take long to build and have
+/// nothing to be tested.
 const SELECTION: &[&str] = &["--workspace", "--exclude=obs-benches", "--all-features"];
+const BENCHES: &[&str] = &["test", "--package=obs-benches", "--lib", "--"];
 
 /// Runs every test and every model, or the tests whose name contains one of `filter`.
 pub(crate) fn test(filter: &[&str]) -> Outcome {
@@ -19,5 +21,6 @@ pub(crate) fn test(filter: &[&str]) -> Outcome {
     let parts = Parts::start()?;
     let arguments = [&["test", "--no-fail-fast"], SELECTION, &["--"], filter].concat();
     run(cargo(&arguments).envs(parts.environment()))?;
+    run(&mut cargo(&[BENCHES, filter].concat()))?;
     if filter.is_empty() { models() } else { Ok(()) }
 }

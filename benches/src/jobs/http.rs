@@ -1,97 +1,91 @@
-//! A request through an axum router in the process: bare, then with the suite's layers.
+//! A request through an axum router in the process: bare, observed, and behind the whole chain.
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::Path;
-use axum::response::IntoResponse;
-use axum::routing::get;
-use http::{Request, header};
-use http_body_util::BodyExt;
-use obs_tower::observe::ObserveLayer;
-use std::task::{Context, Poll};
-use tower::ServiceExt;
+use obs_ratelimit::Headers;
+use obs_tower::observe::{ObserveLayer, ObserveLayerBuilder};
 
-use super::telemetry::telemetry;
 use crate::Job;
+use crate::service::telemetry::telemetry;
+use crate::service::{bare, calls, guard};
+use crate::two_threads::two_threads;
+
+const BARE: &str = "http/bare";
+const BARE_TWICE: &str = "http/bare, two threads";
 
 /// The jobs of this file.
 pub(super) fn jobs() -> Vec<Job> {
+    let passing = || bare().layer(tower::layer::util::Identity::new());
+    let mut jobs = vec![
+        Job::new(BARE, || calls(bare())),
+        Job::new(BARE_TWICE, || twice(bare())).shared(),
+        Job::new("http/pass-through", move || calls(passing())).beyond(BARE),
+    ];
+    jobs.extend(observed());
+    jobs.extend(chain());
+    jobs
+}
+
+/// The observing layer: line with metrics, and span.
+fn observed() -> Vec<Job> {
+    let only = |choose: fn(ObserveLayerBuilder) -> ObserveLayerBuilder| {
+        move || calls(bare().layer(choose(nothing(1.0)).build().expect("it is valid")))
+    };
     vec![
-        Job::new("http/bare", || run(bare())),
-        Job::new("http/pass-through", || run(bare().layer(PassThrough))).beyond("http/bare"),
-        observed("observed/every request sampled", 1.0, 1_200),
-        observed("observed/5 % sampled", 0.05, 1_000).unsteady(),
-        observed("observed/none sampled", 0.0, 1_000),
+        observe("observed/switched off", only(|nothing| nothing), 300),
+        observe("observed/every request sampled", || calls(observing(1.0)), 1_200)
+            .instructions(13_000),
+        observe("observed/5 % sampled", || calls(observing(0.05)), 1_000).unsteady(),
+        observe("observed/none sampled", || calls(observing(0.0)), 1_000).instructions(11_000),
+        observe("observed/two threads", || twice(observing(1.0)), 1_200)
+            .beyond(BARE_TWICE)
+            .shared(),
+        observe("observed/line only", only(|nothing| nothing.logging(true)), 600),
+        observe("observed/span only", only(|nothing| nothing.tracing(true)), 400),
     ]
 }
 
-/// A route with a parameter that answers 200 and a small JSON body.
-fn bare() -> Router {
-    async fn order(Path(id): Path<u64>) -> impl IntoResponse {
-        let body = format!("{{\"order_id\":{id},\"status\":\"PENDING\"}}");
-        ([(header::CONTENT_TYPE, "application/json")], body)
-    }
-    Router::new().route("/orders/{id}", get(order))
+/// Observed, and behind rate limit, load shedding, bulkhead, breaker and time limit.
+fn chain() -> Vec<Job> {
+    let job = |name, start: fn() -> Router, target_ns| {
+        Job::new(name, move || calls(start())).beyond(BARE).within(150_000, target_ns)
+    };
+    vec![
+        job("chain/every request sampled", || guarded(1.0), 1_500).instructions(15_000),
+        job("chain/with rate-limit headers", || chained(1.0, Headers::default()), 3_000),
+        job("chain/5 % sampled", || guarded(0.05), 1_300).unsteady(),
+        job("chain/none sampled", || guarded(0.0), 1_300).instructions(13_000),
+        Job::new("chain/two threads", || twice(guarded(1.0)))
+            .beyond(BARE_TWICE)
+            .within(150_000, 1_500)
+            .shared(),
+    ]
 }
 
-/// The route behind the observing layer, with line, metrics and span all on.
-fn observed(name: &'static str, ratio: f64, target_ns: u64) -> Job {
-    let start = move || run(bare().layer(ObserveLayer::new(telemetry(ratio))));
-    Job::new(name, start).beyond("http/bare").within(100_000, target_ns)
+fn observe<R: FnMut(u64) + 'static>(
+    name: &'static str,
+    start: impl Fn() -> R + 'static,
+    target_ns: u64,
+) -> Job {
+    Job::new(name, start).beyond(BARE).within(100_000, target_ns)
 }
 
-/// A layer that adds nothing: what any layer costs under axum.
-#[derive(Clone, Copy, Debug)]
-struct PassThrough;
-
-impl<S> tower_layer::Layer<S> for PassThrough {
-    type Service = Passed<S>;
-
-    fn layer(&self, inner: S) -> Passed<S> {
-        Passed(inner)
-    }
+fn observing(ratio: f64) -> Router {
+    bare().layer(ObserveLayer::new(telemetry(ratio)))
 }
 
-#[derive(Clone, Debug)]
-struct Passed<S>(S);
-
-impl<S: tower_service::Service<R>, R> tower_service::Service<R> for Passed<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> S::Future {
-        self.0.call(request)
-    }
+fn guarded(ratio: f64) -> Router {
+    chained(ratio, Headers::none())
 }
 
-/// Sends one request after the other through `router` and reads each body to its end.
-fn run(router: Router) -> impl FnMut(u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.expect("a current-thread runtime needs nothing that could be missing");
-    move |times| {
-        runtime.block_on(async {
-            for _ in 0..times {
-                let response = router.clone().oneshot(request()).await;
-                let response = response.unwrap_or_else(|infallible| match infallible {});
-                let body = response.into_body().collect().await.expect("the body is in memory");
-                std::hint::black_box(body.to_bytes());
-            }
-        });
-    }
+fn chained(ratio: f64, headers: Headers) -> Router {
+    bare().layer(guard(headers)).layer(ObserveLayer::new(telemetry(ratio)))
 }
 
-/// What a browser behind a load balancer sends.
-fn request() -> Request<Body> {
-    Request::get("/orders/4711")
-        .header("host", "shop.example")
-        .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/145.0")
-        .header("accept", "application/json")
-        .header("x-amzn-trace-id", "Root=1-691fb3c0-4bf92f3577b34da6a3ce929d")
-        .body(Body::empty())
-        .expect("the parts are valid")
+fn nothing(ratio: f64) -> ObserveLayerBuilder {
+    ObserveLayer::builder(telemetry(ratio)).logging(false).metrics(false).tracing(false)
+}
+
+/// Two threads that call the same service.
+fn twice(router: Router) -> impl FnMut(u64) {
+    two_threads(move || calls(router.clone()))
 }

@@ -10,9 +10,9 @@ mod resilience;
 #[cfg(feature = "rivals")]
 mod rivals;
 mod span;
-mod telemetry;
 
 use crate::Job;
+use crate::service::telemetry;
 
 /// Every job, baselines before what is compared with them.
 #[must_use]

@@ -1,5 +1,6 @@
 //! What a user would take instead, doing equal work on the same harness.
 
+mod http;
 mod log;
 mod propagate;
 mod span;
@@ -7,5 +8,5 @@ mod span;
 use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
-    [log::jobs(), span::jobs(), propagate::jobs()].into_iter().flatten().collect()
+    [http::jobs(), log::jobs(), span::jobs(), propagate::jobs()].into_iter().flatten().collect()
 }

@@ -7,10 +7,17 @@ use obs_core::output::Output;
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::{ExportReport, Sampler, SpanExporter, SpanRecord};
 
+use crate::sink::Counted;
+
 /// Telemetry that samples this share of traces.
-pub(super) fn telemetry(ratio: f64) -> Telemetry {
+pub fn telemetry(ratio: f64) -> Telemetry {
+    telemetry_to(Output::writer(Counted), ratio)
+}
+
+/// The same with lines that go to `output`.
+pub fn telemetry_to(output: Output, ratio: f64) -> Telemetry {
     Telemetry::builder("bench")
-        .output(Output::writer(std::io::sink()))
+        .output(output)
         .sampler(Sampler::ratio(ratio).expect("the ratio is between 0 and 1"))
         .span_exporter(Discard)
         .build()

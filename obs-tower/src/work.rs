@@ -125,7 +125,11 @@ impl Record {
             tracer.sampled_out();
             return;
         }
-        let span = self.span(&verdict, elapsed);
+        let mut span = self.span(&verdict, elapsed);
+        for (key, value) in recorded.annotations {
+            span.annotate(key, value);
+        }
+        span.metadata = recorded.metadata;
         if sampled { tracer.export(span) } else { tracer.export_upgraded(span) }
     }
 

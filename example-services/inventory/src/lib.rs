@@ -27,6 +27,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use obs_core::clock::Clock;
+use obs_core::span::CallSpan;
 use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Item, MAX_ITEMS};
 use shop_domain::id::{OrderId, ProductId};
@@ -152,9 +153,10 @@ async fn reserve(
     }))
 }
 
-#[tracing::instrument(name = "stock.reserve", skip_all, fields(order_id = %wanted.order_id))]
+#[tracing::instrument(name = "stock.reserve", skip_all)]
 async fn keep(inventory: &Inventory, wanted: &Reservation) -> Result<Reservation, Failure> {
-    match inventory.store.reserve(wanted).await? {
+    let reserve = inventory.store.reserve(wanted);
+    match CallSpan::database("sqlite", "UPDATE", "stock").observe(reserve).await? {
         Reserved::Kept(reservation) => Ok(reservation),
         Reserved::TooLittle(level) => {
             let (id, available) = (level.product_id.clone(), level.available());

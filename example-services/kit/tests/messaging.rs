@@ -1,11 +1,13 @@
 //! Messages from one service to another, over queues on SQLite.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use obs_core::context::RequestContext;
 use obs_core::environment::Environment;
+use obs_core::metric::{Counter, Descriptor, Gauge, GaugeCell, Histogram, Label, Recorder};
 use obs_core::output::{Capture, Output};
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::{MemoryExporter, SpanKind};
@@ -13,9 +15,11 @@ use serde_json::{Value, json};
 use shop_contracts::Topology;
 use shop_contracts::schema::Schemas;
 use shop_domain::conformance::time::ManualTime;
+use shop_domain::id::{OrderId, UserId};
 use shop_domain::port::Outbox;
 use shop_domain::port::messaging::{NewEvent, NewMessage, Queue, Receive, Stream};
-use shop_kit::messaging::{Consumer, Job, Reader, Relay, addressed, consume, read, relay};
+use shop_kit::messaging::{Consumer, Job, Reader, Relay, addressed, consume, read, relay, watch};
+use shop_kit::observe::about_order;
 use shop_store::outbox::{self, SqliteOutbox};
 use shop_store::{Broker, Database};
 use tokio::sync::oneshot;
@@ -140,6 +144,87 @@ async fn one_message_continues_the_trace_and_a_redelivery_keeps_the_correlation_
 }
 
 #[tokio::test]
+async fn what_a_message_is_about_stands_on_all_spans_of_its_receiver_and_on_its_line() {
+    let (shop, sender, receiver) = (shop(), service("sender"), service("receiver"));
+    let (order, user) = (OrderId::parse("ord-1").unwrap(), UserId::parse("ada").unwrap());
+    let work = async {
+        about_order(&order, Some(&user));
+        addressed(NewMessage::new("{}"))
+    };
+    let message = sender.request().scope(work).await;
+    shop.queue("shopfast-loyalty-queue").send(&message).await.unwrap();
+    let call = |_| {
+        obs_core::span::CallSpan::database("sqlite", "INSERT", "ledger").finish();
+        Ok(())
+    };
+    consume_calls(&shop, &receiver, "shopfast-loyalty-queue", 1, call).await;
+    let [line] = &receiver.messages()[..] else { panic!("one message") };
+    assert_eq!((&line["order_id"], &line["user_id"]), (&json!("ord-1"), &json!("ada")));
+    let spans = receiver.spans.spans();
+    assert_eq!(spans.len(), 2, "of the message, and of the call within");
+    for span in spans {
+        for (key, value) in [("order_id", "ord-1"), ("user_id", "ada")] {
+            assert_eq!(span.annotations.get(key).unwrap().as_str(), Some(value), "{span:?}");
+        }
+    }
+}
+
+/// A recorder that tells the values of gauges, by metric and label.
+#[derive(Clone, Debug, Default)]
+struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
+
+#[derive(Debug)]
+struct Cell(String, Gauges);
+
+impl Recorder for Gauges {
+    fn counter(&self, _: &Descriptor, _: &[Label<'_>]) -> Counter {
+        Counter::disabled()
+    }
+
+    fn gauge(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Gauge {
+        let name = format!("{} {}", metric.name, labels[0].1);
+        Gauge::new(Arc::new(Cell(name, self.clone())))
+    }
+
+    fn histogram(&self, _: &Descriptor, _: &[Label<'_>]) -> Histogram {
+        Histogram::disabled()
+    }
+}
+
+impl GaugeCell for Cell {
+    fn set(&self, value: f64) {
+        self.1.0.lock().unwrap().insert(self.0.clone(), value);
+    }
+
+    fn add(&self, _: f64) {}
+}
+
+#[tokio::test]
+async fn how_old_and_how_many_the_messages_of_a_queue_are_is_told() {
+    let (shop, gauges) = (shop(), Gauges::default());
+    let environment = Environment::empty();
+    let builder = Telemetry::builder("order").environment(environment);
+    let telemetry = builder.metrics(Arc::new(gauges.clone())).build().unwrap();
+    let queue = shop.queue("shopfast-order-queue");
+    for body in ["a", "b", "c"] {
+        queue.send(&NewMessage::new(body)).await.unwrap();
+    }
+    queue.receive(Receive::now(1)).await.unwrap();
+    shop.time.advance(Duration::from_secs(7));
+    let told = async {
+        while gauges.0.lock().unwrap().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), watch(vec![queue], telemetry, told))
+        .await
+        .unwrap();
+    let told = gauges.0.lock().unwrap().clone();
+    let of = |metric: &str| told[&format!("{metric} shopfast-order-queue")];
+    assert_eq!((of("QueueAge"), of("QueueDepth"), of("QueueInFlight")), (7_000.0, 2.0, 1.0));
+}
+
+#[tokio::test]
 async fn messages_that_are_received_together_are_linked_and_fail_each_by_itself() {
     let (shop, sender, receiver) = (shop(), service("sender"), service("receiver"));
     let requests = [sender.request(), sender.request(), sender.request()];
@@ -258,11 +343,7 @@ async fn records_of_a_stream_are_read_from_the_checkpoint_on_and_linked() {
     let stream = shop.broker.stream("cloudcafe-analytics-stream").unwrap();
     let (stopper, stop) = stop();
     let (stopper, calls) = (Mutex::new(Some(stopper)), Mutex::new(0));
-    let reader = Reader {
-        stream: Arc::new(stream.clone()),
-        name: "analytics",
-        telemetry: analytics.telemetry.clone(),
-    };
+    let reader = Reader::new(Arc::new(stream.clone()), "analytics", &analytics.telemetry);
     let handle = |records: Vec<shop_domain::port::messaging::Record>| {
         // The first time it fails, and the same records come again.
         let first = std::mem::replace(&mut *calls.lock().unwrap(), 1) == 0;

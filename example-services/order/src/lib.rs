@@ -12,6 +12,10 @@
 //! | `POST /orders/{id}/status` `{"status", …}` | (internal) the next step of an order |
 //! | `GET /orders/{id}/contact` | (internal) where its customer wants to be told about it |
 //!
+//! What happens to an order once it is accepted, `contracts/order-workflow.asl.json` says: its steps
+//! come as `POST /orders/{id}/status`. Each step is told on the bus; what comes back from there over
+//! `shopfast-order-queue` is what [`project`] makes figures of.
+//!
 //! An order may name a `card` and an `email`. The card goes to the payment service and is not kept
 //! here; the address is kept, and told to nobody but the notification service.
 //!
@@ -27,7 +31,7 @@
 
 mod metrics;
 mod placing;
-mod process;
+mod projector;
 mod recovery;
 mod request;
 mod rush;
@@ -54,8 +58,10 @@ use shop_kit::observe::about_order;
 use shop_kit::stress::Turns;
 use shop_kit::upstream::Upstream;
 
-pub use metrics::{Metrics, ORDER_VALUE, ORDERS_CREATED, RESERVATION_FAILURES};
-pub use process::{Concerning, ProcessError, ask_for_payment, go_on};
+pub use metrics::{
+    Metrics, ORDER_DURATION, ORDER_VALUE, ORDERS_BY_STATUS, ORDERS_CREATED, RESERVATION_FAILURES,
+};
+pub use projector::{Event, ProjectError, project};
 pub use recovery::{give_up, unfinished};
 
 /// The service's parts.
@@ -77,8 +83,6 @@ pub struct Orders {
     pub menu: Upstream,
     /// The payment service.
     pub payment: Upstream,
-    /// The shipping service.
-    pub shipping: Upstream,
     /// Makes the events that tell of orders.
     pub announcer: Announcer,
     /// What is counted.

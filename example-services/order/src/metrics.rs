@@ -1,5 +1,5 @@
-use obs_core::metric::{Counter, Descriptor, Histogram, Recorder, Unit};
-use shop_domain::order::{Department, Order};
+use obs_core::metric::{Counter, Descriptor, Gauge, Histogram, Recorder, Unit};
+use shop_domain::order::{Department, Order, Status};
 use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
 
 /// Orders that were accepted.
@@ -17,6 +17,17 @@ pub static RESERVATION_FAILURES: Descriptor = Descriptor::new(
     "Orders for which no stock could be kept, by reason",
 );
 
+/// From the placing of an order to its end.
+pub static ORDER_DURATION: Descriptor = Descriptor::new(
+    "OrderDuration",
+    Unit::Milliseconds,
+    "Time from the placing of an order to its end, by status",
+);
+
+/// How many orders stand where.
+pub static ORDERS_BY_STATUS: Descriptor =
+    Descriptor::new("OrdersByStatus", Unit::Count, "Accepted orders, by status");
+
 /// What the service counts.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -25,6 +36,8 @@ pub struct Metrics {
     value: Histogram,
     out_of_stock: Counter,
     unavailable: Counter,
+    durations: Vec<(Status, Histogram)>,
+    by_status: Vec<(Status, Gauge)>,
 }
 
 impl Metrics {
@@ -41,6 +54,35 @@ impl Metrics {
             value: recorder.histogram(&ORDER_VALUE, &[("Currency", "EUR")]),
             out_of_stock: failed("out_of_stock"),
             unavailable: failed("unavailable"),
+            durations: Status::ALL
+                .into_iter()
+                .filter(|status| status.is_final())
+                .map(|status| {
+                    let labels = [("Status", status.as_str())];
+                    (status, recorder.histogram(&ORDER_DURATION, &labels))
+                })
+                .collect(),
+            by_status: Status::ALL
+                .into_iter()
+                .map(|status| {
+                    let labels = [("Status", status.as_str())];
+                    (status, recorder.gauge(&ORDERS_BY_STATUS, &labels))
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn completed(&self, status: Status, total_ms: u64) {
+        if let Some((_, duration)) = self.durations.iter().find(|(known, _)| *known == status) {
+            duration.record(total_ms as f64);
+        }
+    }
+
+    /// A status that no order has is at zero.
+    pub(crate) fn counts(&self, counts: &[(Status, u64)]) {
+        for (status, gauge) in &self.by_status {
+            let count = counts.iter().find(|(known, _)| known == status);
+            gauge.set(count.map_or(0, |(_, count)| *count) as f64);
         }
     }
 

@@ -1,5 +1,6 @@
 use http::{Method, StatusCode};
 use obs_core::context::RequestContext;
+use obs_core::span::CallSpan;
 use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Cart, Item};
 use shop_domain::id::{OrderId, UserId};
@@ -8,7 +9,7 @@ use shop_domain::order::{Department, Line, Order, Status, total};
 use shop_domain::port::{Begun, Placement, StoreError};
 use shop_domain::product::Product;
 use shop_kit::failure::Failure;
-use shop_kit::observe::about_order;
+use shop_kit::observe::{about_order, about_user};
 use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
 
 use crate::Orders;
@@ -22,9 +23,8 @@ use crate::status;
 /// [`give_up`](crate::give_up) or the expiry of its reservation gives up.
 #[tracing::instrument(name = "order.place", skip_all)]
 pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure> {
+    about_user(&wish.user_id);
     RequestContext::with_current(|context| {
-        context.set_user_id(wish.user_id.as_str());
-        context.annotate("user_id", wish.user_id.to_string());
         context.metadata("request", "from_cart", wish.what == What::Cart);
         context.metadata("request", "has_card", wish.card.is_some());
         context.metadata("request", "has_idempotency_key", wish.key.is_some());
@@ -36,6 +36,9 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
     {
         return Ok(order);
     }
+    // Known from here on: what the other services do for it can be found by it.
+    let order_id = new_id(orders)?;
+    about_order(&order_id, Some(&wish.user_id));
     let from_cart = wish.what == What::Cart;
     let items = match wish.what {
         What::Items(items) => items,
@@ -43,7 +46,7 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
     };
     let (lines, total) = price(orders, &items).await?;
     let order = Order {
-        order_id: new_id(orders)?,
+        order_id,
         tenant_id: wish.tenant_id,
         user_id: wish.user_id,
         status: Status::Reserving,
@@ -54,7 +57,6 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
         reason: None,
         tracking_id: None,
     };
-    about_order(&order.order_id, None);
     let contact = wish.email.map(|email| email.expose().to_owned());
     let placement = Placement { order, key: wish.key, contact };
     if let Some(order) = repeated(begin(orders, &placement).await?)? {
@@ -66,6 +68,7 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
         context.metadata("request", "lines", order.lines.len());
     });
     orders.metrics.created(&order);
+    tracing::info!(total_minor = order.total_minor, "order accepted");
     if from_cart {
         clear_cart(orders, &order.user_id).await;
     }
@@ -84,6 +87,7 @@ fn repeated(begun: Begun) -> Result<Option<Order>, Failure> {
         Begun::New => Ok(None),
         Begun::Repeated(order) => {
             RequestContext::with_current(|context| context.record("repeated", true));
+            about_order(&order.order_id, None);
             Ok(Some(order))
         }
         Begun::InProgress => {
@@ -175,13 +179,14 @@ async fn prices(orders: &Orders, items: &[Item]) -> Result<Vec<Product>, Failure
 
 #[tracing::instrument(name = "order.begin", skip_all)]
 async fn begin(orders: &Orders, placement: &Placement) -> Result<Begun, StoreError> {
-    orders.store.begin(placement).await
+    CallSpan::database("sqlite", "INSERT", "orders").observe(orders.store.begin(placement)).await
 }
 
 #[tracing::instrument(name = "order.accept", skip_all)]
 async fn accept(orders: &Orders, order: &Order) -> Result<Option<Order>, StoreError> {
     let event = status::created(&orders.announcer, order);
-    orders.store.accept(&order.order_id, &event).await
+    let accept = orders.store.accept(&order.order_id, &event);
+    CallSpan::database("sqlite", "UPDATE", "orders").observe(accept).await
 }
 
 /// Hands the card over, reserves the stock and accepts the order, or undoes what was done.

@@ -26,20 +26,6 @@ pub(crate) struct Step {
     carrier: Option<String>,
 }
 
-impl Step {
-    pub(crate) const fn to(status: Status) -> Self {
-        Self { status, reason: None, tracking_id: None, carrier: None }
-    }
-
-    pub(crate) fn because(self, reason: &str) -> Self {
-        Self { reason: Some(reason.to_owned()), ..self }
-    }
-
-    pub(crate) fn with_parcel(self, tracking_id: String, carrier: String) -> Self {
-        Self { tracking_id: Some(tracking_id), carrier: Some(carrier), ..self }
-    }
-}
-
 /// What became of a step.
 #[derive(Debug)]
 pub(crate) enum Stepped {

@@ -1,21 +1,24 @@
 //! Charges one order.
 
-use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use obs_core::span::CallSpan;
+use serde::Deserialize;
+use serde_json::json;
 use shop_domain::id::{OrderId, UserId};
 use shop_domain::money::Currency;
-use shop_domain::order::Status;
 use shop_domain::payment::{Outcome, Transaction};
+use shop_domain::port::TaskFailure;
+use shop_domain::port::messaging::{MessagingError, MessagingErrorKind};
 use shop_kit::failure::Failure;
 use shop_kit::observe::about_order;
-use shop_kit::upstream::{UpstreamError, UpstreamErrorKind};
 
 use crate::provider::{Answer, NoAnswer};
 use crate::{Payments, fraud};
 
-/// What is to be paid.
-#[derive(Clone, Debug, Deserialize)]
+/// What is to be paid, and who waits for it.
+#[derive(Clone, Deserialize)]
 pub struct Demand {
+    /// With what the workflow that waits is answered.
+    pub task_token: String,
     /// The order.
     pub order_id: OrderId,
     /// Who pays.
@@ -24,6 +27,13 @@ pub struct Demand {
     pub total_minor: u64,
     /// The currency.
     pub currency: Currency,
+}
+
+/// Tells what is paid for, not the token.
+impl std::fmt::Debug for Demand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Demand").field("order_id", &self.order_id).finish_non_exhaustive()
+    }
 }
 
 /// Why an order could not be charged yet.
@@ -35,8 +45,8 @@ pub enum ChargeError {
     NoAnswer,
     /// The work on the score was cut short.
     Interrupted,
-    /// The order service could not be told.
-    Order(UpstreamError),
+    /// The workflow could not be told.
+    Workflow(MessagingError),
 }
 
 impl std::fmt::Display for ChargeError {
@@ -44,7 +54,7 @@ impl std::fmt::Display for ChargeError {
         match self {
             Self::Store(_) => f.write_str("the transaction log failed"),
             Self::NoAnswer => NoAnswer.fmt(f),
-            Self::Order(_) => f.write_str("the order service could not be told"),
+            Self::Workflow(_) => f.write_str("the workflow could not be told"),
             Self::Interrupted => f.write_str("the fraud score was not computed"),
         }
     }
@@ -54,7 +64,7 @@ impl std::error::Error for ChargeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Store(error) => Some(error),
-            Self::Order(error) => Some(error),
+            Self::Workflow(error) => Some(error),
             _ => None,
         }
     }
@@ -78,7 +88,6 @@ impl From<ChargeError> for Failure {
 /// When it must be tried again later.
 #[tracing::instrument(name = "payment.charge", skip_all)]
 pub async fn charge(payments: &Payments, demand: &Demand) -> Result<Transaction, ChargeError> {
-    about_order(&demand.order_id, Some(&demand.user_id));
     if let Some(done) = payments.store.by_order(&demand.order_id).await?.pop() {
         return Ok(done);
     }
@@ -106,7 +115,8 @@ pub async fn charge(payments: &Payments, demand: &Demand) -> Result<Transaction,
         method,
         at_ms: payments.clock.wall().unix_millis(),
     };
-    let kept = payments.store.append(&transaction).await?;
+    let append = payments.store.append(&transaction);
+    let kept = CallSpan::database("sqlite", "INSERT", "transactions").observe(append).await?;
     payments.metrics.outcome(kept.outcome);
     tracing::info!(
         outcome = kept.outcome.as_str(),
@@ -128,36 +138,48 @@ async fn fraud_score(payments: &Payments, demand: &Demand) -> Result<u8, ChargeE
     obs_core::context::spawn_blocking(score).await.map_err(|_| ChargeError::Interrupted)
 }
 
-/// Charges an order, and tells the order service how that ended.
+/// The error that the workflow knows a provider by that does not answer.
+const UNAVAILABLE: &str = "Payment.Unavailable";
+
+/// Charges an order, and tells the workflow that waits for it how that ended.
 ///
 /// # Errors
-/// When it must be tried again later.
-pub async fn settle(payments: &Payments, demand: &Demand) -> Result<Transaction, ChargeError> {
-    let transaction = charge(payments, demand).await?;
-    let status = match transaction.outcome {
-        Outcome::Approved => Status::Paid,
-        Outcome::Declined | Outcome::Suspected => Status::PaymentFailed,
+/// When it must be tried again later. That the provider does not answer is none: the workflow, which
+/// is told, decides when to ask again.
+#[tracing::instrument(
+    name = "invoke payment-processor",
+    skip_all,
+    fields(faas.name = "payment-processor", faas.coldstart)
+)]
+pub async fn settle(payments: &Payments, demand: &Demand) -> Result<(), ChargeError> {
+    about_order(&demand.order_id, Some(&demand.user_id));
+    let began = payments.clock.now();
+    let cold_start = payments.start();
+    tracing::Span::current().record("faas.coldstart", cold_start);
+    let token = &demand.task_token;
+    let answer = match charge(payments, demand).await {
+        Ok(transaction) => {
+            let result = json!({
+                "outcome": transaction.outcome.as_str().to_ascii_uppercase(),
+                "reason": transaction.reason,
+                "transaction_id": transaction.transaction_id,
+            });
+            let answer = payments.workflow.task_success(token, &result);
+            CallSpan::aws("SFN", "SendTaskSuccess").observe(answer).await
+        }
+        Err(ChargeError::NoAnswer) => {
+            let cause = NoAnswer.to_string();
+            let failure = TaskFailure { error: UNAVAILABLE.to_owned(), cause };
+            let answer = payments.workflow.task_failure(token, &failure);
+            CallSpan::aws("SFN", "SendTaskFailure").observe(answer).await
+        }
+        Err(error) => return Err(error),
     };
-    let result = PaymentResult { status, reason: transaction.reason.as_deref() };
-    let path = format!("/orders/{}/status", demand.order_id);
-    match payments.order.call::<Told>(Method::POST, &path, Some(&result)).await {
-        Ok(Told {}) => Ok(transaction),
-        // The order has gone on since: it was told before.
-        Err(error) if is_conflict(&error) => Ok(transaction),
-        Err(error) => Err(ChargeError::Order(error)),
+    let duration = payments.clock.now() - began;
+    tracing::info!(cold_start, duration_ms = duration.as_secs_f64() * 1e3, "function completed");
+    match answer {
+        // The token was used: it was told before.
+        Err(error) if error.kind() == MessagingErrorKind::Expired => Ok(()),
+        answer => answer.map_err(ChargeError::Workflow),
     }
 }
-
-fn is_conflict(error: &UpstreamError) -> bool {
-    matches!(error.kind(), UpstreamErrorKind::Refused(StatusCode::CONFLICT, _))
-}
-
-#[derive(Serialize)]
-struct PaymentResult<'a> {
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct Told {}

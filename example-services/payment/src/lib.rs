@@ -18,6 +18,7 @@ mod metrics;
 pub mod provider;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -27,12 +28,11 @@ use obs_core::id::IdGenerator;
 use serde::{Deserialize, Serialize};
 use shop_domain::id::OrderId;
 use shop_domain::payment::{Method, Transaction};
-use shop_domain::port::PaymentStore;
+use shop_domain::port::{PaymentStore, Workflow};
 use shop_kit::extract::{Json, Path};
 use shop_kit::failure::{Failure, refuse_the_rest};
 use shop_kit::observe::about_order;
 use shop_kit::stress::Turns;
-use shop_kit::upstream::Upstream;
 
 pub use charging::{ChargeError, Demand, charge, settle};
 pub use metrics::{COLD_STARTS, FRAUD_SCORE, Metrics, PAYMENT_OUTCOME};
@@ -44,8 +44,8 @@ use self::provider::Provider;
 pub struct Payments {
     /// Where payments are kept.
     pub store: Arc<dyn PaymentStore>,
-    /// The order service, which is told how a payment ended.
-    pub order: Upstream,
+    /// The workflow that asks for payments, and is told how they ended.
+    pub workflow: Arc<dyn Workflow>,
     /// Who moves the money.
     pub provider: Provider,
     /// How often the features of a payment are hashed for its score; [`fraud::ITERATIONS`].
@@ -58,6 +58,19 @@ pub struct Payments {
     pub metrics: Metrics,
     /// Who may run a stress scenario.
     pub turns: Turns,
+    /// Whether the function has run before in this process.
+    pub warm: Arc<AtomicBool>,
+}
+
+impl Payments {
+    /// Notes that the function runs; says whether it starts cold, which is counted.
+    fn start(&self) -> bool {
+        let cold = !self.warm.swap(true, Ordering::Relaxed);
+        if cold {
+            self.metrics.cold_starts.add(1);
+        }
+        cold
+    }
 }
 
 /// The service, without the layers around it.

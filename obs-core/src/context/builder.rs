@@ -207,6 +207,7 @@ fn assemble(telemetry: Telemetry, extracted: &mut Extracted, own: Own) -> Reques
         user_id: once(extracted.user_id.take()),
         baggage: Mutex::new(mem::take(&mut extracted.baggage)),
         recorded: Mutex::default(),
+        inherited: OnceLock::new(),
         flight_recorder: telemetry.flight_recorder(),
         telemetry,
     })

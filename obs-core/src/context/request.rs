@@ -14,7 +14,7 @@ use crate::propagate::{
     Baggage, CarrierMut, Outgoing, TraceParent, TraceState, TrustPolicy, XrayExtras, is_identity,
 };
 use crate::telemetry::Telemetry;
-use crate::trace::{AttributeValue, Metadata, Text};
+use crate::trace::{AttributeValue, Attributes, Metadata, SpanRecord, Text};
 
 /// What is known of one request, from its arrival to its end; clones are the same request.
 ///
@@ -74,6 +74,8 @@ pub(super) struct Inner {
     pub(super) baggage: Mutex<Baggage>,
     /// `None` until something is: most requests leave it so.
     pub(super) recorded: Mutex<Option<Box<Recorded>>>,
+    /// Annotations for all spans of the request; most requests have none.
+    pub(super) inherited: OnceLock<Mutex<Attributes>>,
     pub(super) flight_recorder: Option<FlightRecorder>,
 }
 
@@ -357,6 +359,28 @@ impl RequestContext {
     pub fn annotate(&self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
         let (key, value) = (key.into(), value.into());
         self.add(|recorded| recorded.annotations.set(key, value));
+    }
+
+    /// Adds an annotation to the request's span and to every span within it that ends from now on,
+    /// those of outgoing calls among them: for what the whole request is about, such as an order.
+    ///
+    /// An annotation of the same key that a span has of its own stays.
+    pub fn annotate_all(&self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
+        let (key, value) = (key.into(), value.into());
+        lock(self.0.inherited.get_or_init(Mutex::default)).set(key.clone(), value.clone());
+        self.annotate(key, value);
+    }
+
+    /// Gives a span within this request what [`annotate_all`](Self::annotate_all) was told.
+    ///
+    /// For who builds spans; those of this suite have it.
+    pub fn annotate_span(&self, span: &mut SpanRecord) {
+        let Some(inherited) = self.0.inherited.get() else { return };
+        for (key, value) in lock(inherited).iter() {
+            if span.annotations.get(key).is_none() {
+                span.annotate(key.clone(), value.clone());
+            }
+        }
     }
 
     /// Adds a piece of metadata to the request's span: kept with it and not searchable.

@@ -154,7 +154,7 @@ impl Drop for CallSpan {
     fn drop(&mut self) {
         if let Some(open) = self.0.take() {
             let Open { mut span, tracer } = *open;
-            span.end = tracer.clock().wall();
+            Parent::end(&mut span, &tracer);
             tracer.export(span);
         }
     }
@@ -318,6 +318,23 @@ mod tests {
         assert_eq!(spans[0].parent_span_id, Some(request.span_id()));
         assert!(spans[0].status.is_error());
         assert_eq!(spans[0].attributes.get("error.type").unwrap().as_str(), Some("cancelled"));
+    }
+
+    #[test]
+    fn what_the_whole_request_is_about_stands_on_each_span_that_ends_after_it_was_told() {
+        let (spans, _) = recorded(true, || {
+            CallSpan::redis("GET").finish();
+            let mut own = CallSpan::redis("SET");
+            own.annotate("order_id", "its own");
+            let open = CallSpan::redis("DEL");
+            RequestContext::with_current(|request| request.annotate_all("order_id", "o-1"));
+            drop((own, open));
+        });
+        let told = |name: &str| {
+            let span = spans.iter().find(|span| span.name == name).unwrap();
+            span.annotations.get("order_id").and_then(AttributeValue::as_str)
+        };
+        assert_eq!((told("GET"), told("SET"), told("DEL")), (None, Some("its own"), Some("o-1")));
     }
 
     #[test]

@@ -32,6 +32,16 @@ impl Parent {
         .unwrap_or(false)
     }
 
+    /// Ends a span now: with the annotations of the whole request, if it is still at work.
+    pub(crate) fn end(span: &mut SpanRecord, tracer: &Tracer) {
+        span.end = tracer.clock().wall();
+        RequestContext::with_current(|request| {
+            if request.trace_id() == span.trace_id {
+                request.annotate_span(span);
+            }
+        });
+    }
+
     /// A span that begins now, below this one.
     pub(crate) fn begin(&self, name: impl Into<Text>, kind: SpanKind) -> SpanRecord {
         let span_id = self.tracer.new_span_id();

@@ -97,7 +97,7 @@ where
     fn on_close(&self, id: span::Id, ctx: Context<'_, S>) {
         let open = ctx.span(&id).and_then(|span| span.extensions_mut().remove::<OpenSpan>());
         if let Some(OpenSpan { mut span, tracer, .. }) = open {
-            span.end = tracer.clock().wall();
+            Parent::end(&mut span, &tracer);
             tracer.export(span);
         }
     }

@@ -177,6 +177,7 @@ impl Caller {
         if verdict.is_fault() || verdict.is_error() {
             span.status = Status::error(verdict.outcome.as_str());
         }
+        context.annotate_span(&mut span);
         span
     }
 }

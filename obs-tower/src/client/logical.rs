@@ -212,6 +212,7 @@ impl Drop for OpenSpan {
         span.end = self.wall.saturating_add(layer.telemetry.clock().now() - self.started);
         span.status = std::mem::take(&mut self.status);
         span.attributes.push("attempts", self.attempts.0.load(Ordering::Relaxed));
+        context.annotate_span(&mut span);
         layer.telemetry.tracer().export(span);
     }
 }

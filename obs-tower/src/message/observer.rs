@@ -153,6 +153,7 @@ impl MessageObserver {
         work.attribute("messaging.message.id", info.id.to_owned());
         if let Some(attempt) = info.attempt {
             work.field("attempt", attempt);
+            work.attribute("messaging.message.delivery_attempt", attempt.to_string());
         }
         let age = info.sent.map(|sent| milliseconds(wall.saturating_duration_since(sent)));
         if let Some(age) = age {

@@ -51,6 +51,7 @@ async fn called(
         .extracted(extracted, bench.clock.clock().now())
         .sampled(true)
         .build();
+    context.annotate_all("order_id", "o-1");
     bench.clock.advance(Duration::from_millis(500));
     let response =
         context.scope(service.oneshot(Request::get(uri).body(()).unwrap())).await.unwrap();
@@ -84,6 +85,8 @@ async fn a_trusted_callee_continues_the_trace_and_is_told_all() {
     let status = span.attributes.get("http.response.status_code").unwrap();
     assert_eq!(status.as_i64(), Some(409));
     assert!(span.status.is_error(), "for a client, 4xx is an error");
+    let about = span.annotations.get("order_id").and_then(AttributeValue::as_str);
+    assert_eq!(about, Some("o-1"), "what the whole request is about");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use obs_core::clock::Timestamp;
 use obs_core::context::RequestContext;
 use obs_core::propagate::TrustPolicy;
 use obs_core::propagate::message::sqs;
-use obs_core::trace::SpanKind;
+use obs_core::trace::{AttributeValue, SpanKind};
 use obs_tower::message::{MessageInfo, MessageObserver};
 
 use crate::support::{Bench, Broken};
@@ -31,7 +31,11 @@ async fn a_message_continues_its_senders_trace_and_leaves_one_record() {
     let info = MessageInfo::new("m-1").attempt(2).sent(sent);
     let handled = observer.observe(&message, info, async {
         bench.clock.advance(Duration::from_millis(30));
-        RequestContext::with_current(|context| context.record("items", 3));
+        RequestContext::with_current(|context| {
+            context.record("items", 3);
+            context.annotate("order_id", "o-1");
+            context.metadata("request", "lines", 3);
+        });
         Ok::<_, Broken>("done")
     });
     assert_eq!(handled.await.unwrap(), "done");
@@ -54,6 +58,11 @@ async fn a_message_continues_its_senders_trace_and_leaves_one_record() {
     assert_eq!((span.name.as_str(), span.kind), ("process placed-orders", SpanKind::Consumer));
     assert_eq!(span.parent_span_id.unwrap().to_string(), "53995c3f42cd8ad8");
     assert_eq!(span.duration(), Duration::from_millis(30));
+    let text = |value: Option<&AttributeValue>| value.and_then(|v| v.as_str().map(str::to_owned));
+    assert_eq!(text(span.annotations.get("order_id")).as_deref(), Some("o-1"));
+    let attempt = span.attributes.get("messaging.message.delivery_attempt");
+    assert_eq!(text(attempt).as_deref(), Some("2"));
+    assert_eq!((span.metadata[0].key.as_str(), span.metadata.len()), ("lines", 1));
 }
 
 #[tokio::test]

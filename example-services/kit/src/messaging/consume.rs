@@ -1,6 +1,5 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +7,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use obs_core::clock::Timestamp;
 use obs_core::config::ConfigError;
+use obs_core::context::RequestContext;
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SpanKind;
 use obs_tower::message::{Batch, MessageInfo, MessageObserver};
 use shop_domain::port::messaging::{Message, MessagingError, Queue, Receive};
 
-use super::{Carried, Job};
+use super::{Carried, HandleError, Job};
+use crate::observe::take_over;
 
 /// The wait before the second attempt at a message; it doubles with each further one.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(500);
@@ -39,7 +40,9 @@ impl Consumer {
     /// # Errors
     /// When the name of the queue makes no valid metrics.
     pub fn new(queue: Arc<dyn Queue>, telemetry: &Telemetry) -> Result<Self, ConfigError> {
-        let observer = MessageObserver::new(telemetry, "aws_sqs", queue.name())?;
+        // The queue before a target of a rule is called `rule/target`; no dimension has a slash.
+        let name = queue.name().replace('/', ".");
+        let observer = MessageObserver::new(telemetry, "aws_sqs", name)?;
         Ok(Self { queue, telemetry: telemetry.clone(), observer, receive: Receive::default() })
     }
 
@@ -54,22 +57,29 @@ impl Consumer {
     async fn work<F, E>(&self, messages: Vec<Message>, handle: &impl Fn(Message) -> F)
     where
         F: Future<Output = Result<(), E>>,
-        E: fmt::Display,
+        E: Into<HandleError>,
     {
         if messages.len() > 1 {
             let carriers = messages.iter().map(Carried::by);
-            let received = Job::caused_by_all(&self.telemetry, carriers);
+            let received = Job::caused_by_all(&self.telemetry, carriers)
+                .attribute("messaging.system", "aws_sqs")
+                .attribute("messaging.destination.name", self.queue.name().to_owned())
+                .attribute("messaging.operation.type", "receive")
+                .attribute("messaging.batch.message_count", messages.len());
             received.end(format!("receive {}", self.queue.name()), SpanKind::Consumer, None);
         }
         let batch = self.observer.batch();
-        if self.queue.is_fifo() {
-            self.in_order(&batch, messages, handle).await;
-        } else {
-            join_all(messages.into_iter().map(|message| self.one(&batch, message, handle))).await;
+        // Messages of one FIFO group come one after the other, all others side by side.
+        let mut groups: BTreeMap<String, Vec<Message>> = BTreeMap::new();
+        for message in messages {
+            let group = message.group_id.clone().unwrap_or_else(|| message.message_id.clone());
+            groups.entry(group).or_default().push(message);
         }
+        let groups = groups.into_values();
+        join_all(groups.map(|group| self.in_order(&batch, group, handle))).await;
     }
 
-    /// One after the other; after one that fails, the others of its group are given back.
+    /// One after the other; after one that fails, the others are given back.
     async fn in_order<F, E>(
         &self,
         batch: &Batch<'_>,
@@ -77,15 +87,14 @@ impl Consumer {
         handle: &impl Fn(Message) -> F,
     ) where
         F: Future<Output = Result<(), E>>,
-        E: fmt::Display,
+        E: Into<HandleError>,
     {
-        let mut failed = BTreeSet::new();
+        let mut failed = false;
         for message in messages {
-            let group = message.group_id.clone();
-            if failed.contains(&group) {
+            if failed {
                 self.told(self.queue.extend(&message.receipt, Duration::ZERO).await);
-            } else if !self.one(batch, message, handle).await {
-                failed.insert(group);
+            } else {
+                failed = !self.one(batch, message, handle).await;
             }
         }
     }
@@ -100,15 +109,18 @@ impl Consumer {
     ) -> bool
     where
         F: Future<Output = Result<(), E>>,
-        E: fmt::Display,
+        E: Into<HandleError>,
     {
         let info = MessageInfo::new(&message.message_id)
             .attempt(message.receive_count)
             .sent(Timestamp::from_unix_millis(message.sent_at_ms));
         let work = async {
-            let result = handle(message.clone()).await;
+            RequestContext::with_current(take_over);
+            let result = handle(message.clone()).await.map_err(Into::into);
             if let Err(error) = &result {
-                tracing::warn!(%error, attempt = message.receive_count, "message failed");
+                let cause = error.source().map(ToString::to_string);
+                let (cause, attempt) = (cause.as_deref(), message.receive_count);
+                tracing::warn!(%error, cause, attempt, "message failed");
             }
             result
         };
@@ -146,7 +158,7 @@ pub async fn consume<F, E>(
     handle: impl Fn(Message) -> F,
 ) where
     F: Future<Output = Result<(), E>>,
-    E: fmt::Display,
+    E: Into<HandleError>,
 {
     let mut stop = std::pin::pin!(stop);
     loop {

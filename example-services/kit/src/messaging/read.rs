@@ -1,14 +1,14 @@
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use obs_core::metric::{Descriptor, Gauge, Unit};
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SpanKind;
 use shop_domain::port::messaging::{MessagingError, Position, Record, Stream};
 
-use super::{Carried, Job};
+use super::{Carried, HandleError, Job};
 
 /// The most records of one batch.
 const BATCH: usize = 100;
@@ -19,15 +19,27 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How long a batch that failed is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How old the oldest record of the last batch was.
+pub static ITERATOR_AGE: Descriptor =
+    Descriptor::new("IteratorAge", Unit::Milliseconds, "Age of the records that are read");
+
 /// What is needed to work on the records of a stream.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The stream.
-    pub stream: Arc<dyn Stream>,
-    /// Under what name the reader keeps its checkpoints.
-    pub name: &'static str,
-    /// The telemetry of the service that reads.
-    pub telemetry: Telemetry,
+    stream: Arc<dyn Stream>,
+    name: &'static str,
+    telemetry: Telemetry,
+    iterator_age: Gauge,
+}
+
+impl Reader {
+    /// The service that `telemetry` belongs to reads `stream`, and keeps its checkpoints as `name`.
+    #[must_use]
+    pub fn new(stream: Arc<dyn Stream>, name: &'static str, telemetry: &Telemetry) -> Self {
+        let labels = [("Stream", stream.name())];
+        let iterator_age = telemetry.recorder().gauge(&ITERATOR_AGE, &labels);
+        Self { stream, name, telemetry: telemetry.clone(), iterator_age }
+    }
 }
 
 /// Works on the records of a stream, batch by batch and in order within each shard, until `stop`
@@ -42,7 +54,7 @@ pub async fn read<F, E>(
     handle: impl Fn(Vec<Record>) -> F,
 ) where
     F: Future<Output = Result<(), E>>,
-    E: fmt::Display,
+    E: Into<HandleError>,
 {
     let Ok(shards) = reader.stream.shards().await else { return };
     let shards = join_all(shards.iter().map(|shard| reader.shard(shard, &handle)));
@@ -56,7 +68,7 @@ impl Reader {
     async fn shard<F, E>(&self, shard: &str, handle: &impl Fn(Vec<Record>) -> F)
     where
         F: Future<Output = Result<(), E>>,
-        E: fmt::Display,
+        E: Into<HandleError>,
     {
         loop {
             let worked = self.telemetry.scope(self.batch(shard, handle)).await;
@@ -74,17 +86,24 @@ impl Reader {
     ) -> Result<bool, MessagingError>
     where
         F: Future<Output = Result<(), E>>,
-        E: fmt::Display,
+        E: Into<HandleError>,
     {
         let checkpoint = self.stream.checkpoint(self.name, shard).await?;
         let position = checkpoint.map_or(Position::Oldest, Position::After);
         let records = self.stream.read(shard, position, BATCH, WAIT).await?;
         let Some(last) = records.last().map(|record| record.sequence) else { return Ok(true) };
         let count = records.len();
-        let job = Job::caused_by_all(&self.telemetry, records.iter().map(Carried::by_record));
+        let oldest = records.first().map_or(0, |record| record.put_at_ms);
+        let age_ms = self.telemetry.clock().wall().unix_millis().saturating_sub(oldest);
+        self.iterator_age.set(age_ms as f64);
+        let job = Job::caused_by_all(&self.telemetry, records.iter().map(Carried::by_record))
+            .attribute("messaging.system", "aws_kinesis")
+            .attribute("messaging.destination.name", self.stream.name().to_owned())
+            .attribute("messaging.operation.type", "process")
+            .attribute("messaging.batch.message_count", count);
         let result = job
             .run(async {
-                let result = handle(records).await;
+                let result = handle(records).await.map_err(Into::into);
                 match &result {
                     Ok(()) => tracing::info!(shard, count, sequence = last, "records processed"),
                     Err(error) => tracing::error!(shard, count, %error, "records failed"),

@@ -101,10 +101,14 @@ impl Relay {
     /// The work of publishing an event, which from now on tells that work as its cause.
     fn job(&self, event: &mut NewEvent) -> Job {
         let none = Map::new();
-        let job = Job::caused_by(&self.telemetry, embedded::get(&event.detail).unwrap_or(&none));
+        let job = Job::caused_by(&self.telemetry, embedded::get(&event.detail).unwrap_or(&none))
+            .attribute("messaging.system", "aws_eventbridge")
+            .attribute("messaging.destination.name", self.bus.name().to_owned())
+            .attribute("messaging.operation.type", "send")
+            .attribute("event.type", event.detail_type.clone());
         for id in ["order_id", "user_id"] {
             if let Some(value) = event.detail.get(id).and_then(Value::as_str) {
-                job.context().annotate(id, value.to_owned());
+                job.context().annotate_all(id, value.to_owned());
             }
         }
         let mut fields = MessageFields::default();

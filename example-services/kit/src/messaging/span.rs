@@ -5,13 +5,18 @@ use obs_core::context::RequestContext;
 use obs_core::id::SpanId;
 use obs_core::propagate::{Carrier, Extracted, TrustPolicy};
 use obs_core::telemetry::Telemetry;
-use obs_core::trace::{SamplingInput, SpanKind, SpanLink, SpanRecord, Status, Text};
+use obs_core::trace::{
+    AttributeValue, Attributes, SamplingInput, SpanKind, SpanLink, SpanRecord, Status, Text,
+};
+
+use crate::observe::take_over;
 
 /// A piece of work that a message caused and that is no request: its context and its span.
 #[derive(Clone, Debug)]
 pub struct Job {
     context: RequestContext,
     started: Timestamp,
+    attributes: Attributes,
 }
 
 impl Job {
@@ -37,7 +42,15 @@ impl Job {
             .parent_sampled(builder.parent_sampled());
         let sampled = telemetry.tracer().decide(&input).sampled;
         let context = builder.sampled(sampled).build();
-        Self { context, started: telemetry.clock().wall() }
+        take_over(&context);
+        Self { context, started: telemetry.clock().wall(), attributes: Attributes::new() }
+    }
+
+    /// Adds an attribute to the span of the work.
+    #[must_use]
+    pub fn attribute(mut self, key: &'static str, value: impl Into<AttributeValue>) -> Self {
+        self.attributes.push(key, value);
+        self
     }
 
     /// The context of the work.
@@ -57,6 +70,7 @@ impl Job {
         let mut span = self.span(self.context.span_id(), name, kind);
         span.parent_span_id = self.context.parent_span_id();
         span.parent_is_remote = span.parent_span_id.is_some();
+        span.attributes = self.attributes.clone();
         if let Some(recorded) = recorded {
             for (key, value) in recorded.annotations.iter() {
                 span.annotate(key.clone(), value.clone());
@@ -88,6 +102,7 @@ impl Job {
         span.start = self.started;
         span.end = self.context.telemetry().clock().wall();
         span.annotate("correlation_id", self.context.correlation_id().as_str().to_owned());
+        self.context.annotate_span(&mut span);
         span
     }
 

@@ -7,6 +7,7 @@ mod queue;
 mod status;
 mod stress;
 mod verify;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -48,7 +49,7 @@ pub async fn inspect(command: Inspect, data: &Path, as_json: bool) -> ExitCode {
         Inspect::QueueRedrive { queue, limit } => queue::redrive(data, &queue, limit).await,
         Inspect::TestPattern { pattern, event } => events::test_pattern(&pattern, &event),
         Inspect::Explain(id) => events::explain(data, &id).await,
-        Inspect::WorkflowHistory(id) => order::history(data, &id).await,
+        Inspect::WorkflowHistory(id) => workflow::history(data, &id).await,
         Inspect::Logs(id) => logs::logs(data, &id, paint),
         Inspect::Load(plan) => load::run(data, &plan).await,
         Inspect::Stress(plan) => stress::stress(data, &plan).await,

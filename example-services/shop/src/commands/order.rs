@@ -71,14 +71,6 @@ pub(super) async fn show(data: &Path, id: &str, paint: Paint) -> Found {
     Ok(Finding { good: true, json, text })
 }
 
-/// The steps in the life of an order.
-pub(super) async fn history(data: &Path, id: &str) -> Found {
-    let orders = Client::new(&url(data, "order")?);
-    let history = orders.get(&format!("/orders/{id}/history")).await?;
-    let text = steps(&history);
-    Ok(Finding { good: true, json: history, text })
-}
-
 fn steps(history: &Value) -> String {
     let steps = history["history"].as_array().cloned().unwrap_or_default();
     let began = steps.first().and_then(|step| step["at_ms"].as_u64()).unwrap_or_default();

@@ -9,39 +9,72 @@ use shop_domain::id::OrderId;
 use shop_inventory::Inventory;
 use shop_kit::upstream::Upstream;
 use shop_order::Orders;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 /// The shortest and the longest time between two looks at expired reservations.
 const SETTLE_EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Gives up the orders that were being placed when the service last ended.
-pub(super) fn give_up(
-    telemetry: &Telemetry,
-    orders: Orders,
-    unfinished: Vec<OrderId>,
-) -> Option<JoinHandle<()>> {
-    if unfinished.is_empty() {
-        return None;
-    }
-    let job = job(telemetry);
-    Some(tokio::spawn(async move {
-        let work = async {
-            tracing::warn!(orders = unfinished.len(), "giving up orders that were cut short");
-            shop_order::give_up(&orders, &unfinished).await;
-        };
-        job.scope(work).await;
-    }))
+/// The loops of a process. Each is told to stop and then finishes what it has begun.
+#[derive(Debug, Default)]
+pub(super) struct Background {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
 }
 
-/// Settles reservations that have run out, for ever.
-pub(super) fn settle(
-    telemetry: &Telemetry,
+impl Background {
+    /// Completes when the loops are to stop.
+    pub(super) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stop = self.stop.subscribe();
+        async move {
+            // Whoever could have told is gone.
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
+    }
+
+    /// Runs `task`, which ends when [`Background::stopped`] completes.
+    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Tells the loops to stop and waits for `limit` at most; what is still going on then is cut
+    /// short. Says whether all of them finished.
+    pub(super) async fn finish(mut self, limit: Duration) -> bool {
+        self.stop.send_replace(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(limit, all).await.is_ok()
+    }
+}
+
+/// Gives up the orders that were being placed when the service last ended.
+pub(super) async fn give_up(
+    telemetry: Telemetry,
+    orders: Orders,
+    unfinished: Vec<OrderId>,
+    stop: impl Future<Output = ()>,
+) {
+    if unfinished.is_empty() {
+        return;
+    }
+    let work = async {
+        tracing::warn!(orders = unfinished.len(), "giving up orders that were cut short");
+        shop_order::give_up(&orders, &unfinished).await;
+    };
+    tokio::select! {
+        () = job(&telemetry).scope(work) => {}
+        () = stop => {}
+    }
+}
+
+/// Settles reservations that have run out, until `stop` completes.
+pub(super) async fn settle(
+    telemetry: Telemetry,
     inventory: Inventory,
     orders: Upstream,
-) -> JoinHandle<()> {
-    let telemetry = telemetry.clone();
-    tokio::spawn(async move {
+    stop: impl Future<Output = ()>,
+) {
+    let forever = async {
         let (shortest, longest) = SETTLE_EVERY;
         let period = (inventory.reservation_ttl / 10).clamp(shortest, longest);
         let mut ticks = tokio::time::interval(period);
@@ -55,7 +88,11 @@ pub(super) fn settle(
                 job(&telemetry).scope(settle_once(&inventory, &orders)).await;
             }
         }
-    })
+    };
+    tokio::select! {
+        () = forever => {}
+        () = stop => {}
+    }
 }
 
 async fn settle_once(inventory: &Inventory, orders: &Upstream) {

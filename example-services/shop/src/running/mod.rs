@@ -6,6 +6,7 @@ mod background;
 mod error;
 pub(crate) mod messaging;
 mod telemetry;
+pub(crate) mod workflow;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,9 +24,9 @@ use obs_emf::aggregate::Flusher;
 use obs_health::HealthRegistry;
 use obs_tower::observe::ObserveLayer;
 use shop_kit::serve::Serving;
-use tokio::task::JoinHandle;
 
 use self::addresses::Addresses;
+use self::background::Background;
 pub use self::error::StartError;
 pub use self::telemetry::NAMESPACE;
 use crate::lock::DataLock;
@@ -72,7 +73,7 @@ impl fmt::Debug for Plan {
 #[derive(Debug)]
 pub struct Running {
     services: BTreeMap<Name, Service>,
-    background: Vec<JoinHandle<()>>,
+    background: Background,
     output: Output,
     /// Nobody else may use the data until it is closed.
     _lock: DataLock,
@@ -102,14 +103,17 @@ impl Running {
         let addresses = Addresses::bind(&plan, &settings).await?;
         let mut running = Self {
             services: BTreeMap::new(),
-            background: Vec::new(),
+            background: Background::default(),
             output: plan.output.clone(),
             _lock: lock,
         };
         let broker = messaging::open(&plan.data)?;
-        for name in addresses.to_start() {
-            let background = &mut running.background;
-            let service = apps::start(&plan, &settings, &addresses, &broker, name, background);
+        let uses_workflow = |name: &Name| matches!(name, Name::Order | Name::Payment);
+        let workflow = plan.services.iter().any(uses_workflow);
+        let workflow = workflow.then(|| workflow::open(&plan.data)).transpose()?;
+        let shared = apps::Shared { plan: &plan, settings, addresses, broker, workflow };
+        for name in shared.addresses.to_start() {
+            let service = apps::start(&shared, name, &mut running.background);
             running.services.insert(name, service.await?);
         }
         for (name, service) in &running.services {
@@ -144,10 +148,8 @@ impl Running {
             let _its_lines_are_ours = service.telemetry.enter();
             service.health.begin_drain();
         }
-        for task in &self.background {
-            task.abort();
-        }
-        let mut finished = true;
+        // What messages cause is done first: it calls services that still answer.
+        let mut finished = self.background.finish(deadline - clock.now()).await;
         let mut telemetry = Vec::new();
         for name in Name::DRAIN_ORDER {
             let Some(service) = self.services.remove(&name) else { continue };

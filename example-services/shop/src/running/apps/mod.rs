@@ -18,12 +18,16 @@ use obs_tower::timeout::TimeLimiter;
 use shop_kit::observe::{Edge, observe, observed};
 use shop_kit::serve::serve;
 use shop_store::Broker;
-use tokio::task::JoinHandle;
+use shop_workflow::Engine;
 
 use self::parts::Parts;
+use super::background::Background;
 use super::{Addresses, Plan, Service, StartError, telemetry};
 use crate::name::Name;
 use crate::settings::Settings;
+
+/// The queue that feeds the payment processor.
+const PAYMENT_QUEUE: &str = "cloudcafe-payment-queue.fifo";
 
 /// The requests that a service works on at a time; further ones wait their turn.
 const MAX_CONCURRENT: u32 = 256;
@@ -70,18 +74,27 @@ impl App {
     }
 }
 
+/// What all services of a process have in common.
+pub(super) struct Shared<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) settings: Settings,
+    pub(super) addresses: Addresses,
+    pub(super) broker: Broker,
+    /// For those that start, drive or answer executions.
+    pub(super) workflow: Option<Engine>,
+}
+
 pub(super) async fn start(
-    plan: &Plan,
-    settings: &Settings,
-    addresses: &Addresses,
-    broker: &Broker,
+    shared: &Shared<'_>,
     name: Name,
-    background: &mut Vec<JoinHandle<()>>,
+    background: &mut Background,
 ) -> Result<Service, StartError> {
+    let Shared { plan, settings, addresses, .. } = shared;
     let (telemetry, metrics) = telemetry::build(plan, name)?;
     let scope = telemetry.clone();
+    let telemetry_of_it = telemetry.clone();
     let mut parts =
-        Parts { plan, settings, addresses, name, telemetry: telemetry.clone(), broker, background };
+        Parts { shared, plan, settings, addresses, name, telemetry: telemetry_of_it, background };
     let app = scope.scope(app(&mut parts)).await?;
 
     let health = health::registry(&parts, app.dependencies, &app.peers)?;

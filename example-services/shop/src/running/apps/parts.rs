@@ -3,15 +3,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use obs_core::telemetry::Telemetry;
-use shop_domain::port::Cache;
+use shop_contracts::schema::Schemas;
+use shop_domain::port::messaging::{Message, Queue};
+use shop_domain::port::{Cache, Outbox};
 use shop_kit::announce::Announcer;
 use shop_kit::cached::Cached;
+use shop_kit::messaging::{self as kit, Consumer, HandleError, Relay, consume, watch};
 use shop_kit::stress::Turns;
 use shop_kit::upstream::Upstream;
-use shop_store::{Broker, MemoryCache, RedisCache};
-use tokio::task::JoinHandle;
+use shop_store::{MemoryCache, RedisCache};
+use shop_workflow::Engine;
 
-use super::super::{Addresses, Plan, StartError};
+use super::super::background::Background;
+use super::super::{Addresses, Plan, StartError, messaging};
+use super::Shared;
 use crate::name::Name;
 use crate::settings::Settings;
 
@@ -25,11 +30,57 @@ pub(super) struct Parts<'a> {
     pub(super) addresses: &'a Addresses,
     pub(super) name: Name,
     pub(super) telemetry: Telemetry,
-    pub(super) broker: &'a Broker,
-    pub(super) background: &'a mut Vec<JoinHandle<()>>,
+    pub(super) background: &'a mut Background,
+    pub(super) shared: &'a Shared<'a>,
 }
 
 impl Parts<'_> {
+    pub(super) fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, StartError> {
+        messaging::queue(&self.shared.broker, name)
+    }
+
+    /// The executions of the order workflow.
+    pub(super) fn workflow(&self) -> Result<Engine, StartError> {
+        let missing = || self.failed()("the workflow was not opened");
+        self.shared.workflow.clone().ok_or_else(missing)
+    }
+
+    /// Works on the messages of `queue` by `handle`, as long as the process runs; tells how full
+    /// the queue is, and the dead-letter queue `dead` behind it.
+    pub(super) fn consume<F>(
+        &mut self,
+        queue: Arc<dyn Queue>,
+        dead: Option<&str>,
+        handle: impl Fn(Message) -> F + Send + Sync + 'static,
+    ) -> Result<(), StartError>
+    where
+        F: Future<Output = Result<(), HandleError>> + Send + 'static,
+    {
+        let mut watched = vec![Arc::clone(&queue)];
+        if let Some(dead) = dead {
+            watched.push(self.queue(dead)?);
+        }
+        let consumer = Consumer::new(queue, &self.telemetry)?;
+        let (work, look) = (self.background.stopped(), self.background.stopped());
+        self.background.spawn(consume(consumer, work, handle));
+        self.background.spawn(watch(watched, self.telemetry.clone(), look));
+        Ok(())
+    }
+
+    /// Puts the events of an outbox on the bus, as long as the process runs.
+    pub(super) fn relay(&mut self, outbox: Arc<dyn Outbox>) -> Result<(), StartError> {
+        let relay = Relay {
+            outbox,
+            bus: Arc::new(self.shared.broker.bus()),
+            schemas: Arc::new(Schemas::embedded().map_err(self.failed())?),
+            refused: self.queue(messaging::REFUSED_EVENTS)?,
+            telemetry: self.telemetry.clone(),
+        };
+        let stop = self.background.stopped();
+        self.background.spawn(kit::relay(relay, stop));
+        Ok(())
+    }
+
     pub(super) fn upstream(&self, name: Name) -> Result<Upstream, StartError> {
         Ok(Upstream::new(name.as_str(), self.addresses.of(name)?, &self.telemetry)?)
     }

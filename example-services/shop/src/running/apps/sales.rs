@@ -9,14 +9,14 @@ use shop_domain::port::CartStore;
 use shop_gateway::Gateway;
 use shop_inventory::Inventory;
 use shop_kit::observe::Edge;
-use shop_order::{Concerning, Orders};
+use shop_kit::upstream::Upstream;
+use shop_order::{Event, Orders};
 use shop_store::{RedisCarts, SqliteCarts, SqliteOrders, SqliteStock};
-use tokio::task::JoinHandle;
 
-use super::super::background;
-use super::super::messaging::{self, HandleError, WallTime, consume, relay};
+use super::super::workflow::{self, Functions, Runner};
+use super::super::{background, messaging};
 use super::health::{database, redis};
-use super::{App, Parts, StartError};
+use super::{App, PAYMENT_QUEUE, Parts, StartError};
 use crate::name::Name;
 use crate::settings::Settings;
 
@@ -53,7 +53,7 @@ pub(super) fn gateway(parts: &Parts<'_>) -> Result<App, StartError> {
 pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
     let store = SqliteOrders::open(&parts.file()).map_err(parts.failed())?;
     let needed = database(store.database());
-    let outbox = Arc::new(store.outbox(Arc::new(WallTime::default())));
+    let outbox = Arc::new(store.outbox(messaging::time()));
     let unfinished = shop_order::unfinished(&store).await.map_err(parts.failed())?;
     let orders = Orders {
         store: Arc::new(store),
@@ -64,14 +64,24 @@ pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
         inventory: parts.upstream(Name::Inventory)?,
         menu: parts.upstream(Name::Menu)?,
         payment: parts.upstream(Name::Payment)?,
-        shipping: parts.upstream(Name::Shipping)?,
         announcer: parts.announcer(shop_order::SOURCE),
         metrics: shop_order::Metrics::new(parts.telemetry.recorder()),
         turns: parts.turns(),
     };
-    parts.background.extend(background::give_up(&parts.telemetry, orders.clone(), unfinished));
-    parts.background.push(relay(&parts.telemetry, outbox, Arc::new(parts.broker.bus())));
-    parts.background.extend(process(parts, &orders)?);
+    let (telemetry, stop) = (parts.telemetry.clone(), parts.background.stopped());
+    parts.background.spawn(background::give_up(telemetry, orders.clone(), unfinished, stop));
+    parts.relay(outbox)?;
+    let worker = orders.clone();
+    let queue = parts.queue("shopfast-order-queue")?;
+    parts.consume(queue, Some("shopfast-order-dlq"), move |message| {
+        let orders = worker.clone();
+        async move {
+            let event: Event = serde_json::from_str(&message.body)?;
+            shop_order::project(&orders, &event).await?;
+            Ok(())
+        }
+    })?;
+    executions(parts, &orders.inventory)?;
     let app = App::internal(shop_order::app(orders)).needs(needed);
     // Longer than a call to each of the others may take.
     let before = [Name::Cart, Name::Product, Name::Menu, Name::Inventory, Name::Payment];
@@ -79,37 +89,30 @@ pub(super) async fn order(parts: &mut Parts<'_>) -> Result<App, StartError> {
     Ok(app.calls(peers).time_limit(CUSTOMER))
 }
 
-/// What moves accepted orders on.
-fn process(parts: &Parts<'_>, orders: &Orders) -> Result<[JoinHandle<()>; 2], StartError> {
-    let telemetry = &parts.telemetry;
-    let accepted = messaging::outside(parts.broker, "order-workflow")?;
-    let payments = messaging::queue(parts.broker, messaging::PAYMENT_QUEUE)?;
-    let (starting, going) = (orders.clone(), orders.clone());
-    let start = consume(telemetry, accepted, move |_, body| {
-        let (orders, payments) = (starting.clone(), payments.clone());
-        async move {
-            let concerning: Concerning = serde_json::from_value(body)?;
-            Ok::<_, HandleError>(
-                shop_order::ask_for_payment(&orders, &payments, &concerning).await?,
-            )
-        }
+/// Starts an execution of the workflow for each order that is accepted, and drives them all.
+fn executions(parts: &mut Parts<'_>, inventory: &Upstream) -> Result<(), StartError> {
+    let engine = parts.workflow()?;
+    let accepted = messaging::outside(&parts.shared.broker, "order-workflow")?;
+    let starting = engine.clone();
+    parts.consume(accepted, Some(messaging::REFUSED_EVENTS), move |message| {
+        let engine = starting.clone();
+        async move { workflow::start(&engine, &message).await }
     })?;
-    let updated = messaging::queue(parts.broker, "shopfast-order-queue")?;
-    let go_on = consume(telemetry, updated, move |_, mut body| {
-        let orders = going.clone();
-        async move {
-            let concerning: Concerning = serde_json::from_value(body["detail"].take())?;
-            Ok::<_, HandleError>(shop_order::go_on(&orders, &concerning).await?)
-        }
-    })?;
-    Ok([start, go_on])
+    let functions = Functions::default()
+        .service(parts.upstream(Name::Order)?)
+        .service(inventory.clone())
+        .service(parts.upstream(Name::Shipping)?);
+    let runner = Runner::new(functions, parts.queue(PAYMENT_QUEUE)?, &parts.telemetry);
+    let (telemetry, stop) = (parts.telemetry.clone(), parts.background.stopped());
+    parts.background.spawn(workflow::drive(engine, runner, telemetry, stop));
+    Ok(())
 }
 
 pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> {
     let store = SqliteStock::open(&parts.file()).map_err(parts.failed())?;
     let needed = database(store.database());
-    let outbox = Arc::new(store.outbox(Arc::new(WallTime::default())));
-    parts.background.push(relay(&parts.telemetry, outbox, Arc::new(parts.broker.bus())));
+    let outbox = Arc::new(store.outbox(messaging::time()));
+    parts.relay(outbox)?;
     let inventory = Inventory {
         store: Arc::new(store),
         clock: parts.telemetry.clock().clone(),
@@ -124,7 +127,8 @@ pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> 
         inventory.store.seed(&id, quantity).await.map_err(parts.failed())?;
     }
     let orders = parts.upstream(Name::Order)?;
-    parts.background.push(background::settle(&parts.telemetry, inventory.clone(), orders));
+    let (telemetry, stop) = (parts.telemetry.clone(), parts.background.stopped());
+    parts.background.spawn(background::settle(telemetry, inventory.clone(), orders, stop));
     let router = shop_inventory::app(inventory);
     Ok(App::internal(router).needs(needed).calls([Name::Order]).time_limit(CUSTOMER))
 }

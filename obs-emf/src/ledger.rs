@@ -188,6 +188,28 @@ impl Ledger {
         self.appended == self.emitted + self.pending + self.dropped()
     }
 
+    /// What a record starts with.
+    pub(crate) const EMPTY: Self = Self {
+        appended: 0,
+        emitted: 0,
+        pending: 0,
+        dropped: [0; REASONS],
+        repaired: [0; REPAIRS],
+    };
+
+    /// Whether nothing was lost and nothing repaired.
+    #[inline]
+    fn is_smooth(&self) -> bool {
+        let mut all = 0;
+        for count in &self.dropped {
+            all |= count;
+        }
+        for count in &self.repaired {
+            all |= count;
+        }
+        all == 0
+    }
+
     #[inline]
     pub(crate) const fn append(&mut self, points: u64) {
         self.appended += points;
@@ -258,8 +280,7 @@ impl SharedLedger {
         counts.appended.fetch_add(ledger.appended, Ordering::Relaxed);
         // Release, so that a reader who sees the fate of a data point also sees it appended.
         counts.emitted.fetch_add(ledger.emitted, Ordering::Release);
-        let troubles = ledger.dropped.iter().chain(&ledger.repaired);
-        if troubles.fold(0, |all, count| all | count) == 0 {
+        if ledger.is_smooth() {
             return;
         }
         let dropped = counts.dropped.iter().zip(&ledger.dropped);

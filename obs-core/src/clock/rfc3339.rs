@@ -1,14 +1,55 @@
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Range;
 
 use super::Timestamp;
 
 const SECOND_TEXT: usize = "2026-01-01T00:00:00".len();
+const SECOND_DIGITS: usize = "1767225600".len();
+
+/// A second as it is written: in RFC 3339, and as the last digits of its number.
+#[derive(Clone, Copy)]
+struct Second {
+    number: u64,
+    text: [u8; SECOND_TEXT],
+    digits: [u8; SECOND_DIGITS],
+}
 
 thread_local! {
     /// The second rendered last on this thread: most lines differ in their milliseconds only.
-    static LAST: Cell<(u64, [u8; SECOND_TEXT])> =
-        const { Cell::new((u64::MAX, [b'0'; SECOND_TEXT])) };
+    static LAST: Cell<Second> = const {
+        Cell::new(Second {
+            number: u64::MAX,
+            text: [b'0'; SECOND_TEXT],
+            digits: [b'0'; SECOND_DIGITS],
+        })
+    };
+}
+
+impl Second {
+    #[inline]
+    fn rendered(number: u64) -> Self {
+        LAST.with(|last| {
+            let cached = last.get();
+            if cached.number == number {
+                return cached;
+            }
+            let second = Self::render(number);
+            last.set(second);
+            second
+        })
+    }
+
+    #[cold]
+    fn render(number: u64) -> Self {
+        let mut digits = [b'0'; SECOND_DIGITS];
+        let mut rest = number;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        Self { number, text: render_second(number), digits }
+    }
 }
 
 /// How long a time is when it is written.
@@ -21,6 +62,24 @@ impl Timestamp {
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
         out.extend_from_slice(&render(self));
     }
+
+    /// Appends the [milliseconds](Self::unix_millis) since the Unix epoch, such as
+    /// `1767225600250`.
+    ///
+    /// Does not allocate beyond what `out` needs.
+    pub fn write_unix_millis(self, out: &mut Vec<u8>) {
+        /// The seconds that have exactly the digits that are kept: 2001 to 2286.
+        const KEPT: Range<u64> = 1_000_000_000..10_000_000_000;
+        let seconds = self.unix_seconds();
+        if KEPT.contains(&seconds) {
+            let mut text = [b'0'; SECOND_DIGITS + 3];
+            text[..SECOND_DIGITS].copy_from_slice(&Second::rendered(seconds).digits);
+            text[SECOND_DIGITS..].copy_from_slice(&three_digits(self.unix_millis()));
+            out.extend_from_slice(&text);
+        } else {
+            out.extend_from_slice(itoa::Buffer::new().format(self.unix_millis()).as_bytes());
+        }
+    }
 }
 
 /// As RFC 3339 in UTC with milliseconds.
@@ -32,24 +91,18 @@ impl fmt::Display for Timestamp {
 }
 
 fn render(timestamp: Timestamp) -> [u8; TEXT] {
-    let seconds = timestamp.unix_seconds();
-    let text = LAST.with(|last| {
-        let (cached, text) = last.get();
-        if cached == seconds {
-            return text;
-        }
-        let text = render_second(seconds);
-        last.set((seconds, text));
-        text
-    });
-    let millis = (timestamp.unix_millis() % 1_000) as u16;
     let mut whole = [b'Z'; TEXT];
-    whole[..SECOND_TEXT].copy_from_slice(&text);
+    whole[..SECOND_TEXT].copy_from_slice(&Second::rendered(timestamp.unix_seconds()).text);
     whole[SECOND_TEXT] = b'.';
-    whole[SECOND_TEXT + 1] = b'0' + (millis / 100) as u8;
-    whole[SECOND_TEXT + 2] = b'0' + (millis / 10 % 10) as u8;
-    whole[SECOND_TEXT + 3] = b'0' + (millis % 10) as u8;
+    whole[SECOND_TEXT + 1..SECOND_TEXT + 4].copy_from_slice(&three_digits(timestamp.unix_millis()));
     whole
+}
+
+/// The last three digits.
+#[inline]
+fn three_digits(number: u64) -> [u8; 3] {
+    let rest = (number % 1_000) as u16;
+    [b'0' + (rest / 100) as u8, b'0' + (rest / 10 % 10) as u8, b'0' + (rest % 10) as u8]
 }
 
 fn render_second(seconds: u64) -> [u8; SECOND_TEXT] {
@@ -96,6 +149,9 @@ mod tests {
         timestamp.write_rfc3339(&mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(timestamp.to_string(), text);
+        let mut digits = Vec::new();
+        timestamp.write_unix_millis(&mut digits);
+        assert_eq!(String::from_utf8(digits).unwrap(), timestamp.unix_millis().to_string());
         text
     }
 
@@ -107,6 +163,10 @@ mod tests {
         assert_eq!(text(1_767_225_600_007), "2026-01-01T00:00:00.007Z");
         assert_eq!(text(1_767_225_600_450), "2026-01-01T00:00:00.450Z");
         assert_eq!(text(4_102_444_799_000), "2099-12-31T23:59:59.000Z");
+        assert_eq!(text(999_999_999_999), "2001-09-09T01:46:39.999Z");
+        assert_eq!(text(1_000_000_000_000), "2001-09-09T01:46:40.000Z");
+        assert_eq!(text(9_999_999_999_012), "2286-11-20T17:46:39.012Z");
+        assert_eq!(text(10_000_000_000_000), "2286-11-20T17:46:40.000Z");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod redact;
 mod scan;
 #[cfg(test)]
 mod tests;
+pub mod text;
 mod value;
 
 pub use buffer::with_buffer;

@@ -2,6 +2,7 @@
 
 use super::shape::{Compiled, Dimension, ENVELOPE_END};
 use super::{Metric, Resolution};
+use crate::value::piece::Piece;
 use crate::value::text::{EMPTY, write_json};
 
 /// What a shape is made of, checked.
@@ -13,15 +14,15 @@ pub(super) struct Parts {
     pub(super) metrics: Vec<Metric>,
     pub(super) properties: Vec<(String, String)>,
     /// `,"_aws":{` up to the time.
-    pub(super) head: Box<[u8]>,
+    pub(super) head: Piece,
     pub(super) own_lines: bool,
 }
 
 impl Parts {
     pub(super) fn compile(self) -> Compiled {
         let definitions: Vec<_> = self.metrics.iter().map(definition).collect();
-        let mut body = self.directive();
-        let directive_length = body.len();
+        let directive = self.directive();
+        let mut body = directive.clone();
         for (index, definition) in definitions.iter().enumerate() {
             if index > 0 {
                 body.push(b',');
@@ -30,8 +31,9 @@ impl Parts {
         }
         let constants = self.constants();
         let metric_keys: Vec<_> = self.metrics.iter().map(|metric| key(&metric.name)).collect();
+        let gaps = self.gaps(&[&body, ENVELOPE_END, &constants].concat(), &metric_keys);
         let values = metric_keys.iter().map(|key| key.len() + NUMBER_LENGTH).sum::<usize>();
-        let fixed_length = self.head.len()
+        let fixed_length = self.head.length()
             + TIME_LENGTH
             + body.len()
             + ENVELOPE_END.len()
@@ -45,11 +47,11 @@ impl Parts {
             metrics: self.metrics,
             properties: self.properties,
             head: self.head,
-            body: body.into_boxed_slice(),
-            directive_length,
+            directive: directive.into_boxed_slice(),
             definitions,
             constants,
             metric_keys,
+            gaps,
             fixed_length,
             own_lines: self.own_lines,
         }
@@ -68,6 +70,26 @@ impl Parts {
             }
         }
         out.into_boxed_slice()
+    }
+
+    /// What stands before each value that an event gives: `opening` before the first, the key and
+    /// the quotes of dimensions.
+    fn gaps(&self, opening: &[u8], metric_keys: &[Box<[u8]>]) -> Box<[Piece]> {
+        let variable = self.dimensions.iter().filter(|dimension| dimension.constant.is_none());
+        let mut gaps = Vec::new();
+        let mut gap = opening.to_vec();
+        for dimension in variable {
+            gap.extend_from_slice(&dimension.key);
+            gap.push(b'"');
+            gaps.push(Piece::new(&gap));
+            gap = b"\"".to_vec();
+        }
+        for key in metric_keys {
+            gap.extend_from_slice(key);
+            gaps.push(Piece::new(&gap));
+            gap.clear();
+        }
+        gaps.into_boxed_slice()
     }
 
     fn directive(&self) -> Vec<u8> {
@@ -99,7 +121,7 @@ fn shortest(dimension: &Dimension) -> usize {
 }
 
 /// `,"_aws":{`, the agent's log group and stream, and what comes before the time.
-pub(super) fn head(log_group: Option<&str>, log_stream: Option<&str>) -> Box<[u8]> {
+pub(super) fn head(log_group: Option<&str>, log_stream: Option<&str>) -> Piece {
     let mut head = br#","_aws":{"#.to_vec();
     for (name, value) in [("LogGroupName", log_group), ("LogStreamName", log_stream)] {
         if let Some(value) = value {
@@ -110,7 +132,7 @@ pub(super) fn head(log_group: Option<&str>, log_stream: Option<&str>) -> Box<[u8
         }
     }
     head.extend_from_slice(br#""Timestamp":"#);
-    head.into_boxed_slice()
+    Piece::new(&head)
 }
 
 /// The most digits of a time in milliseconds.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::compile::Parts;
 use super::{Metric, ShapeBuilder};
+use crate::value::piece::Piece;
 
 /// What events of one kind have in common: namespace, dimension sets, metrics.
 ///
@@ -35,7 +36,8 @@ use super::{Metric, ShapeBuilder};
 #[derive(Clone)]
 pub struct Shape(pub(crate) Arc<Compiled>);
 
-/// The pieces of the envelope. A tail is, in this order: `head`, the time, `directive`, the
+/// The pieces of the envelope. A tail whose values can all be written is `head`, the time, then
+/// `gaps` with the values between them. Any other is, in this order: `head`, the time, `directive`, the
 /// definitions with commas between them, `TAIL_END`, `constants`, then keys and values.
 pub(crate) struct Compiled {
     pub(crate) namespace: String,
@@ -45,13 +47,14 @@ pub(crate) struct Compiled {
     /// Members that are the same in all events.
     pub(crate) properties: Vec<(String, String)>,
 
-    pub(crate) head: Box<[u8]>,
-    /// From the time to the first definition, and all definitions behind it.
-    pub(crate) body: Box<[u8]>,
-    pub(crate) directive_length: usize,
+    pub(crate) head: Piece,
+    pub(crate) directive: Box<[u8]>,
     pub(crate) definitions: Vec<Box<[u8]>>,
     pub(crate) constants: Box<[u8]>,
     pub(crate) metric_keys: Vec<Box<[u8]>>,
+    /// What stands between the time and the values when all of them can be written, before each
+    /// dimension and each metric.
+    pub(crate) gaps: Box<[Piece]>,
     /// The most bytes of a tail whose values are numbers, dimension values not counted.
     pub(crate) fixed_length: usize,
     /// Whether its lines carry no fields of the user's.
@@ -87,6 +90,14 @@ pub(crate) struct Dimension {
 
 /// Closes the definitions, the directive, the array of directives and `_aws`.
 pub(crate) const ENVELOPE_END: &[u8] = b"]}]}";
+
+impl Dimension {
+    /// The value to write for the one that an event gives, which may be empty.
+    #[inline]
+    pub(crate) fn value_for<'v>(&'v self, given: &'v str) -> &'v str {
+        if given.is_empty() { self.default.as_deref().unwrap_or_default() } else { given }
+    }
+}
 
 impl Shape {
     /// Starts to describe a shape whose metrics go to `namespace`.

@@ -183,6 +183,11 @@ impl<'a> Record<'a> {
         room: TailRoom,
         ledger: &mut Ledger,
     ) -> bool {
+        let alone = self.extras.is_empty() && self.series.is_empty();
+        if alone && matches!(stage, Stage::Declared) && self.fits(room) {
+            self.write_extras(out, self.values, &[], room, ledger);
+            return false;
+        }
         let start = out.len();
         loop {
             *stage = match stage {

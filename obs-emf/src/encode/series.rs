@@ -156,10 +156,7 @@ impl<'a> SeriesWriter<'a> {
     /// Appends one record's tail, and says whether there is more to write.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>, room: TailRoom, ledger: &mut Ledger) -> bool {
         let start = out.len();
-        let shape = &*self.shape.0;
-        out.extend_from_slice(&shape.head);
-        write_u64(out, self.timestamp.unix_millis());
-        out.extend_from_slice(&shape.body[..shape.directive_length]);
+        self.shape.write_opening(out, self.timestamp);
         let mut members = ENVELOPE_END.to_vec();
         let mut repairs = Ledger::default();
         self.shape.write_dimensions(&mut members, self.dimensions, &mut repairs);

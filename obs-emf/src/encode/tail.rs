@@ -7,8 +7,9 @@ use crate::declare::name::{metric_rule, own_metric_rule};
 use crate::declare::{Resolution, Shape, compile};
 use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{DIMENSION_VALUE_LENGTH, METRICS_PER_RECORD, VALUES_PER_METRIC};
-use crate::value::number::{Checked, check, write_f64, write_u64};
-use crate::value::text::write_dimension;
+use crate::value::number::{Checked, check, write_f64};
+use crate::value::piece::Piece;
+use crate::value::text::{write_dimension, write_dimension_inside};
 
 /// A value that was not measured: its metric is left out of the record, and nothing is counted.
 ///
@@ -154,20 +155,60 @@ impl Shape {
         room: usize,
         ledger: &mut Ledger,
     ) -> usize {
+        let declared = event.values.unwrap_or_default();
+        let all_good = event.values.is_some()
+            && declared.len() == self.0.metrics.len()
+            && declared.iter().all(|&value| matches!(check(value), Checked::Good(_)));
+        if all_good && event.extras.is_empty() {
+            self.write_good(out, event.timestamp, event.dimensions, declared, ledger);
+            return 0;
+        }
+        self.write_mixed(out, event, room, ledger)
+    }
+
+    /// Writes the tail of an event whose values are those declared, all of them writable: copies of
+    /// what the shape compiled, with the values between them.
+    #[inline]
+    fn write_good(
+        &self,
+        out: &mut Vec<u8>,
+        timestamp: Timestamp,
+        dimensions: &[&str],
+        values: &[f64],
+        ledger: &mut Ledger,
+    ) {
+        let shape = &*self.0;
+        out.reserve(shape.fixed_length + Piece::SLACK);
+        shape.head.append_to(out);
+        timestamp.write_unix_millis(out);
+        let mut gaps = shape.gaps.iter();
+        for (index, (dimension, gap)) in self.variable_dimensions().zip(&mut gaps).enumerate() {
+            gap.append_to(out);
+            let given = dimensions.get(index).copied().unwrap_or_default();
+            write_dimension_inside(out, dimension.value_for(given), ledger);
+        }
+        for (&value, gap) in values.iter().zip(gaps) {
+            gap.append_to(out);
+            write_f64(out, value);
+        }
+        ledger.append(values.len() as u64);
+        ledger.emit(values.len() as u64);
+    }
+
+    /// Writes any other tail.
+    fn write_mixed(
+        &self,
+        out: &mut Vec<u8>,
+        event: Event<'_>,
+        room: usize,
+        ledger: &mut Ledger,
+    ) -> usize {
         let Event { timestamp, dimensions, values, extras } = event;
         let shape = &*self.0;
         let start = out.len();
         out.reserve(shape.fixed_length.min(room));
-
         let declared = values.unwrap_or_default();
-        let all_good = values.is_some()
-            && declared.len() == shape.metrics.len()
-            && declared.iter().all(|&value| matches!(check(value), Checked::Good(_)));
-        if all_good {
-            ledger.append(declared.len() as u64);
-        } else {
-            judge(declared, shape.metrics.len(), ledger);
-        }
+        judge(declared, shape.metrics.len(), ledger);
         // What fits is looked up only where it is asked.
         let extras = if extras.is_empty() {
             extras
@@ -177,19 +218,12 @@ impl Shape {
         };
 
         // The envelope.
-        out.extend_from_slice(&shape.head);
-        write_u64(out, timestamp.unix_millis());
+        self.write_opening(out, timestamp);
         let mut first = true;
-        if all_good {
-            out.extend_from_slice(&shape.body);
-            first = false;
-        } else {
-            out.extend_from_slice(&shape.body[..shape.directive_length]);
-            for (definition, &value) in shape.definitions.iter().zip(declared) {
-                if writable(value).is_some() {
-                    separate(out, &mut first);
-                    out.extend_from_slice(definition);
-                }
+        for (definition, &value) in shape.definitions.iter().zip(declared) {
+            if writable(value).is_some() {
+                separate(out, &mut first);
+                out.extend_from_slice(definition);
             }
         }
         for (index, (metric, _)) in extras.iter().enumerate() {
@@ -206,19 +240,11 @@ impl Shape {
 
         // What it refers to.
         self.write_dimensions(out, dimensions, ledger);
-        if all_good {
-            for (key, &value) in shape.metric_keys.iter().zip(declared) {
+        for (key, &value) in shape.metric_keys.iter().zip(declared) {
+            if let Some(value) = writable(value) {
                 out.extend_from_slice(key);
                 write_f64(out, value);
-            }
-            ledger.emit(declared.len() as u64);
-        } else {
-            for (key, &value) in shape.metric_keys.iter().zip(declared) {
-                if let Some(value) = writable(value) {
-                    out.extend_from_slice(key);
-                    write_f64(out, value);
-                    ledger.emit(1);
-                }
+                ledger.emit(1);
             }
         }
         for index in 0..extras.len() {
@@ -229,13 +255,19 @@ impl Shape {
         extras.len()
     }
 
+    /// Writes `_aws` up to the first definition.
+    pub(super) fn write_opening(&self, out: &mut Vec<u8>, timestamp: Timestamp) {
+        self.0.head.append_to(out);
+        timestamp.write_unix_millis(out);
+        out.extend_from_slice(&self.0.directive);
+    }
+
     pub(crate) fn write_dimensions(&self, out: &mut Vec<u8>, values: &[&str], ledger: &mut Ledger) {
         out.extend_from_slice(&self.0.constants);
         for (index, dimension) in self.variable_dimensions().enumerate() {
             out.extend_from_slice(&dimension.key);
-            let given = values.get(index).copied().filter(|value| !value.is_empty());
-            let value = given.or(dimension.default.as_deref()).unwrap_or_default();
-            write_dimension(out, value, ledger);
+            let given = values.get(index).copied().unwrap_or_default();
+            write_dimension(out, dimension.value_for(given), ledger);
         }
     }
 
@@ -313,8 +345,7 @@ impl Shape {
     }
 }
 
-/// Books the declared values that will not be written as they are.
-#[cold]
+/// Books the declared values, and those that will not be written as they are.
 fn judge(values: &[f64], metrics: usize, ledger: &mut Ledger) {
     for (index, &value) in values.iter().enumerate() {
         if value.to_bits() == ABSENT.to_bits() {

@@ -130,10 +130,11 @@ impl LineSink {
 
 impl Sink for LineSink {
     fn emit(&self, record: &Record<'_>) {
-        let mut ledger = Ledger::default();
-        let mut record = *record;
+        let mut ledger = Ledger::EMPTY;
         let given = record.timestamp;
-        let late = repair_time(&mut record, self.clock.wall(), &mut ledger);
+        let moved = moved(given, self.clock.wall(), &mut ledger)
+            .map(|timestamp| Record { timestamp, ..*record });
+        let record = moved.as_ref().unwrap_or(record);
         with_buffer(|buffer| {
             let mut line = Line::begin(
                 buffer,
@@ -150,7 +151,7 @@ impl Sink for LineSink {
             for &(name, value) in record.fields {
                 line.field(name, value);
             }
-            if late {
+            if moved.is_some() {
                 line.u64("event_timestamp", given.unix_millis());
             }
             let lines = record.finish(line, &mut ledger);
@@ -183,15 +184,18 @@ impl Sink for LineSink {
 
 /// CloudWatch skips metrics from outside its window; such a record gets the present time, and the
 /// line keeps the other one as a field.
-fn repair_time(record: &mut Record<'_>, now: Timestamp, ledger: &mut Ledger) -> bool {
-    let time = record.timestamp;
-    let late = now.saturating_duration_since(time) >= OLDEST;
-    let early = time.saturating_duration_since(now) >= NEWEST;
+#[inline]
+fn moved(time: Timestamp, now: Timestamp, ledger: &mut Ledger) -> Option<Timestamp> {
+    const PAST: u64 = OLDEST.as_nanos() as u64;
+    const FUTURE: u64 = NEWEST.as_nanos() as u64;
+    let (given, present) = (time.unix_nanos(), now.unix_nanos());
+    let late = present.saturating_sub(given) >= PAST;
+    let early = given.saturating_sub(present) >= FUTURE;
     if late || early {
-        record.timestamp = now;
         ledger.repair(Repair::Timestamp);
+        return Some(now);
     }
-    late || early
+    None
 }
 
 impl fmt::Debug for LineSink {

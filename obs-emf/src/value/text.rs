@@ -1,5 +1,7 @@
 //! Strings: JSON escapes, and the values of dimensions.
 
+use obs_core::log::text::{is_clean, write_inside};
+
 use crate::ledger::{Ledger, Repair};
 use crate::limits::DIMENSION_VALUE_LENGTH;
 
@@ -10,52 +12,28 @@ pub(crate) const EMPTY: &str = "__empty__";
 #[inline]
 pub(crate) fn write_json(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text.bytes().any(needs_escape) {
-        write_escaped(out, text);
-    } else {
-        out.extend_from_slice(text.as_bytes());
-    }
+    write_inside(out, text);
     out.push(b'"');
-}
-
-const fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
-}
-
-#[cold]
-fn write_escaped(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    for byte in text.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => {
-                let high = HEX[usize::from(byte >> 4)];
-                let low = HEX[usize::from(byte & 15)];
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
-            }
-            _ => out.push(byte),
-        }
-    }
 }
 
 /// Writes the value of a dimension as a JSON string, and repairs it where CloudWatch would refuse
 /// it or drop the dimension set.
 #[inline]
 pub(crate) fn write_dimension(out: &mut Vec<u8>, value: &str, ledger: &mut Ledger) {
+    out.push(b'"');
+    write_dimension_inside(out, value, ledger);
+    out.push(b'"');
+}
+
+/// As [`write_dimension`], without the quotes.
+#[inline]
+pub(crate) fn write_dimension_inside(out: &mut Vec<u8>, value: &str, ledger: &mut Ledger) {
     // A first character that is visible settles that it is not blank.
     let visible = value.as_bytes().first().is_some_and(|&byte| byte > b' ');
-    let plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\';
-    // Without an early end, so that several bytes are looked at together.
-    let all_plain = value.bytes().fold(true, |all, byte| all & plain(byte));
-    if visible && all_plain && value.len() <= DIMENSION_VALUE_LENGTH {
-        out.push(b'"');
+    if visible && value.len() <= DIMENSION_VALUE_LENGTH && is_clean(value) {
         out.extend_from_slice(value.as_bytes());
-        out.push(b'"');
     } else {
-        write_json(out, &clean_dimension(value, ledger));
+        write_inside(out, &clean_dimension(value, ledger));
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -59,6 +60,57 @@ fn an_agent_over_tcp_keeps_the_contract() {
     let text = agent_thread.join().unwrap();
     assert_eq!(fallback.text(), "");
     assert_eq!(observations(Transport::Agent, &text), emitted as f64);
+}
+
+/// Reads datagrams until nobody sends any more.
+fn datagrams(socket: &UdpSocket, is_over: &AtomicBool) -> Vec<String> {
+    let mut datagrams = Vec::new();
+    let mut buffer = vec![0; 65_536];
+    socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    loop {
+        // Asked before: what was sent until then has arrived, since it does not leave this host.
+        let was_over = is_over.load(Ordering::Acquire);
+        match socket.recv(&mut buffer) {
+            Ok(length) => datagrams.push(String::from_utf8(buffer[..length].to_vec()).unwrap()),
+            Err(_) if was_over => return datagrams,
+            Err(_) => {}
+        }
+    }
+}
+
+/// The datagrams for which the socket of this port had no room, as the kernel counts them.
+#[cfg(target_os = "linux")]
+fn lost_datagrams(port: u16) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap();
+    let local = format!("0100007F:{port:04X}");
+    let row = table.lines().find(|row| row.split_whitespace().nth(1) == Some(&local)).unwrap();
+    row.split_whitespace().last().unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_agent_over_udp_keeps_the_contract() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let agent_thread = std::thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            let datagrams = datagrams(&socket, &is_over);
+            (datagrams, lost_datagrams(address.port()))
+        }
+    });
+    let (sink, fallback) = agent(AgentEndpoint::Udp(address.to_string()));
+    keeps_the_contract(&*sink);
+    let ledger = sink.ledger();
+    is_over.store(true, Ordering::Release);
+    let (datagrams, lost) = agent_thread.join().unwrap();
+    assert_eq!(fallback.text(), "");
+    assert!(datagrams.iter().all(|datagram| !datagram.contains('\n')), "one record in each");
+    // Each value made a line, with or without metrics.
+    assert_eq!(datagrams.len() as u64 + lost, ledger.appended, "{lost} found no room");
+    let arrived = observations(Transport::Udp, &datagrams.join("\n"));
+    assert!(arrived > 0.0 && arrived <= ledger.emitted as f64, "{arrived} {ledger:?}");
 }
 
 #[test]

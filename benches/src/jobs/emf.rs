@@ -1,9 +1,14 @@
-//! A wide event in Embedded Metric Format: five metrics, two dimension sets, seven fields.
+//! A wide event in Embedded Metric Format: five metrics, two dimension sets, seven fields. And the
+//! six metrics of a request: as the tail of its line, and gathered for a window.
+
+use std::time::Duration;
 
 use obs_core::clock::Clock;
 use obs_core::log::{FieldKey, ValueRef};
 use obs_core::metric::Unit;
 use obs_core::output::Output;
+use obs_emf::aggregate::Mode;
+use obs_emf::request::{Observation, RequestAggregator, RequestMetrics};
 use obs_emf::sink::{LineSink, Sink};
 use obs_emf::{Record, Shape, Transport};
 
@@ -13,6 +18,9 @@ pub(super) fn jobs() -> Vec<Job> {
     vec![
         Job::new("emf/wide event", wide_event).within(777, 250),
         Job::new("emf/wide event of known fields", known_fields).within(777, 250),
+        Job::new("emf/request tail", request_tail).within(777, 100),
+        // Six metrics at 40 ns each.
+        Job::new("emf/request gathered", request_gathered).within(777, 240),
     ]
 }
 
@@ -57,6 +65,42 @@ fn known_fields() -> impl FnMut(u64) {
             let record = Record::new(&events.shape, events.clock.wall()).known_fields(&fields);
             events.emit(record);
         }
+    }
+}
+
+/// What a request's metrics add to its line.
+fn request_tail() -> impl FnMut(u64) {
+    let (metrics, clock) = (request_metrics(), Clock::system());
+    let mut line = Vec::with_capacity(1_024);
+    move |times| {
+        for request in 0..times {
+            line.clear();
+            metrics.encode_tail(&mut line, clock.wall(), &observation(request));
+            std::hint::black_box(&line);
+        }
+    }
+}
+
+/// A request whose metrics go out with those of its window.
+fn request_gathered() -> impl FnMut(u64) {
+    let requests = RequestAggregator::new(&request_metrics(), Mode::Aggregated, Clock::system());
+    move |times| {
+        for request in 0..times {
+            std::hint::black_box(requests.observe(&observation(request), &[], false));
+        }
+    }
+}
+
+fn request_metrics() -> RequestMetrics {
+    RequestMetrics::builder("orders", "prod").build().expect("the declaration is valid")
+}
+
+fn observation(request: u64) -> Observation<'static> {
+    Observation {
+        route: Some("/orders/{id}"),
+        latency: Duration::from_micros(12_700 + request % 1_000),
+        response_size: Some(512),
+        ..Observation::new("GET")
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a user would take instead, doing equal work on the same harness.
 
+mod emf;
 mod http;
 mod log;
 mod propagate;
@@ -8,5 +9,6 @@ mod span;
 use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
-    [http::jobs(), log::jobs(), span::jobs(), propagate::jobs()].into_iter().flatten().collect()
+    let parts = [emf::jobs(), http::jobs(), log::jobs(), span::jobs(), propagate::jobs()];
+    parts.into_iter().flatten().collect()
 }

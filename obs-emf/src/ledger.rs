@@ -189,13 +189,8 @@ impl Ledger {
     }
 
     /// What a record starts with.
-    pub(crate) const EMPTY: Self = Self {
-        appended: 0,
-        emitted: 0,
-        pending: 0,
-        dropped: [0; REASONS],
-        repaired: [0; REPAIRS],
-    };
+    pub(crate) const EMPTY: Self =
+        Self { appended: 0, emitted: 0, pending: 0, dropped: [0; REASONS], repaired: [0; REPAIRS] };
 
     /// Whether nothing was lost and nothing repaired.
     #[inline]

@@ -1,4 +1,5 @@
 use crate::declare::Shape;
+use crate::recorder::EmfRecorder;
 
 /// The most series that declarations can make, for a check in CI.
 ///
@@ -27,6 +28,14 @@ impl SeriesReport {
         Self(shapes.into_iter().map(line).collect())
     }
 
+    /// Adds the series that `recorder` has now, by metric: all there will be of a service that asks
+    /// for its handles when it starts.
+    #[must_use]
+    pub fn recorded(mut self, recorder: &EmfRecorder) -> Self {
+        self.0.extend(recorder.series_by_metric().into_iter().map(|(name, n)| (name, Some(n))));
+        self
+    }
+
     /// The series of each declaration; `None` where a dimension has no bound.
     pub fn lines(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
         self.0.iter().map(|(name, series)| (name.as_str(), *series))
@@ -36,5 +45,32 @@ impl SeriesReport {
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.0.iter().try_fold(0_u64, |sum, line| Some(sum.saturating_add(line.1?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use obs_core::clock::Clock;
+    use obs_core::metric::{Descriptor, Recorder, Unit};
+
+    use super::*;
+
+    #[test]
+    fn recorded_series_are_counted_by_metric() {
+        static HITS: Descriptor = Descriptor::new("Hits", Unit::Count, "");
+        static WAIT: Descriptor = Descriptor::new("Wait", Unit::Milliseconds, "");
+        let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system()).unwrap();
+        let _hits = ["a", "b"].map(|cache| recorder.counter(&HITS, &[("Cache", cache)]));
+        let _wait = recorder.histogram(&WAIT, &[]);
+        let report = SeriesReport::default().recorded(&recorder);
+        assert_eq!(report.lines().collect::<Vec<_>>(), [("Hits", Some(2)), ("Wait", Some(1))]);
+        assert_eq!(report.total(), Some(3));
+    }
+
+    #[test]
+    fn a_declaration_without_a_bound_has_no_total() {
+        let shape = Shape::builder("Shop").dimension_set(["Tenant"]);
+        let shape = shape.metric(("Latency", Unit::Milliseconds)).build().unwrap();
+        assert_eq!(SeriesReport::of([("requests", &shape)]).total(), None);
     }
 }

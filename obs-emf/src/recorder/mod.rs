@@ -8,7 +8,7 @@ mod facade;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -144,6 +144,15 @@ impl EmfRecorder {
     #[must_use]
     pub fn active_series(&self) -> usize {
         self.size()
+    }
+
+    /// The series there are now, by metric.
+    pub(crate) fn series_by_metric(&self) -> BTreeMap<String, u64> {
+        let mut series = BTreeMap::new();
+        for entry in self.sorted() {
+            *series.entry(entry.name.clone()).or_default() += 1;
+        }
+        series
     }
 
     fn shape(

@@ -4,6 +4,7 @@ use obs_core::config::ConfigError;
 use obs_core::environment::Environment;
 use obs_core::resource::Resource;
 
+use super::observation::METHODS;
 use super::{ALL, ENVIRONMENT, Inner, METHOD, ROUTE, RequestMetrics, SERVICE};
 use crate::declare::Shape;
 use crate::ledger::SharedLedger;
@@ -34,12 +35,14 @@ pub struct RequestMetricsBuilder {
     dimensions: Vec<(String, String)>,
     resource: Resource,
     variables: Option<Environment>,
+    routes: Option<u64>,
 }
 
 impl RequestMetricsBuilder {
     pub(super) fn new(service: String, environment: String) -> Self {
         let (dimensions, resource) = (Vec::new(), Resource::default());
-        Self { service, environment, namespace: None, dimensions, resource, variables: None }
+        let (namespace, variables, routes) = (None, None, None);
+        Self { service, environment, namespace, dimensions, resource, variables, routes }
     }
 
     /// Sets the namespace. Default: `AWS_EMF_NAMESPACE` where the environment is read, else the
@@ -70,6 +73,16 @@ impl RequestMetricsBuilder {
         self
     }
 
+    /// Declares how many routes the service has, for
+    /// [`Shape::series_bound`](crate::Shape::series_bound); requests that no route matched are one
+    /// more.
+    ///
+    /// Not set by default, so that the series have no known bound. Routes beyond it are not refused.
+    pub fn routes(mut self, most: u64) -> Self {
+        self.routes = Some(most);
+        self
+    }
+
     /// Checks the settings and compiles the envelope.
     ///
     /// # Errors
@@ -89,6 +102,9 @@ impl RequestMetricsBuilder {
             .constant(ENVIRONMENT, self.environment);
         for (name, value) in self.dimensions {
             shape = shape.constant(name, value);
+        }
+        if let Some(routes) = self.routes {
+            shape = shape.bound(ROUTE, routes.saturating_add(1)).bound(METHOD, METHODS);
         }
         for metric in &ALL {
             shape = shape.metric(metric);

@@ -5,6 +5,12 @@ use obs_core::id::TraceId;
 use super::{OTHER_METHOD, UNMATCHED};
 use crate::encode::ABSENT;
 
+const KNOWN: [&str; 10] =
+    ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY"];
+
+/// The values that the dimension of methods takes at most.
+pub(super) const METHODS: u64 = KNOWN.len() as u64 + 1;
+
 /// What the metrics need to know of a request that ended.
 ///
 /// ```
@@ -76,7 +82,5 @@ fn millis(duration: Duration) -> f64 {
 
 /// Callers choose the method, so only known ones become the value of a dimension.
 fn known_method(method: &str) -> &str {
-    const KNOWN: [&str; 10] =
-        ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE", "QUERY"];
     if KNOWN.contains(&method) { method } else { OTHER_METHOD }
 }

@@ -135,3 +135,12 @@ fn the_namespace_comes_from_code_then_environment_then_service() {
     assert_eq!(namespace(builder.clone().from_environment(&environment)), "Shop");
     assert_eq!(namespace(builder.namespace("Mine").from_environment(&environment)), "Mine");
 }
+
+#[test]
+fn declared_routes_bound_the_series() {
+    let builder = RequestMetrics::builder("orders", "prod");
+    assert_eq!(builder.clone().build().unwrap().shape().series_bound(), None);
+    // Six metrics: without a route, and for each method and route and those that none matched.
+    let bounded = builder.routes(20).build().unwrap();
+    assert_eq!(bounded.shape().series_bound(), Some(6 * (1 + 11 * 21)));
+}

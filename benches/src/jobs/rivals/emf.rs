@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use metrics_cloudwatch_embedded::{Builder, Collector};
-use metrique::emf::flags::NoMetric;
 use metrique::emf::Emf;
+use metrique::emf::flags::NoMetric;
 use metrique::unit::{Byte, Count, Millisecond};
 use metrique::unit_of_work::metrics;
 use metrique::writer::sink::{BackgroundQueue, FlushImmediately};
@@ -20,8 +20,7 @@ use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
     vec![
-        Job::new("rival/wide event by metrique, immediate", immediate)
-            .instead_of("emf/wide event"),
+        Job::new("rival/wide event by metrique, immediate", immediate).instead_of("emf/wide event"),
         Job::new("rival/wide event by metrique, queued", queued)
             .instead_of("emf/wide event")
             .unsteady(),

@@ -4,11 +4,10 @@ use obs_core::config::ConfigError;
 use obs_core::environment::Environment;
 use obs_core::resource::Resource;
 
-use super::compile::{self, Parts};
+use super::compile::{self, Dimension, Parts};
 use super::name::{
     dimension_rule, metric_rule, namespace_rule, own_dimension_rule, own_metric_rule, require,
 };
-use super::shape::Dimension;
 use super::{Metric, Shape};
 use crate::ledger::Ledger;
 use crate::limits::{DIMENSIONS_PER_SET, METRICS_PER_RECORD};
@@ -52,8 +51,15 @@ pub struct ShapeBuilder {
     own_lines: bool,
 }
 
+impl Shape {
+    /// Starts to describe a shape whose metrics go to `namespace`.
+    pub fn builder(namespace: impl Into<String>) -> ShapeBuilder {
+        ShapeBuilder::new(namespace.into())
+    }
+}
+
 impl ShapeBuilder {
-    pub(super) fn new(namespace: String) -> Self {
+    fn new(namespace: String) -> Self {
         Self {
             namespace,
             sets: Vec::new(),

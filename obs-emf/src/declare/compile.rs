@@ -1,9 +1,71 @@
 //! A checked declaration as bytes.
 
-use super::shape::{Compiled, Dimension, ENVELOPE_END};
 use super::{Metric, Resolution};
 use crate::value::piece::Piece;
 use crate::value::text::{EMPTY, write_json};
+
+/// The pieces of the envelope. A tail whose values can all be written is `head`, the time, then
+/// `gaps` with the values between them. Any other is, in this order: `head`, the time, `directive`, the
+/// definitions with commas between them, [`ENVELOPE_END`], `constants`, then keys and values.
+pub(crate) struct Compiled {
+    pub(crate) namespace: String,
+    pub(crate) dimensions: Vec<Dimension>,
+    pub(crate) sets: Vec<Vec<usize>>,
+    pub(crate) metrics: Vec<Metric>,
+    /// Members that are the same in all events.
+    pub(crate) properties: Vec<(String, String)>,
+
+    pub(crate) head: Piece,
+    pub(crate) directive: Box<[u8]>,
+    pub(crate) definitions: Vec<Box<[u8]>>,
+    pub(crate) constants: Box<[u8]>,
+    pub(crate) metric_keys: Vec<Box<[u8]>>,
+    /// What stands between the time and the values when all of them can be written, before each
+    /// dimension and each metric.
+    pub(crate) gaps: Box<[Piece]>,
+    /// The most bytes of a tail whose values are numbers, dimension values not counted.
+    pub(crate) fixed_length: usize,
+    /// Whether its lines carry no fields of the user's.
+    pub(crate) own_lines: bool,
+}
+
+impl Compiled {
+    pub(super) fn parts(&self) -> Parts {
+        Parts {
+            namespace: self.namespace.clone(),
+            dimensions: self.dimensions.clone(),
+            sets: self.sets.clone(),
+            metrics: self.metrics.clone(),
+            properties: self.properties.clone(),
+            head: self.head.clone(),
+            own_lines: self.own_lines,
+        }
+    }
+}
+
+/// A dimension of a shape.
+#[derive(Clone, Debug)]
+pub(crate) struct Dimension {
+    pub(crate) name: String,
+    /// `Some` if all events have the same value.
+    pub(crate) constant: Option<String>,
+    /// What events get that name no value.
+    pub(crate) default: Option<String>,
+    /// The most values it takes, if declared.
+    pub(crate) bound: Option<u64>,
+    pub(crate) key: Box<[u8]>,
+}
+
+/// Closes the definitions, the directive, the array of directives and `_aws`.
+pub(crate) const ENVELOPE_END: &[u8] = b"]}]}";
+
+impl Dimension {
+    /// The value to write for the one that an event gives, which may be empty.
+    #[inline]
+    pub(crate) fn value_for<'v>(&'v self, given: &'v str) -> &'v str {
+        if given.is_empty() { self.default.as_deref().unwrap_or_default() } else { given }
+    }
+}
 
 /// What a shape is made of, checked.
 pub(super) struct Parts {

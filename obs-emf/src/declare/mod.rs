@@ -10,8 +10,8 @@ mod shape;
 mod tests;
 
 pub use builder::ShapeBuilder;
+pub(crate) use compile::ENVELOPE_END;
 pub use metric::{Metric, Resolution};
 pub(crate) use over_budget::Members;
 pub use over_budget::Overflow;
-pub(crate) use shape::ENVELOPE_END;
 pub use shape::Shape;

@@ -70,6 +70,7 @@ struct Placed {
 
 fn placed() -> Placed {
     Placed {
+        #[allow(clippy::disallowed_methods, reason = "as its users would")]
         timestamp: SystemTime::now(),
         service: "orders",
         route: "/orders/{id}",
@@ -128,7 +129,7 @@ fn embedded(every: u64) -> impl FnMut(u64) {
             metrics::histogram!("Latency", "Route" => route).record(12.7);
             metrics::histogram!("ResponseSize", "Route" => route).record(512.0);
             events += 1;
-            if events % every == 0 {
+            if events.is_multiple_of(every) {
                 collector
                     .set_property("order_id", "o-4711")
                     .set_property("items", 3)

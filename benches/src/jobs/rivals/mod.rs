@@ -1,5 +1,6 @@
 //! What a user would take instead, doing equal work on the same harness.
 
+mod collector;
 mod emf;
 mod http;
 mod log;

@@ -4,7 +4,7 @@
 //!
 //! It writes the metrics as a record of their own with one dimension set, where ours has two.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use axum::Router;
@@ -13,13 +13,13 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum_tracing_opentelemetry::middleware::{OtelAxumLayer, OtelInResponseLayer};
-use metrics_cloudwatch_embedded::Collector;
 use opentelemetry::trace::TracerProvider;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::{Level, Span};
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::super::collector::collector;
 use super::{calls_under, spans};
 use crate::sink::Counted;
 
@@ -52,6 +52,8 @@ pub(super) fn span(request: &Request) -> Span {
     )
 }
 
+static IN_FLIGHT: AtomicU32 = AtomicU32::new(0);
+
 async fn measure(request: Request, next: Next) -> Response {
     #[allow(clippy::disallowed_methods, reason = "a stopwatch around the request")]
     let start = Instant::now();
@@ -60,30 +62,18 @@ async fn measure(request: Request, next: Next) -> Response {
         ("Method", request.method().as_str().to_owned()),
         ("Route", route.unwrap_or_else(|| "__unmatched__".to_owned())),
     ];
-    metrics::gauge!("InFlight", &labels).increment(1.0);
+    let in_flight = IN_FLIGHT.fetch_add(1, Ordering::Relaxed) + 1;
     let response = next.run(request).await;
     let status = response.status();
     metrics::counter!("Requests", &labels).increment(1);
-    metrics::counter!("Errors", &labels).increment(status.is_client_error().into());
-    metrics::counter!("Faults", &labels).increment(status.is_server_error().into());
+    let one_if = |is: bool| f64::from(u8::from(is));
+    metrics::histogram!("Errors", &labels).record(one_if(status.is_client_error()));
+    metrics::histogram!("Faults", &labels).record(one_if(status.is_server_error()));
     metrics::histogram!("Latency", &labels).record(start.elapsed().as_secs_f64() * 1e3);
     let size = response.body().size_hint().exact().unwrap_or(0);
     metrics::histogram!("ResponseSize", &labels).record(size as f64);
-    metrics::gauge!("InFlight", &labels).decrement(1.0);
+    metrics::histogram!("InFlight", &labels).record(in_flight);
+    IN_FLIGHT.fetch_sub(1, Ordering::Relaxed);
     let _ = collector().flush(Counted);
     response
-}
-
-/// There can be but one in a process.
-fn collector() -> &'static Collector {
-    static COLLECTOR: OnceLock<&Collector> = OnceLock::new();
-    COLLECTOR.get_or_init(|| {
-        metrics_cloudwatch_embedded::Builder::new()
-            .cloudwatch_namespace("bench")
-            .with_dimension("Service", "bench")
-            .with_dimension("Environment", "local")
-            .emit_zeros(true)
-            .init()
-            .expect("no other recorder is set")
-    })
 }

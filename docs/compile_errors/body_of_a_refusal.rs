@@ -4,7 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http_body_util::Empty;
 use obs_ratelimit::{Limiter, Policy, Quota, RateLimitLayer};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, service_fn};
 
 async fn order(_: Request) -> Result<Response<Empty<bytes::Bytes>>, std::convert::Infallible> {
     Ok(Response::new(Empty::new()))
@@ -12,7 +12,8 @@ async fn order(_: Request) -> Result<Response<Empty<bytes::Bytes>>, std::convert
 
 fn main() -> Result<(), obs_core::config::ConfigError> {
     let limiter = Limiter::new(Policy::builder("all", Quota::per_second(100)).build()?)?;
-    let orders = RateLimitLayer::new(limiter).layer(service_fn(order));
-    drop(orders.oneshot(Request::default()));
+    serve(RateLimitLayer::new(limiter).layer(service_fn(order)));
     Ok(())
 }
+
+fn serve(_: impl Service<Request>) {}

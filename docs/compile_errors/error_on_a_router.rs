@@ -1,4 +1,5 @@
 //! Refusals are errors, as for a client, on a router, whose services never fail.
+//~ `AsError` needs an error that is made `From<Rejected>`
 
 use axum::Router;
 use axum::routing::get;

@@ -1,4 +1,5 @@
 //! A module whose feature is not on.
+//~ the item is gated behind the `load-shed` feature
 
 use obs_tower::load_shed::LoadShedLayer;
 

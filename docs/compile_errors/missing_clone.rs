@@ -8,9 +8,15 @@ use obs_tower::fallback::FallbackLayer;
 
 struct Menu(String);
 
+impl Menu {
+    fn response(&self) -> Response {
+        Response::new(Body::from(self.0.clone()))
+    }
+}
+
 fn main() {
     let menu = Menu("[]".to_owned());
-    let fallback = FallbackLayer::value(move |_| Ok(Response::new(Body::from(menu.0.clone()))));
+    let fallback = FallbackLayer::value(move |_| Ok(menu.response()));
     let app: Router = Router::new().route("/menu", get(async || "[]")).layer(fallback);
     drop(app);
 }

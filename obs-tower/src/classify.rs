@@ -30,6 +30,10 @@ use crate::reject::Rejected;
 /// let outcome = partner::<_, ()>.classify(Ok(&failed));
 /// assert_eq!(outcome, Outcome::ServerError);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not read the outcome of `{Res}` or `{Err}`",
+    note = "`HttpStatus` and `GrpcStatus` read HTTP responses; for others give a function to `classify_with`"
+)]
 pub trait Classify<Res, Err> {
     /// The outcome of a call that ended with `result`.
     fn classify(&self, result: Result<&Res, &Err>) -> Outcome;

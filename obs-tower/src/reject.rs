@@ -131,6 +131,12 @@ impl std::error::Error for Rejected {}
 /// let refused: Result<(), _> = ByName.reject(Rejected::timed_out("inventory".into()));
 /// assert_eq!(refused, Err("inventory".to_owned()));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot answer a refusal with `{Res}` or `{Err}`",
+    label = "what is refused here has no answer",
+    note = "`AsResponse`, which is the default, needs a response whose body is made `From<Bytes>`",
+    note = "`AsError` needs an error that is made `From<Rejected>`, as boxed errors are; services on an axum router have none"
+)]
 pub trait Reject<Res, Err> {
     /// The answer.
     ///

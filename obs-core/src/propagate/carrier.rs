@@ -23,6 +23,10 @@ use super::found::Slot;
 /// let values: Vec<_> = attributes.get_all(&field::TRACEPARENT).collect();
 /// assert_eq!(values, ["00-…".as_bytes()]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no carrier of the fields of a trace",
+    note = "`HeaderMap`, maps and lists of strings are; a message of SQS is read with `message::sqs::Message`"
+)]
 pub trait Carrier {
     /// Every value of `field`, in order, as it arrived.
     fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]>;

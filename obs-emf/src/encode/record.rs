@@ -23,13 +23,15 @@ use crate::ledger::Ledger;
 /// static WEIGHT: Descriptor = Descriptor::new("Weight", Unit::None, "Weight of an order in kg");
 ///
 /// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+/// let fields = [("order_id", ValueRef::from("o-7"))];
+/// let extras = [(&WEIGHT, 1.25)];
 /// let waits = [Series::new("Wait", Unit::Milliseconds, &[(1.5, 20), (40.0, 1)])];
 /// let record = Record::new(&shape, Timestamp::from_unix_millis(1_767_225_600_000))
 ///     .dimensions(&["web"])
 ///     .values(&[3.0])
-///     .extras(&[(&WEIGHT, 1.25)])
+///     .extras(&extras)
 ///     .series(&waits)
-///     .fields(&[("order_id", ValueRef::from("o-7"))])
+///     .fields(&fields)
 ///     .ids(Ids::default())
 ///     .error(false);
 /// assert_eq!(record.points(), 1 + 1 + 21);

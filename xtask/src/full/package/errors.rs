@@ -25,9 +25,11 @@ pub(super) fn compare(project: &Project) -> Outcome {
         if output.status.success() {
             wrong.push(format!("{} compiles", mistake.display()));
         }
-        let message = first(&said);
-        if !guide.shows(&message) {
-            wrong.push(format!("{} does not show what {name} prints:\n{message}", guide.path));
+        let source = super::read(&mistake.to_string_lossy())?;
+        for part in [head(&said)].into_iter().chain(marked(&source)) {
+            if !said.contains(part.as_str()) || !guide.shows(&part) {
+                wrong.push(format!("{name} and {} differ about:\n{part}\n{said}", guide.path));
+            }
         }
     }
     match wrong.len() {
@@ -36,14 +38,20 @@ pub(super) fn compare(project: &Project) -> Outcome {
     }
 }
 
-/// The first error as far as it speaks of the user's own line: without paths, which differ.
-fn first(said: &str) -> String {
+/// The first error, as far as it is about the user's own code.
+fn head(said: &str) -> String {
+    let is_elsewhere = |line: &str| {
+        let line = line.trim_start();
+        line.is_empty() || ["help:", "note:", ":::", "="].iter().any(|sign| line.starts_with(sign))
+    };
     let lines = said.lines().skip_while(|line| !line.starts_with("error"));
-    let lines = lines.take_while(|line| !line.is_empty());
-    let lines = lines.take_while(|line| !line.starts_with("note: required"));
-    let own = lines.take_while(|line| !line.starts_with("note: the full name"));
-    let kept = own.filter(|line| !line.trim_start().starts_with("::: "));
-    kept.collect::<Vec<_>>().join("\n")
+    let lines: Vec<_> = lines.take_while(|line| !is_elsewhere(line)).collect();
+    lines.join("\n").trim_end_matches([' ', '|', '\n']).to_owned()
+}
+
+/// What else the message must say: the lines of the file that begin with `//~`.
+fn marked(source: &str) -> impl Iterator<Item = String> {
+    source.lines().filter_map(|line| line.strip_prefix("//~ ")).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -51,8 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_error_ends_where_the_compiler_speaks_of_other_files() {
+    fn the_head_ends_where_the_compiler_speaks_of_other_files() {
         let said = "warning: a\n\nerror[E0277]: no\n --> src/bin/a.rs:3:1\n  |\nnote: required by b\n  --> x";
-        assert_eq!(first(said), "error[E0277]: no\n --> src/bin/a.rs:3:1\n  |");
+        assert_eq!(head(said), "error[E0277]: no\n --> src/bin/a.rs:3:1");
+    }
+
+    #[test]
+    fn a_file_names_what_else_is_said() {
+        assert_eq!(marked("//! x\n//~ gated behind\n").collect::<Vec<_>>(), ["gated behind"]);
     }
 }

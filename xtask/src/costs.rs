@@ -65,25 +65,41 @@ struct Cost {
     allocations: String,
 }
 
-/// The jobs of the page, from its table that has both columns.
+/// The jobs of the page, from each table that has both columns.
 fn measured(page: &str) -> BTreeMap<String, Cost> {
     let mut costs = BTreeMap::new();
     let mut columns = None;
     for line in page.lines() {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let place = |name: &str| cells.iter().position(|cell| *cell == name);
-        match (cells.get(1), columns) {
-            (None, _) => columns = None,
-            (Some(&"job"), _) => columns = place("added").zip(place("allocations")),
-            (Some(job), Some((time, allocations))) if !job.starts_with("--") => {
-                let cell = |at: usize| cells.get(at).copied().unwrap_or_default().to_owned();
-                let cost = Cost { time: cell(time), allocations: cell(allocations) };
-                costs.insert((*job).to_owned(), cost);
+        let cells = cells(line);
+        let place = |names: [&str; 2]| cells.iter().position(|cell| names.contains(cell));
+        match cells.first() {
+            None => columns = None,
+            Some(&("job" | "job, per run")) => {
+                columns = place(["added", "ours ns"]).zip(place(["allocations", "allocs"]));
             }
-            _ => {}
+            Some(job) => {
+                let cost = columns.and_then(|(time, allocations)| {
+                    let (time, allocations) = (cells.get(time)?, cells.get(allocations)?);
+                    let nanos = time.trim_end_matches(" ns");
+                    let is_number = nanos.parse::<f64>().is_ok();
+                    is_number.then(|| Cost {
+                        time: format!("{nanos} ns"),
+                        allocations: (*allocations).to_owned(),
+                    })
+                });
+                costs.extend(cost.map(|cost| ((*job).to_owned(), cost)));
+            }
         }
     }
     costs
+}
+
+/// The cells of a row, which stand between bars or two spaces apart.
+fn cells(line: &str) -> Vec<&str> {
+    match line.trim().trim_matches('|') {
+        line if line.contains('|') => line.split('|').map(str::trim).collect(),
+        line => line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect(),
+    }
 }
 
 /// The text with the figures of the jobs it names.
@@ -118,6 +134,14 @@ mod tests {
         assert!(written.contains("\n| log/event | 535 ns | 0.0 |\n<!-- end of costs -->\nb"));
         assert!(!written.contains("old"));
         assert_eq!(filled(&written, &measured(PAGE)).as_ref(), Ok(&written));
+    }
+
+    #[test]
+    fn a_table_of_plain_text_is_read_too() {
+        let page = "```text\njob, per run         ours ns    ceiling  allocs  best rival\n\
+            health/probe, 10       867      50000    13.0  \n```\n";
+        let cost = &measured(page)["health/probe, 10"];
+        assert_eq!((cost.time.as_str(), cost.allocations.as_str()), ("867 ns", "13.0"));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod architecture {}
 pub mod guides {
     #[doc = include_str!("../guides/axum.md")]
     pub mod axum {}
+    #[doc = include_str!("../guides/compile-errors.md")]
+    pub mod compile_errors {}
     #[doc = include_str!("../guides/cost.md")]
     pub mod cost {}
     #[doc = include_str!("../guides/dashboards.md")]

@@ -91,6 +91,20 @@ impl<B, W> Watched<B, W> {
     }
 
     /// Gives the inner body back; the watcher is dropped.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http_body_util::Full;
+    /// use obs_core::body::{Watched, Watcher};
+    /// # struct Nobody;
+    /// # impl Watcher for Nobody {
+    /// #     fn frame<D: bytes::Buf>(&mut self, _: &http_body::Frame<D>, is_last: bool) -> bool { is_last }
+    /// #     fn end(self, _: Option<&'static str>) {}
+    /// # }
+    ///
+    /// let body = Watched::<_, Nobody>::new(Full::new(Bytes::from_static(b"hello")), None);
+    /// assert_eq!(body.into_inner().into_inner(), Some(Bytes::from_static(b"hello")));
+    /// ```
     pub fn into_inner(self) -> B {
         self.inner
     }

@@ -40,6 +40,13 @@ impl TrustedHops {
 
     /// The number in `OBS_TRUSTED_HOPS`, default 0.
     ///
+    /// ```
+    /// use obs_core::client_address::TrustedHops;
+    /// use obs_core::environment::Environment;
+    ///
+    /// assert!(TrustedHops::from_environment(&Environment::empty()).is_ok());
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] if it is not a number from 0 to 255.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {

@@ -46,6 +46,14 @@ impl ConfigError {
     }
 
     /// The rule that the value breaks.
+    ///
+    /// ```
+    /// use obs_core::config::ConfigError;
+    ///
+    /// let error = ConfigError::new("burst", 0, "must be at least 1");
+    /// assert_eq!((error.field(), error.value()), ("burst", "0"));
+    /// assert_eq!(error.rule(), "must be at least 1");
+    /// ```
     #[must_use]
     pub fn rule(&self) -> &str {
         &self.rule

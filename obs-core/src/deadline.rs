@@ -47,6 +47,18 @@ impl Deadline {
     }
 
     /// Whether it has passed at `now`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::clock::Instant;
+    /// use obs_core::deadline::Deadline;
+    ///
+    /// let (start, limit) = (Instant::from_nanos(0), Duration::from_secs(2));
+    /// let deadline = Deadline::after(start, limit);
+    /// assert!(!deadline.has_passed(start) && deadline.has_passed(start + limit));
+    /// assert_eq!(deadline, Deadline::at(deadline.instant()));
+    /// ```
     #[must_use]
     pub fn has_passed(self, now: Instant) -> bool {
         now >= self.0

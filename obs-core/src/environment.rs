@@ -41,6 +41,14 @@ impl Environment {
     }
 
     /// The same variables but for `name`.
+    ///
+    /// ```
+    /// use obs_core::environment::Environment;
+    ///
+    /// let environment = Environment::process().without("OTEL_SERVICE_NAME");
+    /// assert_eq!(environment.get("OTEL_SERVICE_NAME"), None);
+    /// assert_eq!(Environment::empty().get("PATH"), None);
+    /// ```
     #[must_use]
     pub fn without(&self, name: &str) -> Self {
         self.0.iter().filter(|(key, _)| *key != name).collect()

@@ -114,6 +114,19 @@ impl Problem {
     }
 
     /// The response with this status, body and content type, and `Cache-Control: no-store`.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Response, StatusCode};
+    /// use obs_core::problem::Problem;
+    ///
+    /// let problem = Problem::new(StatusCode::CONFLICT)
+    ///     .kind("https://shop.example/problems/sold-out")
+    ///     .title("Sold out");
+    /// assert_eq!(problem.status(), 409);
+    /// let response: Response<Bytes> = problem.into_response();
+    /// assert_eq!(response.headers()["content-type"], "application/problem+json");
+    /// ```
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(B::from(Bytes::from(self.to_json())));

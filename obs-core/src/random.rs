@@ -18,6 +18,13 @@ pub struct Random(AtomicU64);
 
 impl Random {
     /// A generator seeded from the operating system.
+    ///
+    /// ```
+    /// use obs_core::random::Random;
+    ///
+    /// let random = Random::system();
+    /// assert_ne!(random.next_u64(), random.next_u64());
+    /// ```
     #[must_use]
     pub fn system() -> Self {
         Self::seeded(RandomState::new().hash_one(0_u8))

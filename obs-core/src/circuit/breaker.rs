@@ -134,6 +134,16 @@ impl CircuitBreaker {
 
     /// Asks to make a call at a time already read from the breaker's clock.
     ///
+    /// ```
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_core::outcome::Outcome;
+    ///
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let now = breaker.clock().now();
+    /// breaker.try_acquire_at(now, None)?.settle_at(Outcome::Success, breaker.clock().now());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`CircuitBreaker::try_acquire`].
     #[inline]
@@ -231,6 +241,28 @@ impl CircuitBreaker {
     }
 
     /// Changes the configuration from the next call on; calls under way go on.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::circuit::{CircuitBreaker, State};
+    ///
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let changes = Arc::new(AtomicU32::new(0));
+    /// let seen = changes.clone();
+    /// breaker.on_transition(move |_| { seen.fetch_add(1, Ordering::Relaxed); });
+    ///
+    /// breaker.reconfigure(breaker.config().minimum_number_of_calls(50))?;
+    /// assert!(breaker.reconfigure(breaker.config().failure_rate_threshold(200.0)).is_err());
+    ///
+    /// breaker.disable(None);
+    /// breaker.metrics_only(None);
+    /// assert_eq!(breaker.state(), State::MetricsOnly);
+    /// assert_eq!(changes.load(Ordering::Relaxed), 2);
+    /// assert_eq!((&**breaker.name(), breaker.totals().calls), ("inventory", 0));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError`] when a value breaks a rule, when the window would change, or when

@@ -229,6 +229,30 @@ impl CircuitBreakerConfig {
 
     /// Checks every rule.
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::circuit::CircuitBreakerConfig;
+    ///
+    /// let config = CircuitBreakerConfig::new()
+    ///     .slow_call_rate_threshold(80.0)
+    ///     .slow_call_duration_threshold(Duration::from_secs(2))
+    ///     .consecutive_failures_threshold(10)
+    ///     .wait_duration_in_open_state(Duration::from_secs(30))
+    ///     .permitted_calls_in_half_open(5)
+    ///     .max_wait_in_half_open(Duration::from_secs(60))
+    ///     .shadow(false);
+    /// assert!(config.validate().is_ok());
+    ///
+    /// // Judged by failures in a row alone.
+    /// let config = CircuitBreakerConfig::new()
+    ///     .without_failure_rate()
+    ///     .without_slow_calls()
+    ///     .consecutive_failures_threshold(5);
+    /// assert!(config.validate().is_ok());
+    /// assert!(CircuitBreakerConfig::new().minimum_number_of_calls(0).validate().is_err());
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] for the first value that breaks one.
     pub fn validate(&self) -> Result<(), ConfigError> {

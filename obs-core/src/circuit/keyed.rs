@@ -67,6 +67,22 @@ impl CircuitBreakers {
     /// Give them a recorder only if the keys are your own, such as operations: the label
     /// `CircuitBreaker` names the key, and keys that come and go would leave ever more series behind.
     ///
+    /// ```
+    /// use obs_core::circuit::{CircuitBreakerConfig, CircuitBreakers};
+    /// use obs_core::clock::Clock;
+    /// use obs_core::control::Registry;
+    ///
+    /// let config = CircuitBreakerConfig::new().minimum_number_of_calls(20);
+    /// let controls = Some(Registry::default());
+    /// let breakers = CircuitBreakers::with("partners", 100, Clock::system(), controls, move |breaker| {
+    ///     breaker.config(config.clone())
+    /// })?;
+    /// assert!(breakers.is_empty());
+    /// assert_eq!(&**breakers.get("acme").name(), "partners/acme");
+    /// assert_eq!(breakers.len(), 1);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`CircuitBreakers::new`].
     pub fn with(

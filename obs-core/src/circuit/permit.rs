@@ -64,6 +64,20 @@ impl Permit {
 
     /// As [`Permit::settle_at`], for who keeps the permit in its place: what it is told after that
     /// counts no more.
+    ///
+    /// ```
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_core::outcome::Outcome;
+    ///
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let mut permit = breaker.try_acquire()?;
+    /// permit.end_at(Outcome::ServerError, breaker.clock().now());
+    /// assert_eq!(breaker.totals().failures, 1);
+    ///
+    /// let permit = breaker.try_acquire()?;
+    /// permit.settle_at(Outcome::Success, breaker.clock().now());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn end_at(&mut self, outcome: Outcome, now: Instant) {
         let Some(ticket) = self.ticket.take() else { return };

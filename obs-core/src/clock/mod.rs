@@ -57,6 +57,17 @@ pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
     /// Reads the wall clock.
     fn wall(&self) -> Timestamp;
     /// How long the process was frozen so far; see [`Clock::running`]. Default: never.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::clock::{ManualClock, TimeSource};
+    ///
+    /// let clock = ManualClock::default();
+    /// assert_eq!(clock.frozen(), Duration::ZERO);
+    /// clock.note_frozen(clock.monotonic(), clock.monotonic() + Duration::from_secs(5));
+    /// assert_eq!(clock.frozen(), Duration::from_secs(5));
+    /// ```
     fn frozen(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }

@@ -42,6 +42,12 @@ impl Timestamp {
     }
 
     /// Whole milliseconds since the Unix epoch.
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    ///
+    /// assert_eq!(Timestamp::from_unix_nanos(1_999_999).unix_millis(), 1);
+    /// ```
     #[must_use]
     pub const fn unix_millis(self) -> u64 {
         self.0 / 1_000_000

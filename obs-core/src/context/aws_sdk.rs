@@ -25,6 +25,13 @@ pub struct TraceInterceptor;
 
 impl TraceInterceptor {
     /// The interceptor.
+    ///
+    /// ```
+    /// use obs_core::context::TraceInterceptor;
+    ///
+    /// let interceptor = TraceInterceptor::new();
+    /// # let _ = interceptor;
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self

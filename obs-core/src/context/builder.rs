@@ -110,6 +110,30 @@ impl RequestContextBuilder {
     }
 
     /// Brings the deadline forward to `deadline`; one that is earlier already stays.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::deadline::Deadline;
+    /// use obs_core::id::{CorrelationId, SpanId};
+    /// use obs_core::telemetry::Telemetry;
+    /// use tracing::level_filters::LevelFilter;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let deadline = Deadline::after(telemetry.clock().now(), Duration::from_secs(2));
+    /// let builder = RequestContext::builder(&telemetry)
+    ///     .span_id(SpanId::new(7).expect("not zero"))
+    ///     .correlation_id(CorrelationId::parse(b"order-7").expect("it is short and plain"))
+    ///     .deadline(deadline)
+    ///     .debug_level(LevelFilter::DEBUG);
+    /// assert!(builder.parent().is_none());
+    /// let request = builder.build();
+    /// assert_eq!(request.correlation_id().as_str(), "order-7");
+    /// assert_eq!(request.deadline(), Some(deadline));
+    /// assert_eq!(request.debug_level(), Some(LevelFilter::DEBUG));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn deadline(mut self, deadline: Deadline) -> Self {
         self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
         self
@@ -138,6 +162,24 @@ impl RequestContext {
     /// request's arrival. `is_sampled` is asked with the trace and the caller's verdict.
     ///
     /// The same as a [`builder`](Self::builder) makes, at less cost: nothing is moved twice.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::propagate::TrustPolicy;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let extracted = telemetry.propagators().extract(&HeaderMap::new(), &TrustPolicy::edge());
+    /// let now = telemetry.clock().now();
+    /// let request = RequestContext::received(&telemetry, extracted, now, |_trace, _parent| true);
+    /// assert!(request.is_sampled());
+    /// assert_eq!((request.parent_span_id(), request.attempt()), (None, None));
+    /// assert!(request.links().is_empty() && request.trace_state().is_empty());
+    /// assert_eq!(request.xray_extras().forwarded(), "");
+    /// assert!(request.debug_token().is_none() && request.flight_recorder().is_none());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn received(
         telemetry: &Telemetry,
         mut extracted: Extracted,

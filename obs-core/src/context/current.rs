@@ -67,6 +67,18 @@ impl Captured {
     }
 
     /// The request, if there is one.
+    ///
+    /// ```
+    /// use obs_core::context::{Captured, RequestContext};
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// assert!(Captured::current().request().is_none());
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// let _entered = request.enter();
+    /// assert_eq!(Captured::current().request().map(|r| r.trace_id()), Some(request.trace_id()));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn request(&self) -> Option<&RequestContext> {
         match &self.owner {

@@ -161,6 +161,21 @@ impl RequestContext {
     }
 
     /// Whether its spans are exported.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).sampled(true).build();
+    /// assert!(request.is_sampled());
+    /// assert!(request.parent_span_id().is_none() && request.links().is_empty());
+    /// assert!(request.trace_state().is_empty() && request.xray_extras().own().is_none());
+    /// assert!(request.deadline().is_none() && request.attempt().is_none());
+    /// assert!(request.debug_token().is_none() && request.debug_level().is_none());
+    /// assert!(request.flight_recorder().is_none());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_sampled(&self) -> bool {
@@ -423,6 +438,17 @@ impl RequestContext {
     /// Calls `send` with what an outgoing call has to tell, as the current span.
     ///
     /// The time left is the request's; there is no attempt until `send` sets one.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// let trace = request.with_outgoing(|outgoing| outgoing.trace_id);
+    /// assert_eq!(trace, request.trace_id());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn with_outgoing<R>(&self, send: impl FnOnce(Outgoing<'_>) -> R) -> R {
         let inner = &*self.0;
         let baggage = self.baggage();

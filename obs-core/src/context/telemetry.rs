@@ -10,6 +10,20 @@ impl Telemetry {
     }
 
     /// Lets `future` run under this telemetry without a request, as a background job does.
+    ///
+    /// ```
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    /// # runtime.block_on(async {
+    /// let seen = telemetry.scope(async { Telemetry::current().map(|it| it.service_name().to_owned()) });
+    /// assert_eq!(seen.await.as_deref(), Some("orders"));
+    /// # });
+    /// let _entered = telemetry.enter();
+    /// assert!(Telemetry::current().is_some());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn scope<F>(&self, future: F) -> Scoped<F> {
         Scoped::new(future, self.clone())
     }

@@ -25,6 +25,19 @@ impl Registry {
     }
 
     /// Removes a control.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_core::control::{Kind, Registry};
+    ///
+    /// let (registry, breaker) = (Registry::default(), CircuitBreaker::builder("inventory").build()?);
+    /// assert!(registry.register(Arc::new(breaker)).is_none());
+    /// assert!(registry.remove(Kind::CircuitBreaker, "inventory").is_some());
+    /// assert!(registry.list().is_empty());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn remove(&self, kind: Kind, name: &str) -> Option<Arc<dyn Control>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&(kind, name.to_owned()))
     }

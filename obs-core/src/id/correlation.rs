@@ -58,6 +58,12 @@ impl CorrelationId {
     }
 
     /// The id as bytes; cheaper than [`CorrelationId::as_str`] where bytes will do.
+    ///
+    /// ```
+    /// use obs_core::id::CorrelationId;
+    ///
+    /// assert_eq!(CorrelationId::parse(b"order-7").expect("it is one").as_bytes(), b"order-7");
+    /// ```
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -72,6 +72,15 @@ impl IdGenerator {
     }
 
     /// A correlation id: the text of a UUID version 7, without allocation.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::id::IdGenerator;
+    ///
+    /// let generator = IdGenerator::system();
+    /// assert_eq!(generator.correlation_id(&Clock::system()).as_str().len(), 36);
+    /// assert_ne!(generator.random_u64(), generator.random_u64());
+    /// ```
     #[must_use]
     pub fn correlation_id(&self, clock: &Clock) -> CorrelationId {
         CorrelationId::uuid_v7(clock.wall().unix_millis(), self.random_u128())

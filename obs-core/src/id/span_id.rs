@@ -50,6 +50,14 @@ impl SpanId {
     }
 
     /// Big-endian bytes.
+    ///
+    /// ```
+    /// use obs_core::id::SpanId;
+    ///
+    /// let id = SpanId::new(258).expect("not zero");
+    /// assert_eq!((id.get(), id.to_bytes()), (258, [0, 0, 0, 0, 0, 0, 1, 2]));
+    /// assert_eq!(SpanId::new(0), None);
+    /// ```
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 8] {
         self.0.get().to_be_bytes()

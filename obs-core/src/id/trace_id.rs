@@ -95,6 +95,16 @@ impl TraceId {
     }
 
     /// The high 32 bits: seconds since the Unix epoch, if the id is X-Ray shaped.
+    ///
+    /// ```
+    /// use obs_core::id::TraceId;
+    ///
+    /// let id = TraceId::from_xray("1-5759e988-bd862e3fe1be46a994272793").expect("it is X-Ray's");
+    /// assert_eq!(id.epoch_seconds(), 0x5759_e988);
+    /// assert_eq!(id.to_xray().as_str(), "1-5759e988-bd862e3fe1be46a994272793");
+    /// assert_eq!(TraceId::new(id.get()), Some(id));
+    /// assert_eq!(id.to_bytes()[0], 0x57);
+    /// ```
     #[must_use]
     pub const fn epoch_seconds(self) -> u32 {
         (self.0.get() >> 96) as u32

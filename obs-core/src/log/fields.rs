@@ -49,6 +49,18 @@ impl Fields {
     }
 
     /// Sets every field of `other`.
+    ///
+    /// ```
+    /// use obs_core::log::Fields;
+    ///
+    /// let (mut fields, mut others) = (Fields::default(), Fields::default());
+    /// fields.set("items", 3_u64);
+    /// others.set("items", 4_u64);
+    /// fields.merge(&others);
+    /// assert_eq!(fields.as_json(), br#","items":4"#);
+    /// fields.clear();
+    /// assert!(fields.is_empty());
+    /// ```
     pub fn merge(&mut self, other: &Self) {
         for (field, key_length) in other.iter() {
             let start = self.bytes.len();

@@ -158,6 +158,27 @@ impl<'b> Line<'b> {
     }
 
     /// Writes a field of any kind.
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::log::{FieldKey, Fields, Ids, Line, LineFormat, LineLevel, ValueRef};
+    ///
+    /// static CHANNEL: FieldKey = FieldKey::new("channel");
+    ///
+    /// let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+    /// let at = Timestamp::from_unix_millis(0);
+    /// let mut line = Line::begin(&mut out, &format, at, LineLevel::Info, format_args!("done"), "orders");
+    /// line.ids(&Ids::default())
+    ///     .field("coupon", ValueRef::Null)
+    ///     .known(&CHANNEL, "web")
+    ///     .display("size", format_args!("{}x{}", 3, 4))
+    ///     .i64("change", -2)
+    ///     .f64("total", 12.5)
+    ///     .bool("gift", false)
+    ///     .fields(&Fields::default());
+    /// let line = line.finish_with(|tail| tail.extend_from_slice(br#","Placed":1"#));
+    /// assert!(line.ends_with(b",\"gift\":false,\"Placed\":1}\n"));
+    /// ```
     pub fn field(&mut self, key: &str, value: ValueRef<'_>) -> &mut Self {
         let start = self.out.len();
         let key_length = key::write(self.out, key);

@@ -48,6 +48,14 @@ impl Value {
     }
 
     /// The text, if it is one.
+    ///
+    /// ```
+    /// use obs_core::log::Value;
+    ///
+    /// assert_eq!(Value::display(7).as_str(), Some("7"));
+    /// assert_eq!(Value::debug("seven").as_str(), Some("\"seven\""));
+    /// assert_eq!(Value::from(7_u64).as_str(), None);
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {

@@ -77,6 +77,21 @@ impl OutputBuilder {
     }
 
     /// How long lines gather before they are written. Default 10 ms; between 1 ms and 10 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::output::Output;
+    ///
+    /// let output = Output::builder()
+    ///     .destination(std::io::sink())
+    ///     .capacity_bytes(1024 * 1024)
+    ///     .high_water_bytes(64 * 1024)
+    ///     .flush_interval(Duration::from_millis(50))
+    ///     .build()?;
+    /// assert!(output.shutdown(Duration::from_secs(1)));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.settings.flush_interval = interval;

@@ -139,6 +139,19 @@ impl Output {
     }
 
     /// Books `lines` lines that were left out on purpose.
+    ///
+    /// ```
+    /// use obs_core::output::{Class, DropReason, Output};
+    ///
+    /// let output = Output::builder().destination(std::io::sink()).build()?;
+    /// output.sampled_out(2);
+    /// output.dropped(Class::Debug, DropReason::RateLimited, 1);
+    /// assert_eq!((output.ledger().created, output.ledger().sampled_out), (3, 2));
+    ///
+    /// // What a service uses when nothing else is said.
+    /// let _stdout = Output::stdout();
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn sampled_out(&self, lines: u64) {
         for lane in &self.0.0 {
             lane.sampled_out(lines);

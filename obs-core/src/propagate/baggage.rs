@@ -109,6 +109,15 @@ impl Baggage {
 
     /// As [`Baggage::with`], with properties joined by `;`, of which those that break the grammar
     /// are dropped.
+    ///
+    /// ```
+    /// use obs_core::propagate::Baggage;
+    ///
+    /// let baggage = Baggage::empty().with_properties("channel", "web", "ttl=60").expect("it fits");
+    /// let member = baggage.iter().next().expect("one member");
+    /// assert_eq!((member.key, &*member.value, member.properties), ("channel", "web", "ttl=60"));
+    /// assert!(baggage.without("channel").is_empty());
+    /// ```
     #[must_use]
     pub fn with_properties(&self, key: &str, value: &str, properties: &str) -> Option<Self> {
         if !scan::is_token(key.as_bytes()) {

@@ -35,6 +35,14 @@ pub trait Carrier {
     ///
     /// Asks for one after the other. A carrier that can name all it holds at less cost than a few
     /// such questions does better to pass them to [`Found::add`].
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use obs_core::propagate::Carrier;
+    ///
+    /// let headers = HeaderMap::new();
+    /// let _found = headers.find();
+    /// ```
     fn find(&self) -> Found<'_> {
         let mut found = Found::nothing();
         for (slot, name) in Slot::ALL {

@@ -79,6 +79,18 @@ impl TrustedHosts {
 
     /// What `host` is told; a host name or address, without a port, as in
     /// [`http::Uri::host`].
+    ///
+    /// ```
+    /// use obs_core::propagate::{TrustPolicy, TrustedHosts};
+    ///
+    /// let hosts = TrustedHosts::private_network()
+    ///     .and("*.shop.internal")
+    ///     .ours(TrustPolicy::internal())
+    ///     .others(TrustPolicy::external());
+    /// assert!(hosts.contains("orders.shop.internal") && !hosts.contains("partner.example"));
+    /// assert!(!hosts.policy("partner.example").allows_tenant_id());
+    /// assert!(!TrustedHosts::none().contains("localhost"));
+    /// ```
     #[must_use]
     pub fn policy(&self, host: &str) -> TrustPolicy {
         if self.contains(host) { self.ours } else { self.others }

@@ -63,6 +63,14 @@ impl OtelPropagator {
 
     /// Sets how OpenTelemetry is shown a decision that the caller left to us, for which it has no
     /// flag. Default sampled: a `ParentBased` sampler would drop such requests otherwise.
+    ///
+    /// ```
+    /// use obs_core::propagate::{OtelPropagator, Propagators, TrustPolicy};
+    ///
+    /// let propagator = OtelPropagator::new(Propagators::default(), TrustPolicy::internal())
+    ///     .deferred_as_sampled(true);
+    /// # let _ = propagator;
+    /// ```
     #[must_use]
     pub const fn deferred_as_sampled(mut self, sampled: bool) -> Self {
         self.deferred_as = sampled;

@@ -111,6 +111,17 @@ impl Propagators {
     /// Sets the headers in which a correlation id is looked for, best first; the first is the one
     /// that is written. Default `x-correlation-id`, `x-request-id`.
     ///
+    /// ```
+    /// use http::HeaderName;
+    /// use obs_core::environment::Environment;
+    /// use obs_core::propagate::Propagators;
+    ///
+    /// let propagators = Propagators::from_environment(&Environment::empty())?
+    ///     .correlation_headers([HeaderName::from_static("x-trace-ref")])?;
+    /// assert_eq!(propagators.correlation_header(), "x-trace-ref");
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] for an empty list.
     pub fn correlation_headers(

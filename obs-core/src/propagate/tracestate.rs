@@ -91,6 +91,14 @@ impl TraceState {
     }
 
     /// Keys and values, in order.
+    ///
+    /// ```
+    /// use obs_core::propagate::TraceState;
+    ///
+    /// let state = TraceState::empty().with("shop", "7").expect("it fits");
+    /// assert_eq!(state.iter().collect::<Vec<_>>(), [("shop", "7")]);
+    /// assert!(TraceState::empty().is_empty());
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.as_str().split(',').filter_map(|member| member.split_once('='))
     }

@@ -92,6 +92,29 @@ impl TrustPolicy {
     }
 
     /// Between our own services: everything is accepted and sent.
+    ///
+    /// ```
+    /// use obs_core::propagate::TrustPolicy;
+    ///
+    /// let internal = TrustPolicy::internal();
+    /// assert!(internal.allows_trace_state() && internal.allows_baggage());
+    /// assert!(internal.allows_correlation_id() && internal.allows_tenant_id());
+    /// assert!(internal.allows_timeout() && internal.allows_attempt() && internal.allows_debug());
+    /// // A message may wait for days.
+    /// assert!(!TrustPolicy::message().allows_timeout());
+    /// assert!(!TrustPolicy::external().allows_baggage());
+    ///
+    /// // Piece by piece.
+    /// let policy = TrustPolicy::external()
+    ///     .trace_state(true)
+    ///     .baggage(true)
+    ///     .correlation_id(false)
+    ///     .user_id(true)
+    ///     .timeout(true)
+    ///     .attempt(true)
+    ///     .debug(false);
+    /// assert!(policy.allows_user_id() && !policy.allows_correlation_id());
+    /// ```
     #[must_use]
     pub const fn internal() -> Self {
         Self::edge().tenant_id(true).user_id(true).timeout(true).attempt(true).debug(true)

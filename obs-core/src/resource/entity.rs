@@ -24,6 +24,13 @@ impl Resource {
     /// `Service` and `Environment`: those whose attributes are known.
     ///
     /// Of an ARN the last part is taken, as CloudWatch wants the name of a cluster.
+    ///
+    /// ```
+    /// use obs_core::resource::Resource;
+    ///
+    /// let resource = Resource::empty().with("k8s.pod.name", "orders-7d9");
+    /// assert_eq!(resource.entity_members().collect::<Vec<_>>(), [("K8s.Pod", "orders-7d9")]);
+    /// ```
     pub fn entity_members(&self) -> impl Iterator<Item = (&'static str, &str)> {
         MEMBERS.into_iter().filter_map(|(member, key)| {
             let value = self.get(key)?;

@@ -73,6 +73,17 @@ impl Resource {
     }
 
     /// Adds the attributes of `other` that are not here yet.
+    ///
+    /// ```
+    /// use obs_core::resource::Resource;
+    ///
+    /// let mut known = Resource::empty().with("service.name", "orders");
+    /// known.set("service.version", "1.4.2");
+    /// // What is known already stays.
+    /// let all = known.or(Resource::empty().with("service.name", "unknown").with("host.name", "h-1"));
+    /// assert_eq!(all.get("service.name"), Some("orders"));
+    /// assert_eq!(all.iter().len(), 3);
+    /// ```
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {
         for (key, value) in other.0 {

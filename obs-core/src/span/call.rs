@@ -86,6 +86,26 @@ impl CallSpan {
     }
 
     /// Sets an attribute that is known only later.
+    ///
+    /// ```
+    /// use obs_core::span::CallSpan;
+    /// use obs_core::trace::SpanKind;
+    ///
+    /// let mut span = CallSpan::database("postgresql", "SELECT", "orders");
+    /// // Outside of a sampled request it records nothing, at the cost of a look.
+    /// assert!(!span.is_recording() && span.span_id().is_none());
+    /// span.set("db.response.returned_rows", 3);
+    /// span.annotate("tenant", "acme");
+    /// span.metadata("debug", "plan", "index scan");
+    /// {
+    ///     let _entered = span.enter();
+    /// }
+    /// span.fail("connection reset");
+    /// span.finish();
+    ///
+    /// CallSpan::start("resize", SpanKind::Internal).finish();
+    /// CallSpan::aws("S3", "GetObject").finish();
+    /// ```
     pub fn set(&mut self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
         if let Some(open) = &mut self.0 {
             open.span.attributes.set(key, value);

@@ -35,6 +35,18 @@ impl Telemetry {
     /// Makes this the telemetry of the process and leaves the `tracing` subscriber alone, which is
     /// the caller's and has an [`ObsLayer`] among its layers.
     ///
+    /// ```
+    /// use obs_core::subscriber::ObsLayer;
+    /// use obs_core::telemetry::Telemetry;
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// tracing_subscriber::registry().with(ObsLayer::new()).try_init()?;
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// telemetry.install_beside()?;
+    /// assert!(Telemetry::global().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InstallError::Telemetry`] when there is a telemetry of the process already.
     pub fn install_beside(&self) -> Result<(), InstallError> {

@@ -46,6 +46,14 @@ impl ObsLayer {
     }
 
     /// A layer for a subscriber that has no other: what no telemetry wants costs next to nothing.
+    ///
+    /// ```
+    /// use obs_core::subscriber::ObsLayer;
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// let subscriber = tracing_subscriber::registry().with(ObsLayer::alone());
+    /// tracing::subscriber::with_default(subscriber, || tracing::info!("nobody asked for a line"));
+    /// ```
     #[must_use]
     pub fn alone() -> Self {
         Self { alone: true, ..Self::default() }

@@ -235,6 +235,29 @@ impl TelemetryBuilder {
     }
 
     /// Sets where spans go, for an exporter whose type is not known here.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::telemetry::{DebugKey, Telemetry};
+    /// use obs_core::trace::MemoryExporter;
+    /// # use obs_core::metric::{Counter, Descriptor, Gauge, Histogram, Label, Recorder};
+    /// # #[derive(Debug)]
+    /// # struct NoMetrics;
+    /// # impl Recorder for NoMetrics {
+    /// #     fn counter(&self, _: &Descriptor, _: &[Label<'_>]) -> Counter { Counter::disabled() }
+    /// #     fn gauge(&self, _: &Descriptor, _: &[Label<'_>]) -> Gauge { Gauge::disabled() }
+    /// #     fn histogram(&self, _: &Descriptor, _: &[Label<'_>]) -> Histogram { Histogram::disabled() }
+    /// # }
+    ///
+    /// let telemetry = Telemetry::builder("orders")
+    ///     .boxed_span_exporter(Box::new(MemoryExporter::default()))
+    ///     .metrics(Arc::new(NoMetrics))
+    ///     .debug_key(DebugKey::new("a secret of at least thirty-two bytes")?)
+    ///     .build()?;
+    /// assert!(telemetry.tracer().is_recording());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn boxed_span_exporter(mut self, exporter: Box<dyn SpanExporter>) -> Self {
         self.exporter = Some(exporter);

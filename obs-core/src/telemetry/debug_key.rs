@@ -59,6 +59,14 @@ impl DebugKey {
     }
 
     /// Sets how many requests a minute may be raised. Default 60.
+    ///
+    /// ```
+    /// use obs_core::telemetry::DebugKey;
+    ///
+    /// let key = DebugKey::new("a secret of at least thirty-two bytes")?.per_minute(60);
+    /// # let _ = key;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn per_minute(mut self, requests: u32) -> Self {
         const MINUTE: u64 = 60_000_000_000;

@@ -171,6 +171,26 @@ impl Telemetry {
     }
 
     /// Decides about traces and takes spans.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::environment::Environment;
+    /// use obs_core::telemetry::Telemetry;
+    /// use tracing::Level;
+    ///
+    /// let telemetry = Telemetry::builder("orders").environment(Environment::empty()).build()?;
+    /// // No exporter is configured.
+    /// assert!(!telemetry.tracer().is_recording());
+    /// assert_eq!(telemetry.resource().get("service.name"), Some("orders"));
+    /// assert_eq!(telemetry.propagators().correlation_header(), "x-correlation-id");
+    /// assert!(telemetry.flight_recorder().is_none());
+    /// assert_eq!(telemetry.passing_level(Level::INFO).as_str(), "INFO");
+    /// assert!(!telemetry.controls().list().is_empty());
+    /// let _ = (telemetry.recorder(), telemetry.line_format());
+    /// assert_ne!(telemetry.ids().span_id(), telemetry.ids().span_id());
+    /// telemetry.record_self_metrics();
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn tracer(&self) -> &Tracer {
         &self.0.tracer
@@ -226,6 +246,28 @@ impl Telemetry {
     }
 
     /// Writes one line, whatever its level, at the present time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::log::Ids;
+    /// use obs_core::output::Output;
+    /// use obs_core::telemetry::Telemetry;
+    /// use tracing::Level;
+    ///
+    /// let (output, lines) = Output::captured();
+    /// let telemetry = Telemetry::builder("orders").output(output).build()?;
+    /// if telemetry.is_enabled(Level::INFO, "orders") {
+    ///     telemetry.line(Level::INFO, "orders", format_args!("started"), &Ids::default(), |line| {
+    ///         line.u64("port", 8080);
+    ///     });
+    /// }
+    /// telemetry.on_flush(|_limit| true);
+    /// assert!(telemetry.flush(Duration::from_secs(1)));
+    /// assert!(lines.text().contains(r#""port":8080"#));
+    /// assert!(telemetry.report().lines.is_conserved());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn line(
         &self,
         level: Level,

@@ -63,6 +63,32 @@ impl Telemetry {
 
     /// As [`request_line`](Self::request_line), with tails in several parts where one line has no
     /// room for all metrics, as for [`Line::finish_with_tails`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::log::Ids;
+    /// use obs_core::output::Output;
+    /// use obs_core::telemetry::{RequestLine, Telemetry};
+    ///
+    /// let (output, lines) = Output::captured();
+    /// let telemetry = Telemetry::builder("orders").output(output).build()?;
+    /// let head = RequestLine {
+    ///     timestamp: telemetry.clock().wall(),
+    ///     level: tracing::Level::INFO,
+    ///     message: "request completed",
+    ///     target: "orders",
+    ///     ids: Ids::default(),
+    ///     has_metrics: true,
+    /// };
+    /// telemetry.request_line_with_tails(&head, |_line| {}, |tail, _room| {
+    ///     tail.extend_from_slice(br#","Requests":1"#);
+    ///     false
+    /// });
+    /// telemetry.flush(Duration::from_secs(1));
+    /// assert!(lines.text().contains(r#""Requests":1"#));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn request_line_with_tails(
         &self,
         head: &RequestLine<'_>,

@@ -239,6 +239,15 @@ impl Attributes {
     }
 
     /// Adds an attribute whose key is known to be new; saves the search of [`Attributes::set`].
+    ///
+    /// ```
+    /// use obs_core::trace::Attributes;
+    ///
+    /// // For a key that is not there yet, which nobody looks for.
+    /// let mut attributes = Attributes::new();
+    /// attributes.push("http.route", "/orders/{id}");
+    /// assert_eq!(attributes.len(), 1);
+    /// ```
     pub fn push(&mut self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
         if self.list.len() < Self::MAX {
             self.list.push((key.into(), value.into()));

@@ -34,6 +34,22 @@ impl MemoryExporter {
 
     /// The only span of this name.
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::trace::{MemoryExporter, SpanKind, SpanRecord, Tracer};
+    ///
+    /// let spans = MemoryExporter::default();
+    /// let tracer = Tracer::builder().exporter(spans.clone()).build()?;
+    /// let (trace, span) = (tracer.new_trace_id(), tracer.new_span_id());
+    /// tracer.export(SpanRecord::new("GET /orders", SpanKind::Server, trace, span));
+    /// tracer.flush(Duration::from_secs(1));
+    /// assert_eq!(spans.span("GET /orders").kind, SpanKind::Server);
+    /// spans.clear();
+    /// assert!(spans.spans().is_empty());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Panics
     /// If there is none, or more than one.
     #[must_use]

@@ -133,6 +133,19 @@ impl SpanRecord {
     }
 
     /// Adds an event, or counts it if there are [`SpanRecord::MAX_EVENTS`] already.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::id::IdGenerator;
+    /// use obs_core::trace::{SpanEvent, SpanKind, SpanLink, SpanRecord};
+    ///
+    /// let (clock, ids) = (Clock::system(), IdGenerator::system());
+    /// let mut span = SpanRecord::new("orders", SpanKind::Server, ids.trace_id(&clock), ids.span_id());
+    /// span.add_event(SpanEvent::new("cache miss", clock.wall()));
+    /// span.add_link(SpanLink::new(ids.trace_id(&clock), ids.span_id()));
+    /// span.metadata("payment", "attempts", 2);
+    /// assert_eq!((span.events.len(), span.links.len(), span.metadata.len()), (1, 1, 1));
+    /// ```
     pub fn add_event(&mut self, event: SpanEvent) {
         if self.events.len() < Self::MAX_EVENTS {
             self.events.push(event);

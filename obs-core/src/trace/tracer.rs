@@ -99,6 +99,25 @@ impl Tracer {
     }
 
     /// Takes the request span of a trace that is not sampled, because the request ended badly.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::trace::{MemoryExporter, Sampler, SpanKind, SpanRecord, Tracer};
+    ///
+    /// let spans = MemoryExporter::default();
+    /// let tracer = Tracer::builder()
+    ///     .sampler(Sampler::always_off())
+    ///     .boxed_exporter(Box::new(spans.clone()))
+    ///     .build()?;
+    /// // It was sampled out, and then it failed.
+    /// let (trace, span) = (tracer.new_trace_id(), tracer.new_span_id());
+    /// tracer.export_upgraded(SpanRecord::new("GET /orders", SpanKind::Server, trace, span));
+    /// assert!(tracer.flush(Duration::from_secs(1)));
+    /// assert_eq!((spans.spans().len(), tracer.ledger().upgraded), (1, 1));
+    /// assert!(!Tracer::disabled().is_recording());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn export_upgraded(&self, span: SpanRecord) {
         if let Some(queue) = &self.0.queue {
             queue.push(span, true);
@@ -213,6 +232,14 @@ impl TracerBuilder {
     }
 
     /// Sets where spans go.
+    ///
+    /// ```
+    /// use obs_core::trace::{MemoryExporter, SpanExporter, Tracer};
+    ///
+    /// let exporter: Box<dyn SpanExporter> = Box::new(MemoryExporter::default());
+    /// assert!(Tracer::builder().boxed_exporter(exporter).build()?.is_recording());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn boxed_exporter(mut self, exporter: Box<dyn SpanExporter>) -> Self {
         self.exporter = Some(exporter);

@@ -39,6 +39,24 @@ impl HeaderFields {
     }
 
     /// Writes the allowed headers that are among `headers`.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue};
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::log::{HeaderFields, Line, LineFormat, LineLevel};
+    ///
+    /// let headers = HeaderMap::from_iter([
+    ///     (http::header::ACCEPT_LANGUAGE, HeaderValue::from_static("de")),
+    ///     (http::header::AUTHORIZATION, HeaderValue::from_static("Bearer secret")),
+    /// ]);
+    /// let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+    /// let at = Timestamp::from_unix_millis(0);
+    /// let mut line = Line::begin(&mut out, &format, at, LineLevel::Info, format_args!("done"), "orders");
+    /// HeaderFields::allow(["accept-language"])?.write(&mut line, &headers);
+    /// let line = String::from_utf8_lossy(line.finish()).into_owned();
+    /// assert!(line.contains(r#""header_accept_language":"de""#) && !line.contains("secret"));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn write(&self, line: &mut Line<'_>, headers: &HeaderMap) {
         for (name, key) in &self.0 {
             let mut values = headers.get_all(name).iter();

@@ -146,6 +146,14 @@ impl Redactor {
     }
 
     /// Sets whether e-mail addresses are hidden.
+    ///
+    /// ```
+    /// use obs_core::log::Redactor;
+    ///
+    /// let redactor = Redactor::none().emails(true).tokens(true).card_numbers(true);
+    /// assert_ne!(redactor.redact("from ann@example.com"), "from ann@example.com");
+    /// assert_eq!(Redactor::none().redact("from ann@example.com"), "from ann@example.com");
+    /// ```
     #[must_use]
     pub fn emails(mut self, hide: bool) -> Self {
         self.patterns.emails = hide;

@@ -10,6 +10,24 @@ impl Propagators {
     /// One message is like a request: its trace is continued. Of several, none is the parent; the
     /// first [`MAX_LINKS`] traces become links, and what they do not all agree on, such as the
     /// correlation id, is left out. To work on each message by itself, extract from each.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use obs_core::propagate::{Propagators, TrustPolicy};
+    ///
+    /// let message = |trace: &str| {
+    ///     let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    ///     BTreeMap::from([("traceparent".to_owned(), parent)])
+    /// };
+    /// let messages = [
+    ///     message("4bf92f3577b34da6a3ce929d0e0e4736"),
+    ///     message("5bf92f3577b34da6a3ce929d0e0e4736"),
+    /// ];
+    /// let batch = Propagators::default().extract_batch(messages, &TrustPolicy::message());
+    /// assert!(batch.parent.is_none());
+    /// assert_eq!(batch.links.len(), 2);
+    /// ```
     pub fn extract_batch<C: Carrier>(
         &self,
         messages: impl IntoIterator<Item = C>,

@@ -16,6 +16,20 @@ impl Sampler {
     /// and `xray` (feature `xray-daemon`), which follows the caller's verdict, too, and else the
     /// rules of the AWS account.
     ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::environment::Environment;
+    /// use obs_core::trace::Sampler;
+    ///
+    /// let set = Environment::from_iter([
+    ///     ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+    ///     ("OTEL_TRACES_SAMPLER_ARG", "0.05"),
+    /// ]);
+    /// assert!(Sampler::from_environment(&set, &Clock::system())?.is_some());
+    /// assert!(Sampler::from_environment(&Environment::empty(), &Clock::system())?.is_none());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] for an unknown name, or an argument that is no ratio.
     pub fn from_environment(

@@ -203,6 +203,19 @@ impl Sampler {
     /// Tokens gather for at most one second, so a burst after a pause is no larger than one
     /// second's worth.
     ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::id::TraceId;
+    /// use obs_core::trace::{Sampler, SamplingInput};
+    ///
+    /// // One trace a second, and a twentieth of the rest.
+    /// let sampler = Sampler::rate_limited(1, 0.05, Clock::system())?;
+    /// let input = SamplingInput::new(TraceId::new(7).expect("not zero"), "orders");
+    /// assert!(sampler.decide(&input).sampled);
+    /// assert!(!Sampler::always_off().decide(&input).sampled);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] unless `per_second` is between 1 and a million, and `beyond` between 0 and 1.
     pub fn rate_limited(per_second: u32, beyond: f64, clock: Clock) -> Result<Self, ConfigError> {

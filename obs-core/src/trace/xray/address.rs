@@ -32,6 +32,15 @@ impl Default for DaemonAddress {
 impl DaemonAddress {
     /// The address in `AWS_XRAY_DAEMON_ADDRESS`, else the default.
     ///
+    /// ```
+    /// use obs_core::environment::Environment;
+    /// use obs_core::trace::DaemonAddress;
+    ///
+    /// let address = DaemonAddress::from_environment(&Environment::empty())?;
+    /// assert_eq!(address.udp(), "127.0.0.1:2000");
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] when the variable holds something else.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {

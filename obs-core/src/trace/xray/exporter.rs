@@ -41,6 +41,15 @@ pub struct XrayExporter {
 
 impl XrayExporter {
     /// An exporter to the daemon at `address`.
+    ///
+    /// ```
+    /// use obs_core::resource::Resource;
+    /// use obs_core::trace::{DaemonAddress, XrayExporter};
+    ///
+    /// let exporter = XrayExporter::new(DaemonAddress::parse("127.0.0.1:2000")?, &Resource::empty());
+    /// # let _ = exporter;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn new(address: DaemonAddress, resource: &Resource) -> Self {
         let encoder = SegmentEncoder::new(resource);

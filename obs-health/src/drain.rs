@@ -90,6 +90,19 @@ impl Drain {
     }
 
     /// The time between readiness failing and the listener closing.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_health::drain::Drain;
+    ///
+    /// assert_eq!(Drain::immediate().wait_time(), Duration::ZERO);
+    /// assert!(Drain::ecs().wait_time() < Drain::alb().wait_time());
+    /// assert_eq!(Drain::lambda().wait_time(), Duration::ZERO);
+    /// let patient = Drain::ecs().limit_in_flight(Duration::from_secs(25))?;
+    /// assert_eq!(patient.in_flight_limit(), Duration::from_secs(25));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn wait_time(&self) -> Duration {
         self.wait

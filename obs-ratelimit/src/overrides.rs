@@ -72,6 +72,12 @@ impl Overrides {
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// use obs_ratelimit::Overrides;
+    ///
+    /// assert!(Overrides::new().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

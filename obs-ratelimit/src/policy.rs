@@ -150,6 +150,20 @@ impl PolicyBuilder {
     ///
     /// [`cost`](Self::cost) or [`cost_by`](Self::cost_by) is what is reserved while it runs, and
     /// [`RequestCost`](crate::RequestCost) says what it came to. No effect on concurrency.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Key, Policy, Quota};
+    ///
+    /// // Tokens of a language model: a thousand are reserved, and what was used is charged.
+    /// let tokens = Policy::builder("tokens", Quota::per_minute(100_000))
+    ///     .key(Key::user())
+    ///     .override_key(Key::tenant())
+    ///     .cost(1_000)
+    ///     .cost_after()
+    ///     .build()?;
+    /// # let _ = tokens;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn cost_after(mut self) -> Self {
         self.0.late_cost = true;
         self
@@ -225,6 +239,18 @@ impl PolicyBuilder {
     /// refuses: a place has to be renewed while its request runs, which is what a lease is, and
     /// leases of places never exceed the limit. Needs tokio to run on. Of `config` the time-out,
     /// the action on failure and the number of nodes count.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::clock::Clock;
+    /// use obs_ratelimit::{LeaseConfig, MemoryStore, Policy, Quota};
+    ///
+    /// let store = Arc::new(MemoryStore::new(Clock::system(), 100));
+    /// let payments = Policy::builder("payments", Quota::per_minute(10)).strict(store.clone(), LeaseConfig::new());
+    /// let reads = Policy::builder("reads", Quota::per_minute(10_000)).leased(store, LeaseConfig::new());
+    /// assert!(payments.build().is_ok() && reads.build().is_ok());
+    /// ```
     #[cfg(feature = "shared")]
     pub fn strict(
         mut self,

@@ -197,6 +197,27 @@ impl EventAggregator {
     ///
     /// A bare line has the dimensions as properties. Series that the record brings along are not
     /// gathered: they go out with its line, which is written then.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::metric::Unit;
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_emf::aggregate::{EventAggregator, Mode};
+    /// use obs_emf::cardinality::{Guard, Overflow};
+    /// use obs_emf::sink::LineSink;
+    /// use obs_emf::{Record, Shape};
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+    /// let guard = Guard::new(20, Overflow::Other, Clock::system())?;
+    /// let events = EventAggregator::new(shape, Mode::PerRequest, Clock::system()).guard(guard);
+    ///
+    /// let (dimensions, values) = (["web"], [3.0]);
+    /// let record = Record::new(events.shape(), telemetry.clock().wall()).dimensions(&dimensions);
+    /// let emission = events.emit(&record.values(&values), &LineSink::of(&telemetry));
+    /// assert!(emission.line && emission.metrics);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn emit(&self, record: &Record<'_>, sink: &dyn Sink) -> Emission {
         let exemplar = Exemplar::new(record.ids.trace_id, record.is_error);
         let mut emission = self.observe(record.dimensions, record.values, record.extras, exemplar);

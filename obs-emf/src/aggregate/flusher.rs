@@ -53,6 +53,18 @@ pub trait Drain: Send + Sync + fmt::Debug + 'static {
     fn size(&self) -> usize;
 
     /// How many series CloudWatch would bill for what is being gathered.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::metric::Unit;
+    /// use obs_emf::Shape;
+    /// use obs_emf::aggregate::{Drain, EventAggregator, Mode};
+    ///
+    /// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+    /// let events = EventAggregator::new(shape, Mode::Aggregated, Clock::system());
+    /// assert_eq!((events.series(), events.longest_interval()), (0, None));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     fn series(&self) -> u64 {
         self.size() as u64
     }

@@ -126,6 +126,17 @@ impl Guard {
     }
 
     /// How many values each dimension of each metric took in this period.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_emf::cardinality::{Guard, Overflow};
+    ///
+    /// let guard = Guard::new(10, Overflow::Other, Clock::system())?.budget_of("Route", 200)?;
+    /// assert_eq!(guard.overflow(), Overflow::Other);
+    /// guard.admit("Items", "Channel", "web");
+    /// assert_eq!(guard.active().values().sum::<usize>(), 1);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn active(&self) -> BTreeMap<(String, String), usize> {
         let mut active = BTreeMap::new();

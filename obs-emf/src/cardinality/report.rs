@@ -37,6 +37,18 @@ impl SeriesReport {
     }
 
     /// The series of each declaration; `None` where a dimension has no bound.
+    ///
+    /// ```
+    /// use obs_core::metric::Unit;
+    /// use obs_emf::Shape;
+    /// use obs_emf::cardinality::SeriesReport;
+    ///
+    /// let shape = Shape::builder("Shop").dimension_set(["Tenant"]).metric(("Items", Unit::Count)).build()?;
+    /// let report = SeriesReport::of([("orders", &shape)]);
+    /// // Nobody said how many tenants there can be.
+    /// assert_eq!(report.lines().collect::<Vec<_>>(), [("orders", None)]);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn lines(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
         self.0.iter().map(|(name, series)| (name.as_str(), *series))
     }

@@ -63,6 +63,22 @@ impl Shape {
 
     /// How many series the shape can make, where the bounds of all its dimensions are declared:
     /// for each set the product of its bounds, times the metrics.
+    ///
+    /// ```
+    /// use obs_core::metric::Unit;
+    /// use obs_emf::Shape;
+    ///
+    /// let shape = Shape::builder("Shop")
+    ///     .dimension_set(["Channel"])
+    ///     .bound("Channel", 3)
+    ///     .metric(("Items", Unit::Count))
+    ///     .build()?;
+    /// assert_eq!((shape.namespace(), shape.metrics().len()), ("Shop", 1));
+    /// assert_eq!(shape.dimension_names().collect::<Vec<_>>(), ["Channel"]);
+    /// assert_eq!(shape.dimension_sets().count(), 1);
+    /// assert_eq!(shape.series_bound(), Some(3));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn series_bound(&self) -> Option<u64> {
         let mut combinations = 0_u64;

@@ -34,6 +34,14 @@ impl Metrics {
 
     /// Reads the lines of `text`, judged by `linter`.
     ///
+    /// ```
+    /// use obs_emf::limits::Transport;
+    /// use obs_emf::lint::{Linter, Metrics};
+    ///
+    /// let linter = Linter::default().transport(Transport::Udp);
+    /// assert_eq!(Metrics::read_with(&linter, r#"{"message":"hello"}"#).observations(), 0.0);
+    /// ```
+    ///
     /// # Panics
     /// If `linter` rejects one of them.
     #[must_use]

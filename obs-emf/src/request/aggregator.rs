@@ -34,6 +34,18 @@ impl RequestAggregator {
     }
 
     /// What gathers, for a [`Flusher`](crate::aggregate::Flusher).
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_emf::aggregate::{Drain, Mode};
+    /// use obs_emf::request::{RequestAggregator, RequestMetrics};
+    ///
+    /// let metrics = RequestMetrics::builder("orders", "prod").build()?;
+    /// let requests = RequestAggregator::new(&metrics, Mode::Aggregated, Clock::system());
+    /// // What a flusher drains.
+    /// assert_eq!(requests.events().size(), 0);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn events(&self) -> &Arc<EventAggregator> {
         &self.0

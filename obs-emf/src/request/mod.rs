@@ -182,6 +182,24 @@ impl RequestMetrics {
     /// Extra metrics stop where the record would have more than 100 metrics or the tail more than
     /// `room` bytes; the rest, `extras[tail.extras..]`, goes out by
     /// [`encode_extras`](Self::encode_extras).
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::metric::{Descriptor, Unit};
+    /// use obs_emf::request::{Observation, RequestMetrics};
+    ///
+    /// static ITEMS: Descriptor = Descriptor::new("Items", Unit::Count, "Items in a placed order");
+    ///
+    /// let metrics = RequestMetrics::builder("orders", "prod").build()?;
+    /// let (mut out, at) = (Vec::new(), Timestamp::from_unix_millis(1_767_225_600_000));
+    /// let (observation, extras) = (Observation::new("GET"), [(&ITEMS, 3.0)]);
+    /// let tail = metrics.encode_tail_with(&mut out, at, &observation, &extras, 64 * 1024);
+    /// assert_eq!(tail.extras, 1);
+    /// // What did not fit would go into lines of their own.
+    /// let rest = metrics.encode_extras(&mut out, at, &observation, &extras[tail.extras..], 64 * 1024);
+    /// assert_eq!((rest.extras, metrics.shape().metrics().len()), (0, 6));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn encode_tail_with(
         &self,
         out: &mut Vec<u8>,
@@ -216,6 +234,21 @@ impl RequestMetrics {
 
     /// Writes the metrics of a request into as many parts as they need, for
     /// [`Line::finish_with_tails`](obs_core::log::Line::finish_with_tails).
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::log::{Line, LineFormat, LineLevel};
+    /// use obs_emf::request::{Observation, RequestMetrics};
+    ///
+    /// let metrics = RequestMetrics::builder("orders", "prod").build()?;
+    /// let at = Timestamp::from_unix_millis(1_767_225_600_000);
+    /// let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+    /// let line = Line::begin(&mut out, &format, at, LineLevel::Info, format_args!("done"), "orders");
+    /// let observation = Observation::new("GET");
+    /// let line = line.finish_with_tails(metrics.tails(at, &observation, &[]));
+    /// assert!(String::from_utf8_lossy(line).contains(r#""Requests":1"#));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn tails<'t>(
         &'t self,
         timestamp: Timestamp,

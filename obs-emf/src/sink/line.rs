@@ -81,6 +81,17 @@ impl LineSink {
     }
 
     /// Writes to an output of its own, which a shutdown of the sink shuts down.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::output::Output;
+    /// use obs_emf::limits::Transport;
+    /// use obs_emf::sink::{LineSink, Sink};
+    ///
+    /// let (output, lines) = Output::captured();
+    /// let sink = LineSink::to(output, "orders", Transport::ContainerStdout, Clock::system());
+    /// assert!(lines.lines().is_empty() && sink.ledger().is_conserved());
+    /// ```
     #[must_use]
     pub fn to(output: Output, service_name: &str, transport: Transport, clock: Clock) -> Self {
         // With its line feed.
@@ -100,6 +111,18 @@ impl LineSink {
     }
 
     /// Writes to the CloudWatch agent, with `fallback` for the lines it cannot take.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::id::IdGenerator;
+    /// use obs_emf::sink::{AgentEndpoint, LineSink};
+    ///
+    /// let endpoint = AgentEndpoint::parse("udp://127.0.0.1:25888")?;
+    /// let (clock, ids) = (Clock::system(), IdGenerator::system());
+    /// let sink = LineSink::to_agent(endpoint, std::io::stdout(), "orders", clock, ids)?;
+    /// # let _ = sink;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError`](obs_core::config::ConfigError) never, as long as an output with default

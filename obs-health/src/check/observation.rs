@@ -73,6 +73,15 @@ impl Observation {
     }
 
     /// The figure that the check measured, and its unit.
+    ///
+    /// ```
+    /// use obs_core::control::Health;
+    /// use obs_health::check::Observation;
+    ///
+    /// let lag = Observation::pass().value(12.5, "ms");
+    /// assert_eq!(lag.observed(), Some((12.5, "ms")));
+    /// assert_eq!(Observation::fail("connection refused").health(), Health::Fail);
+    /// ```
     #[must_use]
     pub const fn observed(&self) -> Option<(f64, &'static str)> {
         self.value

@@ -120,6 +120,24 @@ impl HealthBuilder {
 
     /// Records `DependencyUp`, `DependencyStateChanges` and `DependencyCheckDuration`, each with
     /// the label `Dependency`. Default: recorded nowhere.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_health::HealthRegistry;
+    /// # use obs_core::metric::{Counter, Descriptor, Gauge, Histogram, Label, Recorder};
+    /// # #[derive(Debug)]
+    /// # struct NoMetrics;
+    /// # impl Recorder for NoMetrics {
+    /// #     fn counter(&self, _: &Descriptor, _: &[Label<'_>]) -> Counter { Counter::disabled() }
+    /// #     fn gauge(&self, _: &Descriptor, _: &[Label<'_>]) -> Gauge { Gauge::disabled() }
+    /// #     fn histogram(&self, _: &Descriptor, _: &[Label<'_>]) -> Histogram { Histogram::disabled() }
+    /// # }
+    ///
+    /// let health = HealthRegistry::builder("orders").recorder(Arc::new(NoMetrics)).build()?;
+    /// # let _ = health;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.recorder = Some(recorder);
         self

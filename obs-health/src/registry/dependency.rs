@@ -108,6 +108,20 @@ impl Dependency {
     ///
     /// Doubled, up to `max`, each time it goes down again before it has been up for `max`, so that
     /// a dependency that flaps changes state a bounded number of times. Default of `max` 5 min.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_health::Dependency;
+    ///
+    /// let cache = Dependency::optional("cache", async || Ok::<(), std::io::Error>(()))
+    ///     .timeout(Duration::from_millis(500))
+    ///     .failure_threshold(3)
+    ///     .success_threshold(2)
+    ///     .startup_grace(Duration::from_secs(30))
+    ///     .wait_duration_in_open_state(Duration::from_secs(5), Duration::from_secs(60));
+    /// # let _ = cache;
+    /// ```
     #[must_use]
     pub fn wait_duration_in_open_state(mut self, wait: Duration, max: Duration) -> Self {
         self.settings.wait_in_open = wait;

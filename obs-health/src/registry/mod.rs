@@ -112,6 +112,19 @@ impl HealthRegistry {
     }
 
     /// Starts to refuse readiness; cannot be taken back. A second call does nothing.
+    ///
+    /// ```
+    /// use obs_core::control::Health;
+    /// use obs_health::HealthRegistry;
+    ///
+    /// let health = HealthRegistry::builder("orders").build()?;
+    /// health.begin_drain();
+    /// assert!(health.is_draining());
+    /// // It is told to go, not to be killed.
+    /// assert_eq!(health.readiness(), Health::Fail);
+    /// assert_eq!(health.liveness(), Health::Pass);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn begin_drain(&self) {
         // Release: whoever sees the flag also sees what was done before it was set.
         if !self.0.is_draining.swap(true, Ordering::AcqRel) {

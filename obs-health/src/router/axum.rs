@@ -21,6 +21,17 @@ impl HealthRegistry {
     }
 
     /// The endpoints for a listener that only operators reach.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use obs_health::HealthRegistry;
+    ///
+    /// // On a port of its own, which only operators reach.
+    /// let health = HealthRegistry::builder("orders").build()?;
+    /// let management: Router = Router::new().merge(health.management_router());
+    /// # let _ = management;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn management_router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         routes(HealthService::management(self.clone()))
     }

@@ -47,6 +47,14 @@ impl HealthService {
     }
 
     /// The endpoints for a listener that only operators reach: details need no token, actions do.
+    ///
+    /// ```
+    /// use obs_health::{HealthRegistry, HealthService};
+    ///
+    /// let service = HealthService::management(HealthRegistry::builder("orders").build()?);
+    /// # let _ = service;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn management(registry: HealthRegistry) -> Self {
         Self { registry, shows_details: true }

@@ -82,6 +82,13 @@ impl Headers {
 
     /// Whether a redirect gets headers: a client may take them for those of the target. Default
     /// no. An informational response never gets any.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Emit, Headers};
+    ///
+    /// let headers = Headers::default().ietf(true).replace(false).on_redirect(false).emit(Emit::Always);
+    /// # let _ = headers;
+    /// ```
     #[must_use]
     pub const fn on_redirect(mut self, send: bool) -> Self {
         self.on_redirect = send;

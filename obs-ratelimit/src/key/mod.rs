@@ -81,6 +81,22 @@ impl Key {
     }
 
     /// The user that `header` names, within the tenant that `tenant` names.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use obs_ratelimit::Key;
+    ///
+    /// let (tenant, user) = (HeaderName::from_static("x-org"), HeaderName::from_static("x-login"));
+    /// for key in [
+    ///     Key::user(),
+    ///     Key::user_from(tenant.clone(), user),
+    ///     Key::tenant_from(tenant),
+    ///     Key::api_key(http::header::AUTHORIZATION),
+    ///     Key::header(HeaderName::from_static("x-device")),
+    /// ] {
+    ///     assert!(!key.is_global());
+    /// }
+    /// ```
     #[must_use]
     pub fn user_from(tenant: HeaderName, header: HeaderName) -> Self {
         Self { parts: vec![Part::Tenant(Some(tenant)), Part::User(Some(header))] }
@@ -105,6 +121,19 @@ impl Key {
     /// IPv4 in IPv6 form is IPv4. IPv6 addresses count by their first `ipv6_prefix` bits, at most
     /// 128, for one customer has a whole prefix: 64 as a rule, 56 for home connections. `peer`
     /// reads the address of the connection, under axum from its `ConnectInfo`.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use obs_core::client_address::TrustedHops;
+    /// use obs_ratelimit::Key;
+    ///
+    /// // Behind one load balancer; whole IPv6 prefixes count as one client.
+    /// let key = Key::client_address(TrustedHops::new(1), 64, |request| {
+    ///     request.extensions.get::<SocketAddr>().map(SocketAddr::ip)
+    /// });
+    /// assert!(!key.is_global());
+    /// ```
     #[must_use]
     pub fn client_address<F>(hops: TrustedHops, ipv6_prefix: u8, peer: F) -> Self
     where
@@ -121,6 +150,20 @@ impl Key {
 
     /// The template of the route that matched, as `read` finds it: `/orders/{id}`, never the path
     /// itself, which would give every id a bucket of its own. `None` where no route matched.
+    ///
+    /// ```
+    /// use obs_ratelimit::Key;
+    ///
+    /// /// What the router found, as axum's `MatchedPath`.
+    /// #[derive(Clone)]
+    /// struct Template(String);
+    ///
+    /// let by_route = Key::route(|request| request.extensions.get::<Template>().map(|t| t.0.as_str()));
+    /// let by_plan = Key::custom("plan", |request| {
+    ///     request.headers.get("x-plan")?.to_str().ok().map(str::to_owned)
+    /// });
+    /// assert!(!by_route.and(by_plan).is_global());
+    /// ```
     #[must_use]
     pub fn route<F>(read: F) -> Self
     where

@@ -128,6 +128,24 @@ impl LeaseConfig {
 
     /// How long a call to the store, and a request that waits for it, may take. Default 50 ms;
     /// above 0.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_ratelimit::{Bound, LeaseConfig, Quota};
+    ///
+    /// let config = LeaseConfig::new()
+    ///     .target(Duration::from_millis(400))
+    ///     .max_fraction(0.2)
+    ///     .silent_fraction(0.05)
+    ///     .max_nodes(16)
+    ///     .write_budget(50.0)
+    ///     .calls_per_second(500)
+    ///     .place_age(Duration::from_secs(20))
+    ///     .store_timeout(Duration::from_millis(30));
+    /// assert!(Bound::of(Quota::per_second(1_000), &config).is_ok());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;

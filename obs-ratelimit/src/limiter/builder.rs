@@ -94,6 +94,27 @@ impl LimiterBuilder {
 
     /// Where decisions are counted: `RateLimitDecisions` by `Policy` and `Decision`. Default
     /// nowhere.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_ratelimit::{Limiter, Policy, Quota};
+    /// # use obs_core::metric::{Counter, Descriptor, Gauge, Histogram, Label, Recorder};
+    /// # #[derive(Debug)]
+    /// # struct NoMetrics;
+    /// # impl Recorder for NoMetrics {
+    /// #     fn counter(&self, _: &Descriptor, _: &[Label<'_>]) -> Counter { Counter::disabled() }
+    /// #     fn gauge(&self, _: &Descriptor, _: &[Label<'_>]) -> Gauge { Gauge::disabled() }
+    /// #     fn histogram(&self, _: &Descriptor, _: &[Label<'_>]) -> Histogram { Histogram::disabled() }
+    /// # }
+    ///
+    /// let limiter = Limiter::builder()
+    ///     .policy(Policy::builder("all", Quota::per_second(100)).build()?)
+    ///     .recorder(Arc::new(NoMetrics))
+    ///     .build()?;
+    /// # let _ = limiter;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn recorder(mut self, recorder: Arc<dyn Recorder>) -> Self {
         self.recorder = Some(recorder);
         self

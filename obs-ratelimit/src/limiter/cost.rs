@@ -34,6 +34,15 @@ impl RequestCost {
     }
 
     /// Sets the cost, whatever it was.
+    ///
+    /// ```
+    /// use obs_ratelimit::RequestCost;
+    ///
+    /// let cost = RequestCost::new();
+    /// cost.add(5);
+    /// cost.set(3);
+    /// assert_eq!(cost.get(), Some(3));
+    /// ```
     pub fn set(&self, cost: u64) {
         // Relaxed: the number stands alone, and is read when the response has ended.
         self.0.store(cost.min(UNSET - 1), Ordering::Relaxed);

@@ -208,6 +208,16 @@ impl Limiter {
     ///
     /// What keys have used stays used.
     ///
+    /// ```
+    /// use obs_ratelimit::{Limiter, Overrides, Policy, Quota};
+    ///
+    /// let limiter = Limiter::new(Policy::builder("all", Quota::per_second(100)).build()?)?;
+    /// limiter.replace("all", Quota::per_second(200), &Overrides::new())?;
+    /// assert_eq!(limiter.peek("all", &[])?.capacity, 200);
+    /// assert!(limiter.replace(limiter.name(), Quota::per_second(0), &Overrides::new()).is_err());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] if there is no such policy, if the quota cannot be used or is of another
     /// kind than the policy's, or if an override does not fit; nothing has changed then.
@@ -227,6 +237,18 @@ impl Limiter {
     /// stops. What is not given back expires.
     ///
     /// Cancel-safe: what was not sent yet expires.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Limiter, Policy, Quota};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = Limiter::new(Policy::builder("all", Quota::per_second(100)).build()?)?;
+    /// // At the end of a node's life, so that the others need not wait for its leases to end.
+    /// limiter.return_leases().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn return_leases(&self) {
         for active in &self.0.policies {
             active.engine.drain().await;

@@ -65,6 +65,21 @@ impl Quota {
     /// [`burst`](Self::burst) sets another.
     ///
     /// `limit` is at least 1 and at most one request per nanosecond.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_ratelimit::{CalendarUnit, Quota};
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// assert_eq!(Quota::rate(60, minute), Quota::per_minute(60));
+    /// assert_eq!(Quota::per_hour(10).capacity(), 10);
+    /// assert_eq!(Quota::every(Duration::from_secs(5)).capacity(), 1);
+    /// assert_eq!(Quota::fixed_window(100, minute).capacity(), 100);
+    /// assert_eq!(Quota::sliding_window(100, minute).capacity(), 100);
+    /// assert_eq!(Quota::calendar(1_000, CalendarUnit::Day).capacity(), 1_000);
+    /// assert_eq!(Quota::concurrency(5).capacity(), 5);
+    /// ```
     #[must_use]
     pub const fn rate(limit: u64, period: Duration) -> Self {
         Self(Shape::Bucket { limit, period, burst: limit })

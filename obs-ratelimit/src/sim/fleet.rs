@@ -75,6 +75,19 @@ impl Fleet {
     }
 
     /// Adds a fault.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_ratelimit::sim::{Fault, Fleet};
+    /// use obs_ratelimit::{LeaseConfig, Quota};
+    ///
+    /// let (from, until) = (Duration::from_secs(1), Duration::from_secs(2));
+    /// let fleet = Fleet::new(Quota::per_second(100), LeaseConfig::new())
+    ///     .fault(Fault::Throttling { from, until })
+    ///     .fault(Fault::LostAnswers { from, until });
+    /// # let _ = fleet;
+    /// ```
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);

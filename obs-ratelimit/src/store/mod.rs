@@ -71,6 +71,34 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     fn take(&self, take: Take) -> StoreFuture<Grant>;
 
     /// Puts tokens back that were taken and not used.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::clock::Clock;
+    /// use obs_ratelimit::{GiveBack, Hold, MemoryStore, Quota, SharedQuota, Store, StoreKey, Take};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = MemoryStore::new(Clock::system(), 100);
+    /// let (key, quota) = (StoreKey::new(7), SharedQuota::new(Quota::per_hour(10))?);
+    /// let grant = store.take(Take::new(key, quota, 10)).await?;
+    /// store.give_back(GiveBack { key, quota, tokens: 10, window: grant.window }).await?;
+    ///
+    /// let places = Hold {
+    ///     key: StoreKey::new(8),
+    ///     limit: 5,
+    ///     holder: 1,
+    ///     turn: 1,
+    ///     keep: 0,
+    ///     want: 5,
+    ///     least: 1,
+    ///     valid_for: Duration::from_secs(10),
+    /// };
+    /// assert_eq!(store.hold(places).await?.tokens, 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     fn give_back(&self, back: GiveBack) -> StoreFuture<()>;
 
     /// Holds places, or lets them go.

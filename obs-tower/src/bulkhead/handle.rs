@@ -136,6 +136,17 @@ impl Bulkhead {
     ///
     /// Dropping the future gives the place in the queue up, or the permit if it was just granted.
     ///
+    /// ```
+    /// use obs_tower::bulkhead::{Bulkhead, Place, Share};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let bulkhead = Bulkhead::builder("reports").build()?;
+    /// let permit = bulkhead.acquire(Place::default().share(Share::of("acme"))).await?;
+    /// assert_eq!((&**bulkhead.name(), bulkhead.shares()), ("reports", 1));
+    /// drop(permit);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`BulkheadFull`] when the wait or the [deadline](inherited) is over or the queue is full.
     pub async fn acquire(&self, place: Place<'_>) -> Result<BulkheadPermit, BulkheadFull> {

@@ -100,6 +100,30 @@ impl<'a> GuardConfig<'a> {
 
     /// One breaker for each of at most `max_keys` keys; [`GuardBuilder::breaker_by`] finds the key
     /// of a request. They record no metrics, whose labels would be the keys.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    ///
+    /// use http::Request;
+    /// use obs_core::circuit::CircuitBreakerConfig;
+    /// use obs_core::clock::Clock;
+    /// use obs_core::metric;
+    /// use obs_tower::guard::GuardConfig;
+    ///
+    /// fn host(request: &Request<()>) -> Cow<'_, str> {
+    ///     request.uri().host().unwrap_or_default().into()
+    /// }
+    ///
+    /// let guard = GuardConfig::new()
+    ///     .circuit_breaker_per_key(CircuitBreakerConfig::new(), 100)
+    ///     .clock(Clock::system())
+    ///     .recorder(metric::disabled())
+    ///     .guard("partners")?
+    ///     .breaker_by(host)
+    ///     .build();
+    /// assert!(guard.circuit_breakers().is_some());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn circuit_breaker_per_key(
         mut self,
         config: CircuitBreakerConfig,

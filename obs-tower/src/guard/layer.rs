@@ -187,6 +187,37 @@ impl<Q, C> GuardBuilder<Q, C> {
 
 impl<P, L, K, C> GuardBuilder<Choices<P, L, K>, C> {
     /// Finds the share and the priority of each request in the bulkhead.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use http::{Request, request};
+    /// use obs_core::admit::{Admission, Admit, Permit};
+    /// use obs_tower::bulkhead::{Place, Share};
+    /// use obs_tower::guard::GuardConfig;
+    ///
+    /// /// In place of a limiter of obs-ratelimit.
+    /// #[derive(Debug)]
+    /// struct Everybody;
+    ///
+    /// impl Admit for Everybody {
+    ///     fn admit(&self, _: &request::Parts) -> Admission {
+    ///         Admission::Admitted(Permit::new())
+    ///     }
+    /// }
+    ///
+    /// fn by_path(request: &Request<()>) -> Place<'_> {
+    ///     Place::default().share(Share::of(request.uri().path()))
+    /// }
+    ///
+    /// let guard = GuardConfig::new()
+    ///     .guard("orders")?
+    ///     .rate_limit(Arc::new(Everybody))
+    ///     .place_by(by_path)
+    ///     .build();
+    /// # let _ = guard;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn place_by<Req, F>(self, place: F) -> GuardBuilder<Choices<F, L, K>, C>
     where
         F: for<'a> Fn(&'a Req) -> Place<'a>,

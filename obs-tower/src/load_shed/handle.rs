@@ -85,6 +85,15 @@ impl LoadShed {
     }
 
     /// Calls that may be in flight now.
+    ///
+    /// ```
+    /// use obs_tower::load_shed::{LoadShed, LoadShedConfig};
+    ///
+    /// let config = LoadShedConfig::new().initial_limit(50);
+    /// let shed = LoadShed::builder("orders").config(config).build()?;
+    /// assert_eq!((&**shed.name(), shed.limit()), ("orders", 50));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn limit(&self) -> u32 {
         self.0.limit.load(Ordering::Relaxed)

@@ -51,6 +51,23 @@ impl<'a> Batch<'a> {
     }
 
     /// The ids of the messages that failed, in the order in which they did.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::message::{MessageInfo, MessageObserver};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let telemetry = Telemetry::builder("billing").build()?;
+    /// let observer = MessageObserver::new(&telemetry, "aws_sqs", "placed-orders")?;
+    /// let batch = observer.batch();
+    /// let attributes = BTreeMap::<String, String>::new();
+    /// batch.process(&attributes, MessageInfo::new("m-1"), async { "seven".parse::<u32>() }).await;
+    /// assert_eq!(batch.failed(), ["m-1"]);
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn failed(&self) -> Vec<String> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()

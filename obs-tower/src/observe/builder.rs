@@ -144,6 +144,32 @@ impl ObserveLayerBuilder {
     ///
     /// Default: a [`Route`] in the request's extensions, else, with the feature `axum`, the path
     /// that axum matched.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_emf::sink::LineSink;
+    /// use obs_tower::observe::{ObserveLayer, RequestHead, Route};
+    ///
+    /// /// The template, as a router other than axum's knows it.
+    /// fn route(head: RequestHead<'_>) -> Option<Route> {
+    ///     head.uri.path().starts_with("/orders/").then(|| Route::from("/orders/{id}"))
+    /// }
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let sink = LineSink::of(&telemetry);
+    /// let layer = ObserveLayer::builder(telemetry)
+    ///     .logging(true)
+    ///     .metrics(true)
+    ///     .tracing(true)
+    ///     .metrics_sink(Arc::new(sink))
+    ///     .route(route)
+    ///     .operation_name(|head| (head.method == "GET").then(|| "read order".into()))
+    ///     .build()?;
+    /// # let _ = layer;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn route(
         mut self,
         route: impl Fn(RequestHead<'_>) -> Option<Route> + Send + Sync + 'static,

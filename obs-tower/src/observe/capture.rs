@@ -56,6 +56,13 @@ impl BodyLogging {
 
     /// The media types whose bodies are logged, without parameters; `text/*` stands for all of a
     /// kind. Default `application/json`, `application/problem+json` and `text/plain`.
+    ///
+    /// ```
+    /// use obs_tower::observe::BodyLogging;
+    ///
+    /// let logging = BodyLogging::default().content_types(["application/json"]).limit_bytes(2_048);
+    /// # let _ = logging;
+    /// ```
     #[must_use]
     pub fn content_types<T: Into<String>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
         self.content_types = types.into_iter().map(Into::into).collect();

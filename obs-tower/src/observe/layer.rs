@@ -60,6 +60,15 @@ impl ObserveLayer {
     }
 
     /// The requests that are being served.
+    ///
+    /// ```
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::observe::ObserveLayer;
+    ///
+    /// let layer = ObserveLayer::new(Telemetry::builder("orders").build()?);
+    /// assert_eq!(layer.in_flight().count(), 0);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn in_flight(&self) -> &InFlight {
         self.0.in_flight()

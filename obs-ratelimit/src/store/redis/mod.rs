@@ -88,6 +88,15 @@ impl RedisStore {
     }
 
     /// The first part of every key. Default `rl`.
+    ///
+    /// ```
+    /// use obs_ratelimit::RedisStore;
+    ///
+    /// // Where several fleets share one Redis.
+    /// let store = RedisStore::single("redis://127.0.0.1:6379")?.prefix("shop:");
+    /// # let _ = store;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<Arc<str>>) -> Self {
         self.prefix = prefix.into();

@@ -1,5 +1,6 @@
 //! Where things are, and what the workspace is made of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -41,6 +42,18 @@ fn member(package: &Value) -> Option<Member> {
         manifest: PathBuf::from(package["manifest_path"].as_str()?),
         is_published: package["publish"].is_null(),
     })
+}
+
+/// The features of each published member.
+pub(crate) fn features() -> Outcome<BTreeMap<String, BTreeSet<String>>> {
+    let metadata = metadata()?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let published = packages.filter(|package| package["publish"].is_null());
+    let of = |package: &Value| {
+        let names = package["features"].as_object()?.keys().cloned().collect();
+        Some((package["name"].as_str()?.to_owned(), names))
+    };
+    Ok(published.filter_map(of).collect())
 }
 
 /// The files that git tracks and whose name ends in `extension`, relative to the root.

@@ -1,5 +1,5 @@
 //! Every public item has an example: types, traits and functions one of their own, methods one on
-//! the page of their type.
+//! the page of their type. And what can fail says with what.
 
 use std::collections::HashSet;
 
@@ -23,10 +23,14 @@ pub(super) fn check() -> Outcome {
             eprintln!("examples: {} has none", item.path);
             missing += 1;
         }
+        for item in items.iter().filter(|item| item.hides_errors) {
+            eprintln!("examples: {} can fail and has no section `# Errors`", item.path);
+            missing += 1;
+        }
     }
     match missing {
         0 => Ok(()),
-        count => Err(Failure::new(format!("{count} public items have no example"))),
+        count => Err(Failure::new(format!("{count} examples or sections are missing"))),
     }
 }
 
@@ -35,6 +39,7 @@ pub(super) fn check() -> Outcome {
 struct Item {
     path: String,
     is_shown: bool,
+    hides_errors: bool,
 }
 
 fn items(document: &Value) -> Vec<Item> {
@@ -68,7 +73,7 @@ impl<'a> Walk<'a> {
             "struct" | "enum" | "union" | "trait" => self.page(item, inner, path),
             "function" | "macro" => {
                 let is_shown = !examples(item).is_empty();
-                self.items.push(Item { path, is_shown });
+                self.items.push(Item { path, is_shown, hides_errors: hides_errors(item) });
             }
             _ => {}
         }
@@ -97,14 +102,22 @@ impl<'a> Walk<'a> {
         for method in methods {
             let name = method["name"].as_str().unwrap_or_default();
             let is_shown = !examples(method).is_empty() || names(&page, name);
-            self.items.push(Item { path: format!("{path}::{name}"), is_shown });
+            let (path, hides_errors) = (format!("{path}::{name}"), hides_errors(method));
+            self.items.push(Item { path, is_shown, hides_errors });
         }
-        self.items.push(Item { path, is_shown: !own.is_empty() });
+        self.items.push(Item { path, is_shown: !own.is_empty(), hides_errors: false });
     }
 }
 
 fn ids(list: &Value) -> impl Iterator<Item = String> + use<'_> {
     list.as_array().into_iter().flatten().map(Value::to_string)
+}
+
+/// Whether a function gives a `Result` and does not say what an error means.
+fn hides_errors(item: &Value) -> bool {
+    let output = &item["inner"]["function"]["sig"]["output"]["resolved_path"]["path"];
+    let can_fail = output.as_str().is_some_and(|path| path.ends_with("Result"));
+    can_fail && !item["docs"].as_str().unwrap_or_default().contains("# Errors")
 }
 
 /// The Rust code in the documentation of an item.
@@ -169,7 +182,17 @@ mod tests {
     #[test]
     fn a_method_that_no_example_names_is_found() {
         let items = items(&document("A limit.\n\n```\nLimit::new_with(3);\n```"));
-        assert_eq!(items[0], Item { path: "::ours::Limit::new".to_owned(), is_shown: false });
+        assert_eq!((items[0].path.as_str(), items[0].is_shown), ("::ours::Limit::new", false));
+    }
+
+    #[test]
+    fn a_result_without_a_word_about_errors_is_found() {
+        let function = |docs: &str| {
+            let output = json!({ "resolved_path": { "path": "io::Result" } });
+            json!({ "docs": docs, "inner": { "function": { "sig": { "output": output } } } })
+        };
+        assert!(hides_errors(&function("Opens a file.")));
+        assert!(!hides_errors(&function("Opens a file.\n\n# Errors\nThose of the system.")));
     }
 
     #[test]

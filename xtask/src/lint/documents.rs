@@ -1,17 +1,21 @@
-//! Documents are true: their links lead somewhere, and nothing names a package that is not ours.
+//! Documents are true: their links lead somewhere, nothing names a package that is not ours, and
+//! what is switched on is there.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use crate::command::Outcome;
-use crate::workspace::{root, tracked};
+use crate::workspace::{features, root, tracked};
 
 pub(super) fn check() -> Outcome<Vec<String>> {
     let mut findings = Vec::new();
+    let features = features()?;
     for document in tracked(".md")? {
         let text = fs::read_to_string(root().join(&document))?;
         findings.extend(dead_links(&document, &text));
         findings.extend(foreign_packages(&document, &text));
+        findings.extend(unknown_features(&document, &text, &features));
     }
     Ok(findings)
 }
@@ -58,6 +62,31 @@ fn foreign_packages(document: &Path, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Dependencies on our packages that ask for what they do not have.
+fn unknown_features(
+    document: &Path,
+    text: &str,
+    known: &BTreeMap<String, BTreeSet<String>>,
+) -> Vec<String> {
+    let mut findings = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with("obs-aws-")) {
+        let Some((package, rest)) = line.split_once(" = ") else { continue };
+        let Some(features) = known.get(package) else {
+            findings.push(format!("{}: there is no {package}", document.display()));
+            continue;
+        };
+        let listed = rest.split_once("features = [").and_then(|(_, rest)| rest.split_once(']'));
+        let listed = listed.map_or("", |(listed, _)| listed).split(',');
+        let names =
+            listed.map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty());
+        let unknown = names.filter(|name| !features.contains(*name));
+        findings.extend(
+            unknown.map(|name| format!("{}: {package} has no feature {name}", document.display())),
+        );
+    }
+    findings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +96,17 @@ mod tests {
         let text =
             "see [a](docs/a.md#x) and [b](https://example.com)\n```\n[c](c.md)\n```\n[d](#e)";
         assert_eq!(link_targets(text), ["docs/a.md"]);
+    }
+
+    #[test]
+    fn a_feature_that_a_package_does_not_have_is_found() {
+        let known = BTreeMap::from([("obs-aws-x".to_owned(), BTreeSet::from(["axum".to_owned()]))]);
+        let text = "obs-aws-x = { version = \"0.1\", features = [\"axum\", \"redis\"] }\nobs-aws-y = \"0.1\"";
+        let findings = unknown_features(Path::new("a.md"), text, &known);
+        assert_eq!(
+            findings,
+            ["a.md: obs-aws-x has no feature redis", "a.md: there is no obs-aws-y"]
+        );
     }
 
     #[test]

@@ -1,6 +1,13 @@
 //! May this request pass: the seam between a limit and the guard that asks it.
 //!
 //! obs-ratelimit implements [`Admit`]; the fused guard of obs-tower asks it.
+//!
+//! ```
+//! use obs_core::admit::{Admission, Permit};
+//!
+//! let passed = Admission::Admitted(Permit::new());
+//! assert!(matches!(passed, Admission::Admitted(_)));
+//! ```
 
 use std::fmt;
 use std::future::Future;

@@ -3,6 +3,26 @@
 //! What a layer holds until a response has been sent (a record, a permit, a reservation) ends with
 //! the last frame, with an error, or with the drop of the body, whichever comes first. [`Watched`]
 //! sees to it that it ends once; a [`Watcher`] says what that means.
+//!
+//! ```
+//! use bytes::{Buf, Bytes};
+//! use http_body::Frame;
+//! use http_body_util::Full;
+//! use obs_core::body::{Watched, Watcher};
+//!
+//! struct Done;
+//!
+//! impl Watcher for Done {
+//!     fn frame<D: Buf>(&mut self, _: &Frame<D>, is_last: bool) -> bool {
+//!         is_last
+//!     }
+//!
+//!     fn end(self, _failed: Option<&'static str>) {}
+//! }
+//!
+//! let body = Watched::new(Full::new(Bytes::from_static(b"hello")), Done);
+//! # let _ = body;
+//! ```
 
 use std::any::type_name;
 use std::fmt;

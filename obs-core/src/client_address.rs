@@ -1,4 +1,19 @@
 //! Who sent a request, as far as the proxies in front of the service can be trusted.
+//!
+//! ```
+//! use http::{HeaderMap, HeaderValue};
+//! use obs_core::client_address::TrustedHops;
+//!
+//! let headers = HeaderMap::from_iter([(
+//!     http::header::HeaderName::from_static("x-forwarded-for"),
+//!     HeaderValue::from_static("198.51.100.7"),
+//! )]);
+//! let peer = Some([10, 0, 0, 1].into());
+//! // Behind one load balancer, which says whom it spoke to; with none, the peer is the client.
+//! let address = TrustedHops::new(1).client_address(&headers, peer);
+//! assert_eq!(address, Some([198, 51, 100, 7].into()));
+//! assert_eq!(TrustedHops::new(0).client_address(&headers, peer), peer);
+//! ```
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,11 @@
 //! The error of a configuration that cannot be used.
+//!
+//! ```
+//! use obs_core::config::ConfigError;
+//!
+//! let error = ConfigError::new("burst", 0, "must be at least 1");
+//! assert_eq!(error.field(), "burst");
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,16 @@
 //! The time by which an answer is worth nothing any more.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use obs_core::clock::Clock;
+//! use obs_core::deadline::Deadline;
+//!
+//! let clock = Clock::system();
+//! let deadline = Deadline::after(clock.now(), Duration::from_secs(2));
+//! let _scope = deadline.enter();
+//! assert!(Deadline::current().is_some_and(|current| !current.has_passed(clock.now())));
+//! ```
 
 use std::cell::Cell;
 use std::marker::PhantomData;

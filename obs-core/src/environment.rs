@@ -1,4 +1,12 @@
 //! The environment as an argument.
+//!
+//! ```
+//! use obs_core::environment::Environment;
+//!
+//! // A test has an environment of its own.
+//! let environment = Environment::from_iter([("OTEL_SERVICE_NAME", "orders")]);
+//! assert_eq!(environment.get("OTEL_SERVICE_NAME"), Some("orders"));
+//! ```
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

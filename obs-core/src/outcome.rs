@@ -1,5 +1,12 @@
 //! How a request or call ended: one verdict that feeds the line, the metrics, the span, the
 //! breaker, the adaptive limit and the retry budget alike.
+//!
+//! ```
+//! use obs_core::outcome::Outcome;
+//!
+//! assert_eq!(Outcome::from_status(503), Outcome::ServerError);
+//! assert!(Outcome::ServerError.is_fault());
+//! ```
 
 use std::fmt;
 

@@ -1,4 +1,14 @@
 //! Problem details for HTTP, [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457).
+//!
+//! ```
+//! use http::StatusCode;
+//! use obs_core::problem::Problem;
+//!
+//! let problem = Problem::new(StatusCode::NOT_FOUND).detail("there is no order 7");
+//! let document: serde_json::Value = serde_json::from_slice(&problem.to_json())?;
+//! assert_eq!((&document["status"], &document["detail"]), (&404.into(), &"there is no order 7".into()));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 use std::borrow::Cow;
 

@@ -1,4 +1,11 @@
 //! Randomness as a value: jitter and spreading, never secrets.
+//!
+//! ```
+//! use obs_core::random::Random;
+//!
+//! // The same seed, the same numbers: what a test wants.
+//! assert_eq!(Random::seeded(7).next_u64(), Random::seeded(7).next_u64());
+//! ```
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};

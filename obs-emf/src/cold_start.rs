@@ -1,4 +1,13 @@
 //! The cold start of a Lambda function.
+//!
+//! ```
+//! use obs_core::metric;
+//! use obs_emf::cold_start::ColdStart;
+//!
+//! let start = ColdStart::default();
+//! assert!(start.observe(metric::disabled()), "the first invocation");
+//! assert!(!start.observe(metric::disabled()));
+//! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

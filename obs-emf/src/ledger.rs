@@ -1,4 +1,11 @@
 //! What became of every data point.
+//!
+//! ```
+//! use obs_emf::ledger::SharedLedger;
+//!
+//! let ledger = SharedLedger::default().read();
+//! assert_eq!(ledger.appended, ledger.emitted + ledger.pending + ledger.dropped());
+//! ```
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,6 +7,12 @@
 //! and [`PutMetricData`](https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html).
 //! Where the specification of the format and the metrics API disagree, the narrower limit counts,
 //! because both have to accept the metric.
+//!
+//! ```
+//! use obs_emf::limits::Transport;
+//!
+//! assert_eq!(Transport::ContainerStdout.max_line_bytes(), 16_384);
+//! ```
 
 use std::time::Duration;
 

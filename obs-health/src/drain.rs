@@ -2,6 +2,14 @@
 //!
 //! Load balancers learn from readiness that an instance goes away, and take a while to do so. Until
 //! then they still send requests, which must be served.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use obs_health::drain::Drain;
+//!
+//! assert_eq!(Drain::ecs().wait_time() + Drain::ecs().in_flight_limit(), Duration::from_secs(25));
+//! ```
 
 use std::time::Duration;
 

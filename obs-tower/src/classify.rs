@@ -1,4 +1,14 @@
 //! How a response or an error is read as an [`Outcome`], once, for everybody who learns from it.
+//!
+//! ```
+//! use http::Response;
+//! use obs_core::outcome::Outcome;
+//! use obs_tower::classify::{Classify, HttpStatus};
+//!
+//! let response = Response::builder().status(404).body(()).unwrap();
+//! let result: Result<_, &std::io::Error> = Ok(&response);
+//! assert_eq!(HttpStatus.classify(result), Outcome::ClientError);
+//! ```
 
 use std::any::Any;
 

@@ -1,4 +1,16 @@
 //! The deadline that a request inherits.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use obs_core::clock::Clock;
+//! use obs_core::deadline::Deadline;
+//! use obs_tower::deadline::remaining;
+//!
+//! let clock = Clock::system();
+//! let _scope = Deadline::after(clock.now(), Duration::from_secs(2)).enter();
+//! assert!(remaining(&clock, Duration::ZERO).is_some_and(|left| left <= Duration::from_secs(2)));
+//! ```
 
 use std::time::Duration;
 

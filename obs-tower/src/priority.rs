@@ -1,4 +1,11 @@
 //! How important a request is, as far as somebody trusted says so.
+//!
+//! ```
+//! use obs_tower::priority::Priority;
+//!
+//! // What is shed first when there is too much.
+//! assert!(Priority::Low < Priority::Normal);
+//! ```
 
 use http::{HeaderMap, Request};
 

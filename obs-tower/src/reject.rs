@@ -1,4 +1,14 @@
 //! How a request that a guard refused is answered: by a response, or by an error.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::Response;
+//! use obs_tower::reject::{AsResponse, Reject, Rejected};
+//!
+//! let answer: Result<Response<Bytes>, std::io::Error> =
+//!     AsResponse.reject(Rejected::timed_out("inventory".into()));
+//! assert_eq!(answer.unwrap().status(), 504);
+//! ```
 
 use std::fmt;
 use std::sync::Arc;

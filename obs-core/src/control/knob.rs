@@ -1,5 +1,12 @@
 //! Reading the arguments of a `configure` action: for those who implement
 //! [`Control`](super::Control).
+//!
+//! ```
+//! use obs_core::control::knob;
+//!
+//! assert_eq!(knob::count("limit", &7.into())?, 7);
+//! # Ok::<_, obs_core::control::ActionError>(())
+//! ```
 
 use std::time::Duration;
 

@@ -3,6 +3,18 @@
 //!
 //! Whatever implements [`Control`] is put into a [`Registry`]; obs-health serves what is there
 //! under `/health/circuits` and `/health/controls`.
+//!
+//! ```
+//! use obs_core::circuit::CircuitBreaker;
+//! use obs_core::control::{Action, Kind, Registry};
+//!
+//! let registry = Registry::default();
+//! let breaker = CircuitBreaker::builder("payment").controls(&registry).build()?;
+//! let control = registry.get(Kind::CircuitBreaker, "payment").expect("it registered itself");
+//! control.apply(&Action::new("force_open").reason("maintenance"))?;
+//! assert!(breaker.try_acquire().is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod action;
 pub mod knob;

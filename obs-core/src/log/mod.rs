@@ -7,6 +7,24 @@
 //! its name.
 //!
 //! [`Line`] is the encoder. It appends to a buffer of the caller and allocates nothing itself.
+//!
+//! ```
+//! use obs_core::clock::Timestamp;
+//! use obs_core::log::{Line, LineFormat, LineLevel};
+//!
+//! let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+//! let at = Timestamp::from_unix_millis(1_767_225_600_000);
+//! let mut line = Line::begin(&mut out, &format, at, LineLevel::Info, format_args!("placed"), "orders");
+//! line.u64("order_id", 7);
+//! assert_eq!(
+//!     String::from_utf8_lossy(line.finish()),
+//!     concat!(
+//!         r#"{"timestamp":"2026-01-01T00:00:00.000Z","level":"INFO","message":"placed","#,
+//!         r#""target":"orders","service":"orders","order_id":7}"#,
+//!         "\n"
+//!     )
+//! );
+//! ```
 
 mod buffer;
 mod encode;

@@ -1,4 +1,14 @@
 //! Numbers as JSON writes them, for lines and the metrics behind them.
+//!
+//! ```
+//! use obs_core::log::number::{write_number, write_u64};
+//!
+//! let mut out = Vec::new();
+//! write_u64(&mut out, 7);
+//! out.push(b' ');
+//! write_number(&mut out, 12.5);
+//! assert_eq!(out, b"7 12.5");
+//! ```
 
 /// Up to here a number of thousandths has at most fifteen digits, so that no other number of as
 /// few digits is the same `f64`.

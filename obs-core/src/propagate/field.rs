@@ -1,4 +1,10 @@
 //! The names of the header fields and message attributes.
+//!
+//! ```
+//! use obs_core::propagate::field;
+//!
+//! assert_eq!(field::TRACEPARENT, "traceparent");
+//! ```
 
 use http::HeaderName;
 

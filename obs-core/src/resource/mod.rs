@@ -1,4 +1,14 @@
 //! Who is speaking: the attributes that describe this service and the place where it runs.
+//!
+//! ```
+//! use obs_core::environment::Environment;
+//! use obs_core::resource::Resource;
+//!
+//! let set = [("OTEL_RESOURCE_ATTRIBUTES", "service.version=1.4.2")];
+//! let resource = Resource::from_environment(&Environment::from_iter(set))?;
+//! assert_eq!(resource.get("service.version"), Some("1.4.2"));
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 #[cfg(feature = "aws-detect")]
 mod detect;

@@ -4,6 +4,16 @@
 //! [`ChildSpanLayer`](crate::subscriber::ChildSpanLayer); a [`CallSpan`] needs no subscriber.
 //! Code that speaks OpenTelemetry's API takes the same road through a `BridgeProvider` (feature
 //! `otel`).
+//!
+//! ```
+//! use obs_core::span::CallSpan;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! let cached = CallSpan::redis("GET").observe(async { Ok::<_, std::io::Error>("7") }).await;
+//! assert_eq!(cached.unwrap(), "7");
+//! # });
+//! ```
 
 mod call;
 #[cfg(feature = "otel")]

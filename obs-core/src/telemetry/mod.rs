@@ -1,4 +1,15 @@
 //! One service's telemetry as a value: its identity, its outputs, its tracer, its ledgers.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use obs_core::telemetry::Telemetry;
+//!
+//! let telemetry = Telemetry::builder("orders").build()?;
+//! let shutdown = telemetry.shutdown(Duration::from_secs(5));
+//! assert!(shutdown.complete);
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 mod builder;
 mod call_sites;

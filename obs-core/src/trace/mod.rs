@@ -8,6 +8,20 @@
 //!
 //! The verdict comes first: [`Tracer::decide`] is asked when the headers have arrived, and a request
 //! that is not sampled builds no span at all, here or in its children.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use obs_core::trace::{MemoryExporter, SpanKind, SpanRecord, Tracer};
+//!
+//! let spans = MemoryExporter::default();
+//! let tracer = Tracer::builder().exporter(spans.clone()).build()?;
+//! let (trace, span) = (tracer.new_trace_id(), tracer.new_span_id());
+//! tracer.export(SpanRecord::new("GET /orders", SpanKind::Server, trace, span));
+//! tracer.shutdown(Duration::from_secs(5));
+//! assert_eq!(spans.spans().len(), 1);
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 mod attribute;
 mod exporter;

@@ -1,4 +1,17 @@
 //! Values gathered over a window, and events of which only some are written in full.
+//!
+//! ```
+//! use obs_core::clock::Clock;
+//! use obs_core::metric::Unit;
+//! use obs_emf::Shape;
+//! use obs_emf::aggregate::{EventAggregator, Exemplar, Mode};
+//!
+//! let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+//! let events = EventAggregator::new(shape, Mode::Aggregated, Clock::system());
+//! let emission = events.observe(&["web"], &[3.0], &[], Exemplar::new(None, false));
+//! assert!(!emission.metrics, "they go out with their window");
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 mod events;
 mod flusher;

@@ -6,6 +6,16 @@
 //! [`EventAggregator::guard`](crate::aggregate::EventAggregator::guard), for events, and by
 //! [`EmfRecorder::guard`](crate::recorder::EmfRecorder::guard), for counters, gauges and
 //! histograms. [`SeriesReport`] tells before anything runs how many series declarations can make.
+//!
+//! ```
+//! use obs_core::clock::Clock;
+//! use obs_emf::cardinality::{Guard, Overflow};
+//!
+//! let guard = Guard::new(1, Overflow::Other, Clock::system())?;
+//! assert_eq!(guard.admit("Items", "Channel", "web"), None);
+//! assert_eq!(guard.admit("Items", "Channel", "app"), Some(Overflow::Other));
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 mod events;
 mod guard;

@@ -3,6 +3,16 @@
 //! For metrics that need no line of their own, at $0.01 for 1,000 calls. Records are gathered for
 //! a second, merged by series and minute, and sent in calls of at most 1,000 metrics, each with at
 //! most 150 values.
+//!
+//! ```
+//! use obs_core::clock::Clock;
+//! use obs_core::id::IdGenerator;
+//! use obs_emf::cloudwatch::CloudWatchSink;
+//!
+//! fn sink(client: aws_sdk_cloudwatch::Client) -> Result<CloudWatchSink, obs_core::config::ConfigError> {
+//!     CloudWatchSink::new(client, Clock::system(), IdGenerator::system())
+//! }
+//! ```
 
 mod datum;
 mod send;

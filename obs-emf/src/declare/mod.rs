@@ -1,4 +1,13 @@
 //! Metrics, dimensions and shapes, declared once.
+//!
+//! ```
+//! use obs_core::metric::Unit;
+//! use obs_emf::declare::Shape;
+//!
+//! let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+//! assert_eq!(shape.metrics()[0].name(), "Items");
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 mod builder;
 pub(crate) mod compile;

@@ -1,5 +1,17 @@
 //! The recorder behind the suite's own metrics: counters, gauges and histograms, gathered and
 //! flushed.
+//!
+//! ```
+//! use obs_core::clock::Clock;
+//! use obs_core::metric::{Descriptor, Recorder, Unit};
+//! use obs_emf::recorder::EmfRecorder;
+//!
+//! static PLACED: Descriptor = Descriptor::new("Placed", Unit::Count, "Orders that were placed");
+//!
+//! let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system())?;
+//! recorder.counter(&PLACED, &[("Channel", "web")]).add(1);
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 mod cell;
 mod entry;

@@ -5,6 +5,16 @@
 //! | [`LineSink`] | the service's own lines on standard output, which CloudWatch Logs reads |
 //! | `LineSink::to_agent` (feature `agent`) | the CloudWatch agent, over TCP or UDP |
 //! | `CloudWatchSink` (feature `cloudwatch`) | `PutMetricData` |
+//!
+//! ```
+//! use obs_core::telemetry::Telemetry;
+//! use obs_emf::sink::{LineSink, Sink};
+//!
+//! let telemetry = Telemetry::builder("orders").build()?;
+//! let sink = LineSink::of(&telemetry);
+//! assert!(sink.ledger().is_conserved());
+//! # Ok::<(), obs_core::config::ConfigError>(())
+//! ```
 
 #[cfg(feature = "agent")]
 mod agent;

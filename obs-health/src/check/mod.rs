@@ -2,6 +2,16 @@
 //!
 //! A [`Check`] is asked in the background, under a time limit; a probe never waits for it. Any
 //! async closure whose output turns into an [`Observation`] is a check.
+//!
+//! ```
+//! use obs_health::Dependency;
+//! use obs_health::check::{MemoryCheck, Observation, TcpCheck};
+//!
+//! let database = Dependency::required("database", TcpCheck::new("db.internal:5432"));
+//! let memory = Dependency::optional("memory", MemoryCheck::new());
+//! let queue = Dependency::optional("queue", async || Observation::pass().value(12.0, "messages"));
+//! # let _ = (database, memory, queue);
+//! ```
 
 #[cfg(feature = "disk")]
 mod disk;

@@ -11,6 +11,20 @@
 //!
 //! `HEAD` works as `GET` does. Every answer carries `Cache-Control: no-store`. A caller that is
 //! curl and asks for nothing else gets plain text, everybody else JSON.
+//!
+//! ```
+//! use http::Request;
+//! use obs_health::{HealthRegistry, HealthService};
+//! use tower::ServiceExt;
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+//! # runtime.block_on(async {
+//! let health = HealthRegistry::builder("orders").build()?;
+//! let request = Request::get("/live").body(String::new())?;
+//! assert_eq!(HealthService::new(health).oneshot(request).await?.status(), 200);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod body;
 mod operate;

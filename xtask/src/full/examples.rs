@@ -1,5 +1,5 @@
-//! Every public item has an example: types, traits and functions one of their own, methods one on
-//! the page of their type. And what can fail says with what.
+//! Every public item has an example: modules, types, traits and functions one of their own, methods
+//! one on the page of their type. And what can fail says with what.
 
 use std::collections::HashSet;
 
@@ -68,7 +68,11 @@ impl<'a> Walk<'a> {
         }
         let path = format!("{parent}::{}", item["name"].as_str().unwrap_or_default());
         match kind {
-            "module" => ids(&inner["items"]).for_each(|id| self.module(&id, &path)),
+            "module" => {
+                ids(&inner["items"]).for_each(|id| self.module(&id, &path));
+                let is_shown = !examples(item).is_empty();
+                self.items.push(Item { path, is_shown, hides_errors: false });
+            }
             "use" => self.module(&inner["id"].to_string(), parent),
             "struct" | "enum" | "union" | "trait" => self.page(item, inner, path),
             "function" | "macro" => {
@@ -175,8 +179,10 @@ mod tests {
     #[test]
     fn a_method_is_shown_by_the_example_of_its_type() {
         let items = items(&document("A limit.\n\n```\nLimit::new();\n```"));
-        assert!(items.iter().all(|item| item.is_shown), "{items:?}");
-        assert_eq!(items.len(), 2);
+        let shown: Vec<_> =
+            items.iter().filter(|item| item.is_shown).map(|item| &item.path).collect();
+        assert_eq!(shown, ["::ours::Limit::new", "::ours::Limit"]);
+        assert_eq!(items.len(), 3);
     }
 
     #[test]

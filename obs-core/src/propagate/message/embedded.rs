@@ -2,6 +2,15 @@
 //!
 //! Both services take the X-Ray header beside the payload but do not show it to the receiver, or
 //! lose it on replay; the correlation id has no place there at all.
+//!
+//! ```
+//! use obs_core::propagate::message::{MessageFields, embedded};
+//! use serde_json::Map;
+//!
+//! let mut detail = Map::new();
+//! embedded::insert(&mut detail, &MessageFields::default());
+//! assert!(embedded::remove(&mut detail).is_none_or(|fields| fields.is_empty()));
+//! ```
 
 use serde_json::{Map, Value};
 

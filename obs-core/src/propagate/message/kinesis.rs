@@ -2,6 +2,13 @@
 //!
 //! `{"_trace": {…}, "data": …}` if the data are JSON, which then stands there unchanged but for
 //! blanks around it; `{"_trace": {…}, "data_base64": "…"}` for all other data.
+//!
+//! ```
+//! use obs_core::propagate::message::{MessageFields, kinesis};
+//!
+//! let record = kinesis::wrap(b"{\"order\":7}", &MessageFields::default());
+//! assert_eq!(&*kinesis::Record::parse(&record).data, b"{\"order\":7}");
+//! ```
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,11 @@
 //! SNS notifications that arrive as JSON, without raw delivery.
+//!
+//! ```
+//! use obs_core::propagate::message::sns::Envelope;
+//!
+//! let body = br#"{"Type":"Notification","Message":"{}","MessageAttributes":{}}"#;
+//! assert_eq!(Envelope::parse(body).expect("it is SNS's").message, "{}");
+//! ```
 
 use std::collections::BTreeMap;
 

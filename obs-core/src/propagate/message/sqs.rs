@@ -1,4 +1,17 @@
 //! SQS messages, and SNS messages that SQS receives raw.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use obs_core::propagate::message::sqs;
+//! use obs_core::propagate::{Propagators, TrustPolicy};
+//!
+//! let system = BTreeMap::<String, String>::new();
+//! let attributes = BTreeMap::from([("x-correlation-id".to_owned(), "order-7")]);
+//! let message = sqs::Message::new(&system, &attributes);
+//! let extracted = Propagators::default().extract(&message, &TrustPolicy::message());
+//! assert_eq!(extracted.correlation_id.expect("it was sent").as_str(), "order-7");
+//! ```
 
 use http::HeaderName;
 

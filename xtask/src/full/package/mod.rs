@@ -29,7 +29,9 @@ pub(super) fn check() -> Outcome {
     };
     let service = Project::write(&crates, &first)?.serve()?;
     service.ask("/orders/7", &["x-correlation-id"])?;
-    lines::compare(&service.stop(2)?, &readme)?;
+    let printed = service.stop(2)?;
+    lines::compare(&printed, &readme)?;
+    lines::compare(&printed, &page::read("obs-tower/README.md")?)?;
 
     let guide = page::read("docs/guides/axum.md")?;
     let adopted = Sources {

@@ -9,8 +9,15 @@
 //! | `axum` | `axum` | extractors, rejections as problem details |
 //! | `message` | `message` | one record of every message |
 //! | `lambda` | `lambda` | one record of every invocation, flushed before the freeze |
-//! | `circuit_breaker`, `bulkhead`, `retry`, `timeout`, `load_shed`, `fallback` | of the same name, with `-` | the patterns, each alone |
-//! | `guard` | `guard` | the patterns as one layer |
+//! | `circuit_breaker` | `circuit-breaker` | ends calls to what fails |
+//! | `bulkhead` | `bulkhead` | so many calls at once and no more |
+//! | `retry` | `retry` | repeats what may be repeated, within a budget |
+//! | `timeout` | `timeout` | deadlines, inherited and sent along |
+//! | `load_shed` | `load-shed` | an adaptive limit, by priority |
+//! | `fallback` | `fallback` | another answer in place of a failure |
+//! | `guard` | `guard` | all of them but fallback and retry, as one layer |
+//! | | `tokio` | a timer that ends the record of a response that is silent for too long |
+//! | | `full` | all of them |
 //!
 //! The layers keep the error type of what they wrap, box nothing, and never fail a request for
 //! trouble of their own.

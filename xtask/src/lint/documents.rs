@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::command::Outcome;
-use crate::workspace::{features, root, tracked};
+use crate::workspace::{features, members, root, tracked};
 
 pub(super) fn check() -> Outcome<Vec<String>> {
     let mut findings = Vec::new();
@@ -17,8 +17,21 @@ pub(super) fn check() -> Outcome<Vec<String>> {
         findings.extend(foreign_packages(&document, &text));
         findings.extend(unknown_features(&document, &text, &features));
     }
+    for member in members()?.into_iter().filter(|member| member.is_published) {
+        let folder = member.manifest.with_file_name("");
+        let page = fs::read_to_string(folder.join("README.md"))?
+            + &fs::read_to_string(folder.join("src/lib.rs"))?;
+        let features = features.get(&member.name).into_iter().flatten();
+        let told = features.filter(|feature| !UNTOLD.contains(&feature.as_str()));
+        let untold = told.filter(|feature| !page.contains(&format!("`{feature}`")));
+        findings
+            .extend(untold.map(|feature| format!("{}: no page tells of {feature}", member.name)));
+    }
     Ok(findings)
 }
+
+/// Features that are nobody's to choose.
+const UNTOLD: [&str; 2] = ["default", "real-parts"];
 
 /// Relative links whose target is not in the tree.
 fn dead_links(document: &Path, text: &str) -> Vec<String> {

@@ -83,7 +83,7 @@ impl Deadline {
     #[inline]
     #[must_use]
     pub fn current() -> Option<Self> {
-        let nanos = CURRENT.get();
+        let nanos = CURRENT.with(Cell::get);
         (nanos != NONE).then(|| Self(Instant::from_nanos(nanos)))
     }
 
@@ -104,8 +104,9 @@ impl Deadline {
     /// ```
     #[inline]
     pub fn enter(self) -> DeadlineScope {
-        let previous = CURRENT.get();
-        CURRENT.set(previous.min(self.0.as_nanos()));
+        // `Cell::set` of the slot itself would look each time whether the slot is there yet.
+        let previous =
+            CURRENT.with(|current| current.replace(current.get().min(self.0.as_nanos())));
         DeadlineScope { previous, not_send: PhantomData }
     }
 }
@@ -140,7 +141,7 @@ pub struct DeadlineScope {
 impl Drop for DeadlineScope {
     #[inline]
     fn drop(&mut self) {
-        CURRENT.set(self.previous);
+        CURRENT.with(|current| current.set(self.previous));
     }
 }
 

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use obs_core::clock::Clock;
-use obs_core::context::RequestContext;
+use obs_core::context::current_deadline;
 use obs_core::deadline::Deadline;
 
 /// The earlier of the deadline that a layer further out set and the one the request came with.
@@ -36,8 +36,7 @@ use obs_core::deadline::Deadline;
 #[inline]
 #[must_use]
 pub fn inherited() -> Option<Deadline> {
-    let arrived_with = RequestContext::with_current(RequestContext::deadline).flatten();
-    match (Deadline::current(), arrived_with) {
+    match (Deadline::current(), current_deadline()) {
         (Some(limit), Some(deadline)) => Some(limit.min(deadline)),
         (one, other) => one.or(other),
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use obs_core::outcome::Outcome;
 use pin_project_lite::pin_project;
@@ -61,6 +61,9 @@ pub trait LetIn<Req> {
 pub trait Settle {
     /// The call ended so. What it is told after that counts no more.
     fn settle(&mut self, outcome: Outcome);
+
+    /// The call has to wait for its answer; told each time that it was looked for in vain.
+    fn waits(&mut self);
 }
 
 /// A call that is not counted has nobody to tell.
@@ -69,6 +72,13 @@ impl<P: Settle> Settle for Option<P> {
     fn settle(&mut self, outcome: Outcome) {
         if let Some(permit) = self {
             permit.settle(outcome);
+        }
+    }
+
+    #[inline]
+    fn waits(&mut self) {
+        if let Some(permit) = self {
+            permit.waits();
         }
     }
 }
@@ -171,7 +181,10 @@ where
         match self.project().state.project() {
             StateProjection::LetIn { inner, permit, classify } => {
                 let poll = on_panic(|| inner.poll(context), || permit.settle(Outcome::Panic));
-                let result = ready!(poll);
+                let Poll::Ready(result) = poll else {
+                    permit.waits();
+                    return Poll::Pending;
+                };
                 permit.settle(classify.classify(result.as_ref()));
                 Poll::Ready(result)
             }

@@ -11,14 +11,14 @@
 //! ```
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use obs_core::context::RequestContext;
 use obs_core::outcome::{Outcome, Rejection};
-use obs_core::problem::Problem;
+use obs_core::problem::{PreparedProblem, Problem};
 
 /// A request that a guard refused, or cut off at its deadline.
 ///
@@ -100,17 +100,29 @@ impl Rejected {
     /// rounded up when known, and the outcome among the extensions, for layers further out.
     #[must_use]
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
-        let mut problem = Problem::new(self.status()).with("code", self.outcome.as_str());
-        if let Some(context) = RequestContext::current() {
-            problem = problem.with("correlation_id", context.correlation_id().as_str());
-        }
-        let mut response = problem.into_response();
+        let context = RequestContext::current();
+        let correlation_id = context.as_ref().map(|context| context.correlation_id().as_str());
+        let mut response = self.prepared().response(correlation_id);
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self.outcome);
         response
+    }
+}
+
+impl Rejected {
+    /// What all refusals for this reason have in common, rendered when the first is.
+    fn prepared(&self) -> &'static PreparedProblem {
+        static PREPARED: [OnceLock<PreparedProblem>; 6] = [const { OnceLock::new() }; 6];
+        let reason = match self.outcome {
+            Outcome::Rejected(guard) => guard as usize,
+            _ => 5,
+        };
+        PREPARED[reason].get_or_init(|| {
+            PreparedProblem::new(&Problem::new(self.status()).with("code", self.outcome.as_str()))
+        })
     }
 }
 

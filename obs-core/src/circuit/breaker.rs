@@ -2,12 +2,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::{Machine, Refused};
+use super::admission::Refused;
+use super::hold::{Holds, Shared};
+use super::machine::Machine;
 use super::sync::Ordering;
 use super::transition::Listener;
 use super::{
     CallError, CircuitBreakerBuilder, CircuitBreakerConfig, NotPermitted, Permit, State, Totals,
-    Transition,
+    Transition, shard,
 };
 use crate::clock::{Clock, Instant};
 use crate::config::ConfigError;
@@ -46,13 +48,7 @@ use crate::outcome::Outcome;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct CircuitBreaker(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    machine: Machine,
-    clock: Clock,
-}
+pub struct CircuitBreaker(Arc<Holds>);
 
 /// What happened since the breaker was built.
 ///
@@ -86,7 +82,7 @@ pub struct Counters {
 
 impl CircuitBreaker {
     pub(super) fn new(machine: Machine, clock: Clock) -> Self {
-        Self(Arc::new(Shared { machine, clock }))
+        Self(Arc::new(Holds::new(machine, clock)))
     }
 
     /// Builds a breaker; `name` is what operators, lines and metrics call it.
@@ -95,32 +91,37 @@ impl CircuitBreaker {
     }
 
     #[inline]
+    fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    #[inline]
     pub(super) fn machine(&self) -> &Machine {
-        &self.0.machine
+        &self.shared().machine
     }
 
     /// Handles to this breaker that exist, permits included.
     pub(super) fn handles(&self) -> usize {
-        Arc::strong_count(&self.0)
+        Arc::strong_count(&self.0) + self.0.held()
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.0.machine.name
+        &self.machine().name
     }
 
     /// The clock it was built with.
     #[inline]
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.shared().clock
     }
 
     /// The present state. An open breaker whose wait is over stays open until the next call.
     #[must_use]
     pub fn state(&self) -> State {
-        self.0.machine.state()
+        self.machine().state()
     }
 
     /// Asks to make a call now, under the [current deadline](Deadline::current) if there is one.
@@ -129,7 +130,7 @@ impl CircuitBreaker {
     /// [`NotPermitted`] when it is open, forced open, or half-open with all probes under way.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, NotPermitted> {
-        self.try_acquire_at(self.0.clock.coarse(), Deadline::current())
+        self.try_acquire_at(self.clock().coarse(), Deadline::current())
     }
 
     /// Asks to make a call at a time already read from the breaker's clock.
@@ -152,8 +153,22 @@ impl CircuitBreaker {
         now: Instant,
         deadline: Option<Deadline>,
     ) -> Result<Permit, NotPermitted> {
-        match self.0.machine.admit(now, deadline, &self.0.clock) {
-            Ok(ticket) => Ok(Permit::new(self.clone(), ticket)),
+        let mut permit = self.try_begin_at(now)?;
+        permit.waits(deadline);
+        Ok(permit)
+    }
+
+    /// Asks to make a call that may be answered at once, at a time already read from the breaker's
+    /// clock. If it is not, say so by [`Permit::waits`]: until then it has no deadline and is not
+    /// in flight, so that nobody notices if it hangs.
+    ///
+    /// # Errors
+    /// As [`CircuitBreaker::try_acquire`].
+    #[inline]
+    pub fn try_begin_at(&self, now: Instant) -> Result<Permit, NotPermitted> {
+        let shard = shard::of_this_thread();
+        match self.machine().admit(shard, now, self.clock()) {
+            Ok(ticket) => Ok(Permit::new(self.0.of(shard), ticket)),
             Err(refused) => Err(self.not_permitted(refused)),
         }
     }
@@ -232,12 +247,12 @@ impl CircuitBreaker {
     }
 
     pub(super) fn enter(&self, state: State, ttl: Option<Duration>, note: Option<Arc<str>>) {
-        self.0.machine.force(state, ttl, note, self.0.clock.now(), &self.0.clock);
+        self.machine().force(state, ttl, note, self.shared().clock.now(), &self.shared().clock);
     }
 
     /// The configuration in force.
     pub fn config(&self) -> CircuitBreakerConfig {
-        self.0.machine.config()
+        self.machine().config()
     }
 
     /// Changes the configuration from the next call on; calls under way go on.
@@ -269,31 +284,39 @@ impl CircuitBreaker {
     /// the slow threshold would more than double what it was built with or turn on; nothing
     /// has changed then.
     pub fn reconfigure(&self, config: CircuitBreakerConfig) -> Result<(), ConfigError> {
-        self.0.machine.set_config(config)
+        self.update(|_| Ok(config))
+    }
+
+    /// Puts what `change` makes of the configuration in its place. It runs under the lock.
+    pub(super) fn update<E: From<ConfigError>>(
+        &self,
+        change: impl FnOnce(CircuitBreakerConfig) -> Result<CircuitBreakerConfig, E>,
+    ) -> Result<(), E> {
+        self.machine().update_config(change)
     }
 
     /// Calls `listener` after each further transition, as
     /// [`CircuitBreakerBuilder::on_transition`] does.
     pub fn on_transition(&self, listener: impl Fn(&Transition) + Send + Sync + 'static) {
-        self.0.machine.add_listener(Listener(Arc::new(listener)));
+        self.machine().add_listener(Listener(Arc::new(listener)));
     }
 
     /// The last 16 transitions, oldest first.
     #[must_use]
     pub fn transitions(&self) -> Vec<Transition> {
-        self.0.machine.history()
+        self.machine().history()
     }
 
     /// What the window holds now.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.0.machine.totals(self.0.clock.now())
+        self.machine().totals(self.shared().clock.now())
     }
 
     /// What happened since the breaker was built.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let counts = &self.0.machine.counts;
+        let counts = &self.machine().counts;
         Counters {
             failed: counts.failed.load(Ordering::Relaxed),
             slow: counts.slow.load(Ordering::Relaxed),
@@ -306,6 +329,6 @@ impl CircuitBreaker {
     /// The rest of the open wait, or of an operator's override; `None` without one.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        self.0.machine.remaining(self.0.clock.now())
+        self.machine().remaining(self.shared().clock.now())
     }
 }

@@ -63,8 +63,7 @@ impl Control for CircuitBreaker {
             "disable" => State::Disabled,
             "metrics_only" => State::MetricsOnly,
             "configure" => {
-                let config = knob::configure(action, self.config(), with_knob)?;
-                return self.reconfigure(config).map_err(|error| knob::invalid(&error));
+                return self.update(|config| knob::configure(action, config, with_knob));
             }
             _ => return Err(ActionError::unknown(action, ACTIONS)),
         };

@@ -1,7 +1,8 @@
 //! Half-open: a few calls show whether things are better.
 
-use super::machine::{Machine, Ticket};
+use super::machine::Machine;
 use super::sync::Ordering;
+use super::ticket::Ticket;
 use super::window::Sample;
 use super::word::Word;
 use super::{Reason, State};
@@ -55,11 +56,11 @@ impl Machine {
     /// Changes the probes of the ticket's half-open cycle; `None` if that cycle is over.
     pub(super) fn change_probes(
         &self,
-        ticket: Ticket,
+        ticket: &Ticket,
         change: impl Fn(Word) -> Word,
     ) -> Option<Word> {
         let mut word = self.word();
-        while word.epoch() == ticket.epoch {
+        while word.epoch() == ticket.epoch() {
             let new = change(word);
             match self.hot.word.compare_exchange_weak(
                 word.0,
@@ -74,7 +75,7 @@ impl Machine {
         None
     }
 
-    pub(super) fn end_probe(&self, ticket: Ticket, sample: Sample, now: Instant, clock: &Clock) {
+    pub(super) fn end_probe(&self, ticket: &Ticket, sample: Sample, now: Instant, clock: &Clock) {
         if let Some(word) = self.change_probes(ticket, |w| w.complete(sample.failed, sample.slow)) {
             self.judge_probes(word, now, clock);
         }

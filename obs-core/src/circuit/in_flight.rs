@@ -81,20 +81,21 @@ impl InFlight {
         Instant::from_nanos((tick.max(turned) + 1) << self.shift)
     }
 
-    #[inline]
+    /// A call that started then, which may be a while ago, is in flight.
     pub(super) fn enter(&self, started: Instant, shard: u8) {
-        let shard = &self.shards[usize::from(shard)];
-        shard.ticks[Self::slot(self.tick(started))].fetch_add(1, Ordering::Relaxed);
+        self.counter(started, shard).fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call that entered so has ended.
-    #[inline]
     pub(super) fn leave(&self, started: Instant, shard: u8) {
+        self.counter(started, shard).fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn counter(&self, started: Instant, shard: u8) -> &AtomicI32 {
         let shard = &self.shards[usize::from(shard)];
         let tick = self.tick(started);
         let moved = self.turned.load(Ordering::Relaxed) + 1 >= tick + TICKS as u64;
-        let counter = if moved { &shard.outlived } else { &shard.ticks[Self::slot(tick)] };
-        counter.fetch_sub(1, Ordering::Relaxed);
+        if moved { &shard.outlived } else { &shard.ticks[Self::slot(tick)] }
     }
 
     /// Of the calls in flight now nobody is to conclude anything.

@@ -33,27 +33,37 @@
 //!
 //! # Cost
 //!
-//! Admission and outcome of a closed breaker: two readings of the coarse clock, the handle's
-//! reference count, and three atomic operations with a time window (five with a count window). No
-//! lock, no allocation, no division but for the count window. Threads count in places of their own
-//! and share only what is rarely written. Once per bucket of the window and once per tick of the
-//! slow threshold one call does the housekeeping, under a lock that others need not wait for. A
-//! refusal costs no lock either.
+//! Admission and outcome of a closed breaker: two readings of the coarse clock, a reference count,
+//! one atomic addition with a time window (two or three operations with a count window), and two
+//! more for a call that has to wait. No lock, no allocation, no division but for the count window.
+//! Threads count, references too, in places of their own, and share only what is rarely written.
+//! Once per bucket of the window and once per tick of the slow threshold one call does the
+//! housekeeping, under a lock that others need not wait for. A refusal costs no lock either.
 //!
-//! Memory: 4 KiB for a time window, or a byte per call of a count window, and 1.5 KiB to see calls
-//! that hang.
+//! Memory: 5 KiB for a time window, or 1 KiB and a byte per call of a count window, and 1.5 KiB to
+//! see calls that hang.
+//!
+//! # Several threads
+//!
+//! A count window is exact whatever the threads do: it always holds as many calls as it is long,
+//! each counted once. Of calls that end at the same moment on several threads, the order may differ
+//! from that of their answers, and a streak of failures may miss a success that ends in its middle.
+//! The sum of a time window is read place by place, so that it may lack a success that is just being
+//! added; of failures that end at the same moment the last to look sees all.
 //!
 //! # A process that was frozen
 //!
 //! How long a call takes, and whether it is late, is told in [running time](crate::clock::Clock::running): a
 //! freeze in the middle of it does not make it slow. The window and the open wait go by the clock.
 
+mod admission;
 mod breaker;
 mod builder;
 mod config;
 mod control;
 mod error;
 mod half_open;
+mod hold;
 mod in_flight;
 mod judge;
 mod keyed;
@@ -61,9 +71,11 @@ mod knobs;
 mod machine;
 mod permit;
 mod series;
+mod settle;
 mod shard;
 mod shift;
 pub(crate) mod sync;
+mod ticket;
 mod transition;
 mod verdict;
 mod window;

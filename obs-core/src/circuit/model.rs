@@ -5,10 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::machine::{Machine, Ticket};
+use super::machine::Machine;
 use super::series::Series;
+use super::ticket::Ticket;
 use super::{CircuitBreakerConfig, SlidingWindow, State, Verdict};
 use crate::clock::{Clock, Instant, ManualClock};
+use crate::config::ConfigError;
 use crate::random::Random;
 
 struct Model {
@@ -35,11 +37,11 @@ fn model(probes: u32) -> Arc<Model> {
 
 impl Model {
     fn admit(&self, after: Duration) -> Option<Ticket> {
-        self.machine.admit(self.start + after, None, &self.clock).ok()
+        self.machine.admit(0, self.start + after, &self.clock).ok()
     }
 
     fn settle(&self, ticket: Ticket, verdict: Verdict, after: Duration) {
-        self.machine.settle(ticket, verdict, self.start + after, &self.clock);
+        self.machine.settle(&ticket, verdict, self.start + after, &self.clock);
     }
 
     fn open(&self) {
@@ -124,5 +126,24 @@ fn res_c19_two_failures_open_it_once() {
         other.join().unwrap();
         assert_eq!(model.machine.state(), State::Open);
         assert_eq!(model.machine.history().len(), 1);
+    });
+}
+
+#[test]
+fn res_a1_two_operators_that_change_two_knobs_both_get_what_they_asked_for() {
+    loom::model(|| {
+        let model = model(1);
+        let change = |change: fn(CircuitBreakerConfig) -> CircuitBreakerConfig| {
+            move |model: &Model| {
+                let changed =
+                    model.machine.update_config(|config| Ok::<_, ConfigError>(change(config)));
+                assert_eq!(changed, Ok(()));
+            }
+        };
+        let other = beside(&model, change(|config| config.shadow(true)));
+        change(|config| config.permitted_calls_in_half_open(7))(&model);
+        other.join().unwrap();
+        let config = model.machine.config();
+        assert_eq!((config.shadow, config.permitted_calls_in_half_open), (true, 7));
     });
 }

@@ -1,6 +1,10 @@
-use super::machine::{Machine, Ticket};
-use super::{CircuitBreaker, Verdict};
+use std::sync::Arc;
+
+use super::Verdict;
+use super::hold::Hold;
+use super::ticket::Ticket;
 use crate::clock::Instant;
+use crate::deadline::Deadline;
 use crate::outcome::Outcome;
 
 /// A call that a breaker admitted and whose outcome it waits for.
@@ -27,33 +31,43 @@ use crate::outcome::Outcome;
 #[derive(Debug)]
 #[must_use = "dropping a permit at once tells the breaker that the call was cancelled"]
 pub struct Permit {
-    breaker: CircuitBreaker,
-    ticket: Option<Ticket>,
+    hold: Arc<Hold>,
+    ticket: Ticket,
+    is_open: bool,
 }
 
 impl Permit {
     #[inline]
-    pub(super) const fn new(breaker: CircuitBreaker, ticket: Ticket) -> Self {
-        Self { breaker, ticket: Some(ticket) }
-    }
-
-    /// The breaker that gave it.
-    #[must_use]
-    pub const fn breaker(&self) -> &CircuitBreaker {
-        &self.breaker
+    pub(super) const fn new(hold: Arc<Hold>, ticket: Ticket) -> Self {
+        Self { hold, ticket, is_open: true }
     }
 
     /// Whether only shadow mode let the call pass.
     #[must_use]
     pub const fn is_shadow(&self) -> bool {
-        matches!(&self.ticket, Some(ticket) if Machine::is_shadow(ticket))
+        self.is_open && self.ticket.is_shadow()
+    }
+
+    /// Whether the breaker has yet to hear that the call [waits](Permit::waits) or has ended.
+    #[inline]
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        self.is_open && !self.ticket.waits
+    }
+
+    /// Tells the breaker that the call has to wait for its answer, until `deadline` at the latest.
+    /// From now on it is in flight. Only the first time counts.
+    pub fn waits(&mut self, deadline: Option<Deadline>) {
+        let shared = &*self.hold.shared;
+        if self.is_fresh() {
+            shared.machine.wait(&mut self.ticket, deadline, &shared.clock);
+        }
     }
 
     /// Tells the breaker how the call ended, now.
     #[inline]
-    pub fn settle(self, outcome: Outcome) {
-        let now = self.breaker.clock().coarse();
-        self.settle_at(outcome, now);
+    pub fn settle(mut self, outcome: Outcome) {
+        self.end(outcome);
     }
 
     /// Tells the breaker how the call ended, at a time already read from its clock.
@@ -62,7 +76,7 @@ impl Permit {
         self.end_at(outcome, now);
     }
 
-    /// As [`Permit::settle_at`], for who keeps the permit in its place: what it is told after that
+    /// As [`Permit::settle`], for who keeps the permit in its place: what it is told after that
     /// counts no more.
     ///
     /// ```
@@ -79,38 +93,47 @@ impl Permit {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
+    pub fn end(&mut self, outcome: Outcome) {
+        let now = self.hold.shared.clock.coarse();
+        self.end_at(outcome, now);
+    }
+
+    /// As [`Permit::end`], at a time already read from the breaker's clock.
+    #[inline]
     pub fn end_at(&mut self, outcome: Outcome, now: Instant) {
-        let Some(ticket) = self.ticket.take() else { return };
-        let (machine, clock) = (self.breaker.machine(), self.breaker.clock());
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        let (machine, clock) = (&self.hold.shared.machine, &self.hold.shared.clock);
         let mut verdict = machine.verdict(outcome);
         if verdict == Verdict::Ignored && outcome.is_cancelled() {
-            verdict = machine.verdict_of_a_drop(&ticket, now, clock);
+            verdict = machine.verdict_of_a_drop(&self.ticket, now, clock);
         }
-        machine.settle(ticket, verdict, now, clock);
+        machine.settle(&self.ticket, verdict, now, clock);
     }
 
     /// Gives the permit back as if the call had never been made.
     pub fn release(mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let clock = self.breaker.clock();
-            self.breaker.machine().settle(ticket, Verdict::Ignored, clock.coarse(), clock);
+        if std::mem::take(&mut self.is_open) {
+            let (machine, clock) = (&self.hold.shared.machine, &self.hold.shared.clock);
+            machine.settle(&self.ticket, Verdict::Ignored, clock.coarse(), clock);
         }
     }
 
     #[cold]
-    fn settle_dropped(&self, ticket: Ticket) {
-        let (machine, clock) = (self.breaker.machine(), self.breaker.clock());
+    fn settle_dropped(&self) {
+        let (machine, clock) = (&self.hold.shared.machine, &self.hold.shared.clock);
         let now = clock.coarse();
-        let verdict = machine.verdict_of_a_drop(&ticket, now, clock);
-        machine.settle(ticket, verdict, now, clock);
+        let verdict = machine.verdict_of_a_drop(&self.ticket, now, clock);
+        machine.settle(&self.ticket, verdict, now, clock);
     }
 }
 
 impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.settle_dropped(ticket);
+        if self.is_open {
+            self.settle_dropped();
         }
     }
 }

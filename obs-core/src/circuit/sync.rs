@@ -3,12 +3,12 @@
 #[cfg(obs_loom)]
 pub(crate) use loom::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
 };
 #[cfg(not(obs_loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, Ordering, fence},
 };
 
 use std::sync::PoisonError;

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::mem;
 
 use super::RequestContext;
+use crate::deadline::Deadline;
 use crate::id::SpanId;
 use crate::telemetry::Telemetry;
 
@@ -259,6 +260,12 @@ fn with_slot<R: Default>(read: impl FnOnce(&Captured) -> R) -> R {
 
 pub(super) fn current_request() -> Option<RequestContext> {
     with_slot(|slot| slot.request().cloned())
+}
+
+/// The deadline with which the current request came.
+#[must_use]
+pub fn current_deadline() -> Option<Deadline> {
+    with_slot(|slot| slot.request().and_then(RequestContext::deadline))
 }
 
 pub(super) fn current_telemetry() -> Option<Telemetry> {

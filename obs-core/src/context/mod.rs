@@ -38,7 +38,9 @@ mod telemetry;
 #[cfg(feature = "aws-sdk")]
 pub use aws_sdk::TraceInterceptor;
 pub use builder::RequestContextBuilder;
-pub use current::{Captured, ContextGuard, SpanGuard, current_span_id, enter_span, replace_span};
+pub use current::{
+    Captured, ContextGuard, SpanGuard, current_deadline, current_span_id, enter_span, replace_span,
+};
 pub use recorded::Recorded;
 pub use request::RequestContext;
 pub use scoped::{InCurrentContext, Scoped, wrap};

@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::config::ConfigError;
+
 /// What an operator asks of a [`Control`](super::Control).
 ///
 /// On the wire `{"action": "force_open", "reason": "…", "ttl_s": 300}`; other members are the
@@ -126,6 +128,13 @@ impl ActionError {
     #[must_use]
     pub const fn kind(&self) -> ActionErrorKind {
         self.kind
+    }
+}
+
+/// A value that the configuration refuses.
+impl From<ConfigError> for ActionError {
+    fn from(error: ConfigError) -> Self {
+        Self::invalid(error.field(), error.value(), error.rule())
     }
 }
 

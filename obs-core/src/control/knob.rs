@@ -13,7 +13,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Action, ActionError};
-use crate::config::ConfigError;
 
 /// The actions of a control that can be configured and nothing else.
 pub const ACTIONS: &[&str] = &["configure"];
@@ -141,20 +140,6 @@ pub fn flag(name: &str, value: &Value) -> Result<bool, ActionError> {
 #[must_use]
 pub fn unknown(name: &str, value: &Value) -> ActionError {
     ActionError::invalid(name, value, "is no knob of this control")
-}
-
-/// The error for a value that the configuration refuses.
-///
-/// ```
-/// use obs_core::config::ConfigError;
-/// use obs_core::control::knob;
-///
-/// let error = knob::invalid(&ConfigError::new("burst", 0, "must be at least 1"));
-/// assert!(error.to_string().contains("must be at least 1"));
-/// ```
-#[must_use]
-pub fn invalid(error: &ConfigError) -> ActionError {
-    ActionError::invalid(error.field(), error.value(), error.rule())
 }
 
 /// Whole milliseconds, for snapshots.

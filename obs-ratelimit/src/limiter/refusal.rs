@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use obs_core::admit::Refusal;
 use obs_core::context::RequestContext;
-use obs_core::problem::{self, Problem};
+use obs_core::problem::{PreparedProblem, Problem};
 
 use super::headers::write_fallback;
 use super::{Denied, Limiter};
@@ -23,16 +23,17 @@ const REDUCED_CAPACITY: &str =
 pub(crate) struct Prebuilt {
     limited: Problem,
     closed: Problem,
-    limited_body: Bytes,
-    closed_body: Bytes,
+    limited_answer: PreparedProblem,
+    closed_answer: PreparedProblem,
 }
 
 impl Prebuilt {
     pub(super) fn new(policy: &Policy) -> Self {
         let names = || vec![policy.name().into()];
         let (limited, closed) = (problem(false, names()), problem(true, names()));
-        let (limited_body, closed_body) = (limited.to_json().into(), closed.to_json().into());
-        Self { limited, closed, limited_body, closed_body }
+        let (limited_answer, closed_answer) =
+            (PreparedProblem::new(&limited), PreparedProblem::new(&closed));
+        Self { limited, closed, limited_answer, closed_answer }
     }
 }
 
@@ -64,38 +65,16 @@ impl Limiter {
     /// The response to a request that must not pass.
     #[cfg(feature = "layer")]
     pub(crate) fn refuse<B: From<Bytes>>(&self, denied: &Denied) -> Response<B> {
-        let mut response = Response::new(B::from(self.body(denied)));
-        *response.status_mut() = match denied.is_closed() {
-            false => StatusCode::TOO_MANY_REQUESTS,
-            true => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let headers = response.headers_mut();
-        headers.reserve(HEADERS);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        self.denied_headers(headers, denied);
-        response
-    }
-
-    #[cfg(feature = "layer")]
-    /// The body of a refusal: what was built before, with the correlation id in its end.
-    fn body(&self, denied: &Denied) -> Bytes {
         let prebuilt = &self.0.policies[denied.first()].prebuilt;
-        let body = match (&denied.violated[..], denied.is_closed()) {
-            ([_], false) => prebuilt.limited_body.clone(),
-            ([_], true) => prebuilt.closed_body.clone(),
-            _ => self.problem(denied).to_json().into(),
+        let context = RequestContext::current();
+        let correlation_id = context.as_ref().map(|context| context.correlation_id().as_str());
+        let mut response = match (&denied.violated[..], denied.is_closed()) {
+            ([_], false) => prebuilt.limited_answer.response(correlation_id),
+            ([_], true) => prebuilt.closed_answer.response(correlation_id),
+            _ => PreparedProblem::new(&self.problem(denied)).response(correlation_id),
         };
-        let with_id = RequestContext::with_current(|context| {
-            let mut text = Vec::with_capacity(body.len() + 96);
-            text.extend_from_slice(body.strip_suffix(b"}").unwrap_or(&body));
-            text.extend_from_slice(b",\"correlation_id\":");
-            let id = serde_json::Value::from(context.correlation_id().as_str());
-            text.extend_from_slice(id.to_string().as_bytes());
-            text.push(b'}');
-            Bytes::from(text)
-        });
-        with_id.unwrap_or(body)
+        self.denied_headers(response.headers_mut(), denied);
+        response
     }
 
     fn problem(&self, denied: &Denied) -> Problem {
@@ -121,10 +100,6 @@ impl Limiter {
 }
 
 const CORRELATION_ID: &str = "correlation_id";
-
-/// Headers of a refusal, at most.
-#[cfg(feature = "layer")]
-const HEADERS: usize = 10;
 
 /// The wait in whole seconds, rounded up so that it suffices, and at least 1.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {

@@ -108,7 +108,7 @@ where
                             answer: Some(queued.reject.reject(Rejected::from(full))),
                         },
                         (Ok(ticket), None) => {
-                            queued.waiting.bulkhead.leave(ticket);
+                            queued.waiting.bulkhead.leave(&ticket);
                             return Poll::Pending;
                         }
                     }

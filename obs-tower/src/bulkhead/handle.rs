@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -111,8 +112,17 @@ impl Bulkhead {
     /// # Errors
     /// [`ConfigError`] when a value breaks a rule; nothing has changed then.
     pub fn reconfigure(&self, config: BulkheadConfig) -> Result<(), ConfigError> {
-        config.validate()?;
+        self.update(|_| Ok(config))
+    }
+
+    /// Puts what `change` makes of the configuration in its place; nobody else changes it meanwhile.
+    pub(super) fn update<E: From<ConfigError>>(
+        &self,
+        change: impl FnOnce(BulkheadConfig) -> Result<BulkheadConfig, E>,
+    ) -> Result<(), E> {
         let mut current = self.0.config.write().unwrap_or_else(PoisonError::into_inner);
+        let config = change(current.clone())?;
+        config.validate()?;
         self.0.set(&config);
         *current = config;
         drop(current);
@@ -187,7 +197,7 @@ impl Bulkhead {
         let shared = &*self.0;
         let share = place.share.map(|share| ShareKey {
             key: shared.hasher.hash_one(share.key),
-            weight: share.weight.max(1),
+            weight: NonZeroU32::new(share.weight).unwrap_or(NonZeroU32::MIN),
         });
         let claim = Claim { share, priority: place.priority, deadline };
         // In shadow mode nobody waits: what would wait or be refused is counted and let in.
@@ -223,7 +233,7 @@ impl Bulkhead {
 
     /// A call has ended.
     #[inline]
-    pub(crate) fn leave(&self, ticket: Ticket) {
+    pub(crate) fn leave(&self, ticket: &Ticket) {
         let shared = &*self.0;
         shared.series.in_flight.add(-1.0);
         if let Some(since) = ticket.since {

@@ -81,22 +81,20 @@ pub(crate) struct Ticket {
 #[must_use = "the room is given back when the permit is dropped"]
 pub struct BulkheadPermit {
     bulkhead: Bulkhead,
-    ticket: Option<Ticket>,
+    ticket: Ticket,
 }
 
 impl BulkheadPermit {
     #[inline]
     pub(super) const fn new(bulkhead: Bulkhead, ticket: Ticket) -> Self {
-        Self { bulkhead, ticket: Some(ticket) }
+        Self { bulkhead, ticket }
     }
 }
 
 impl Drop for BulkheadPermit {
     #[inline]
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.bulkhead.leave(ticket);
-        }
+        self.bulkhead.leave(&self.ticket);
     }
 }
 

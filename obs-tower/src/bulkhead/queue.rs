@@ -1,4 +1,5 @@
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU32;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub(super) struct Claim {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShareKey {
     pub(super) key: u64,
-    pub(super) weight: u32,
+    pub(super) weight: NonZeroU32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +108,7 @@ impl Queue {
     }
 
     fn share(&mut self, key: Option<ShareKey>) -> &mut Share {
-        let weight = key.map_or(1, |key| key.weight);
+        let weight = key.map_or(1, |key| key.weight.get());
         let share = self.shares.entry(key.map(|key| key.key)).or_insert_with(|| Share {
             in_flight: 0,
             weight,

@@ -50,6 +50,7 @@ use obs_core::circuit::{CircuitBreaker, CircuitBreakers, NotPermitted, Permit};
 use obs_core::outcome::{Outcome, Rejection};
 
 use crate::classify::HttpStatus;
+use crate::deadline::inherited;
 use crate::judged::Judged;
 use crate::reject::{AsResponse, Rejected};
 
@@ -65,7 +66,7 @@ impl<Req> LetIn<Req> for CircuitBreaker {
 
     #[inline]
     fn let_in(&self, _: &Req) -> Result<Permit, Rejected> {
-        Ok(self.try_acquire_at(self.clock().coarse(), crate::deadline::inherited())?)
+        Ok(self.try_begin_at(self.clock().coarse())?)
     }
 }
 
@@ -107,8 +108,14 @@ where
 impl Settle for Permit {
     #[inline]
     fn settle(&mut self, outcome: Outcome) {
-        let now = self.breaker().clock().coarse();
-        self.end_at(outcome, now);
+        self.end(outcome);
+    }
+
+    #[inline]
+    fn waits(&mut self) {
+        if self.is_fresh() {
+            Permit::waits(self, inherited());
+        }
     }
 }
 

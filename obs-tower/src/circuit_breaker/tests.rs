@@ -1,6 +1,9 @@
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use obs_core::circuit::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakers, HalfOpenRule, SlidingWindow, State,
 };
 use obs_core::clock::ManualClock;
+use obs_core::control::Control;
 use obs_core::deadline::Deadline;
 use obs_core::outcome::Outcome;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
@@ -29,6 +33,11 @@ fn breaker(failures: u32) -> (ManualClock, CircuitBreaker) {
         .sliding_window(SlidingWindow::Time(60 * SECOND));
     let breaker = CircuitBreaker::builder("dep").config(config).clock(time.clock()).build();
     (time, breaker.unwrap())
+}
+
+/// Looks for the answer once.
+fn look<F: Future>(call: Pin<&mut F>) -> Poll<F::Output> {
+    call.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Answers with the status that the request names.
@@ -120,11 +129,34 @@ async fn res_c15_a_deadline_set_outside_the_breaker_makes_a_dropped_call_a_failu
     let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(service_fn(never));
     let call = {
         let _limit = deadline.enter();
-        service.call(Request::new(0))
+        let mut call = Box::pin(service.call(Request::new(0)));
+        assert!(look(call.as_mut()).is_pending());
+        call
     };
     time.advance(SECOND);
     drop(call);
     assert_eq!(breaker.state(), State::Open);
+}
+
+#[tokio::test]
+async fn res_c13_a_call_is_in_flight_as_soon_as_it_has_to_wait() {
+    let time = ManualClock::default();
+    let config =
+        CircuitBreakerConfig::new().slow_call_duration_threshold(SECOND).minimum_number_of_calls(1);
+    let breaker = CircuitBreaker::builder("dep").config(config).clock(time.clock()).build();
+    let breaker = breaker.unwrap();
+    let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(service_fn(never));
+    let in_flight = || Control::snapshot(&breaker)["in_flight"].clone();
+    let mut call = Box::pin(service.call(Request::new(0)));
+    assert_eq!(in_flight(), 0, "nobody has looked for the answer");
+    for _ in 0..2 {
+        assert!(look(call.as_mut()).is_pending());
+        assert_eq!(in_flight(), 1);
+    }
+    time.advance(2 * SECOND);
+    assert!(breaker.try_acquire().is_err(), "a call that hangs is reason to open");
+    drop(call);
+    assert_eq!(in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]

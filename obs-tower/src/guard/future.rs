@@ -156,7 +156,10 @@ where
                             let outcome = this.classify.classify(result.as_ref());
                             return Poll::Ready(finish(result, outcome, held));
                         }
-                        Poll::Pending => None,
+                        Poll::Pending => {
+                            held.waits();
+                            None
+                        }
                     }
                 }
                 StateProjection::Waits { waits } => {

@@ -46,10 +46,18 @@ impl Held {
     #[inline]
     fn give_back(&mut self, outcome: Option<Outcome>, now: Instant) {
         if let (Some(ticket), Some(bulkhead)) = (self.bulkhead.take(), &self.parts.bulkhead) {
-            bulkhead.leave(ticket);
+            bulkhead.leave(&ticket);
         }
         if let (Some(ticket), Some(shed)) = (self.shed.take(), &self.parts.shed) {
             shed.settle(ticket, outcome, now);
+        }
+    }
+
+    /// The call has to wait for its answer.
+    #[inline]
+    pub(super) fn waits(&mut self) {
+        if let Some(permit) = self.breaker.as_mut().filter(|permit| permit.is_fresh()) {
+            permit.waits(self.deadline);
         }
     }
 

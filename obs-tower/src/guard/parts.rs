@@ -96,10 +96,10 @@ impl Parts {
     ) -> Result<(), Rejected> {
         held.breaker = match &self.breaker {
             None => None,
-            Some(Breaker::One(breaker)) => Some(breaker.try_acquire_at(now, held.deadline)?),
+            Some(Breaker::One(breaker)) => Some(breaker.try_begin_at(now)?),
             Some(Breaker::PerKey(breakers)) => {
                 let breaker = breakers.get(&choose.key_of(request));
-                Some(breaker.try_acquire_at(now, held.deadline)?)
+                Some(breaker.try_begin_at(now)?)
             }
         };
         Ok(())

@@ -49,10 +49,12 @@ impl Control for LoadShed {
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        let mut config = knob::configure(action, self.config(), with_knob)?;
-        // The limit has long moved on from where it began.
-        config.initial_limit = config.initial_limit.max(config.min_limit).min(config.max_limit);
-        self.reconfigure(config).map_err(|error| knob::invalid(&error))
+        self.update(|config| {
+            let mut config = knob::configure(action, config, with_knob)?;
+            // The limit has long moved on from where it began.
+            config.initial_limit = config.initial_limit.max(config.min_limit).min(config.max_limit);
+            Ok(config)
+        })
     }
 }
 

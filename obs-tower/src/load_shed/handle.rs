@@ -132,8 +132,17 @@ impl LoadShed {
     /// # Errors
     /// [`ConfigError`] when a value breaks a rule; nothing has changed then.
     pub fn reconfigure(&self, config: LoadShedConfig) -> Result<(), ConfigError> {
-        config.validate()?;
+        self.update(|_| Ok(config))
+    }
+
+    /// Puts what `change` makes of the configuration in its place; nobody else changes it meanwhile.
+    pub(super) fn update<E: From<ConfigError>>(
+        &self,
+        change: impl FnOnce(LoadShedConfig) -> Result<LoadShedConfig, E>,
+    ) -> Result<(), E> {
         let mut learning = self.learning();
+        let config = change(learning.config.clone())?;
+        config.validate()?;
         learning.gradient.clamp(&config);
         self.0.limit.store(learning.gradient.limit(), Ordering::Relaxed);
         self.0.shadow.store(config.shadow, Ordering::Relaxed);
@@ -147,7 +156,16 @@ impl LoadShed {
     /// [`Shed`] if the limit leaves no room for this priority.
     #[inline]
     pub fn try_acquire(&self, priority: Priority) -> Result<LoadShedPermit, Shed> {
-        let ticket = self.admit(priority, inherited())?;
+        let mut permit = self.begin(priority)?;
+        permit.waits(inherited());
+        Ok(permit)
+    }
+
+    /// As [`Self::try_acquire`], for a call that may be answered at once: it has no deadline until
+    /// it [waits](LoadShedPermit::waits).
+    #[inline]
+    pub(super) fn begin(&self, priority: Priority) -> Result<LoadShedPermit, Shed> {
+        let ticket = self.admit(priority, None)?;
         Ok(LoadShedPermit::new(self.clone(), ticket))
     }
 

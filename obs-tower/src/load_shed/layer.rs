@@ -4,6 +4,7 @@ use tower_layer::Layer;
 
 use super::{LoadShed, LoadShedPermit};
 use crate::classify::HttpStatus;
+use crate::deadline::inherited;
 use crate::judged::{Judged, LetIn, Settle};
 use crate::priority::Priority;
 use crate::reject::{AsResponse, Rejected};
@@ -160,7 +161,7 @@ impl<I: Importance<Req>, Req> LetIn<Req> for Shedding<I> {
 
     #[inline]
     fn let_in(&self, request: &Req) -> Result<Option<LoadShedPermit>, Rejected> {
-        let admit = |priority| self.shed.try_acquire(priority);
+        let admit = |priority| self.shed.begin(priority);
         Ok(self.importance.importance(request).map(admit).transpose()?)
     }
 }
@@ -169,5 +170,12 @@ impl Settle for LoadShedPermit {
     #[inline]
     fn settle(&mut self, outcome: Outcome) {
         self.end(outcome);
+    }
+
+    #[inline]
+    fn waits(&mut self) {
+        if self.is_fresh() {
+            LoadShedPermit::waits(self, inherited());
+        }
     }
 }

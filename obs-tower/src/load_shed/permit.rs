@@ -91,12 +91,25 @@ pub(crate) struct Ticket {
 pub struct LoadShedPermit {
     shed: LoadShed,
     ticket: Option<Ticket>,
+    waits: bool,
 }
 
 impl LoadShedPermit {
     #[inline]
     pub(super) const fn new(shed: LoadShed, ticket: Ticket) -> Self {
-        Self { shed, ticket: Some(ticket) }
+        Self { shed, ticket: Some(ticket), waits: false }
+    }
+
+    pub(super) const fn is_fresh(&self) -> bool {
+        !self.waits
+    }
+
+    /// The call has to wait for its answer, until `deadline` at the latest.
+    pub(super) fn waits(&mut self, deadline: Option<Deadline>) {
+        self.waits = true;
+        if let Some(ticket) = &mut self.ticket {
+            ticket.deadline = deadline;
+        }
     }
 
     /// Tells how the call ended.

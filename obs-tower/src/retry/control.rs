@@ -42,8 +42,7 @@ impl Control for Retry {
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        let config = knob::configure(action, self.config(), with_knob)?;
-        self.reconfigure(config).map_err(|error| knob::invalid(&error))
+        self.update(|config| knob::configure(action, config, with_knob))
     }
 }
 

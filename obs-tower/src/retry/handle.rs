@@ -177,8 +177,17 @@ impl Retry {
     /// # Errors
     /// [`ConfigError`] when a value breaks a rule; nothing has changed then.
     pub fn reconfigure(&self, config: RetryConfig) -> Result<(), ConfigError> {
-        config.validate()?;
+        self.update(|_| Ok(config))
+    }
+
+    /// Puts what `change` makes of the configuration in its place; nobody else changes it meanwhile.
+    pub(super) fn update<E: From<ConfigError>>(
+        &self,
+        change: impl FnOnce(RetryConfig) -> Result<RetryConfig, E>,
+    ) -> Result<(), E> {
         let mut current = self.0.config.write().unwrap_or_else(PoisonError::into_inner);
+        let config = change(current.clone())?;
+        config.validate()?;
         let same_budget = current.budget_reserve == config.budget_reserve
             && current.budget_ratio.to_bits() == config.budget_ratio.to_bits();
         if !same_budget {

@@ -2,6 +2,7 @@ use obs_core::control::{Action, ActionError, Control, Kind, knob};
 use serde_json::{Value, json};
 
 use super::TimeLimiter;
+use super::limiter::check_limit;
 
 impl Control for TimeLimiter {
     fn name(&self) -> &str {
@@ -33,15 +34,15 @@ impl Control for TimeLimiter {
     }
 
     fn apply(&self, action: &Action) -> Result<(), ActionError> {
-        let present = (self.timeout_duration(), self.is_shadow());
         let (limit, shadow) =
-            knob::configure(action, present, |(limit, shadow), name, value| match name {
-                "timeout_duration_ms" => Ok((knob::millis(name, value)?, shadow)),
-                "shadow" => Ok((limit, knob::flag(name, value)?)),
+            knob::configure(action, (None, None), |(limit, shadow), name, value| match name {
+                "timeout_duration_ms" => {
+                    Ok((Some(check_limit(knob::millis(name, value)?)?), shadow))
+                }
+                "shadow" => Ok((limit, Some(knob::flag(name, value)?))),
                 _ => Err(knob::unknown(name, value)),
             })?;
-        self.set_timeout_duration(limit).map_err(|error| knob::invalid(&error))?;
-        self.set_shadow(shadow);
+        self.change(limit, shadow);
         Ok(())
     }
 }

@@ -148,7 +148,8 @@ impl Timer {
                 // Whoever else measures how long something takes wants to know.
                 limiter.clock().note_frozen(due, now);
             }
-            let extension = std::mem::take(&mut this.limit.extension).min(late);
+            let extension =
+                Duration::from_nanos(std::mem::take(&mut this.limit.extension)).min(late);
             if late < FROZEN || extension.is_zero() {
                 *this.is_over = true;
                 this.sleep.set(None);

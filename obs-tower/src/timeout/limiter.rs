@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use obs_core::clock::{Clock, Instant};
@@ -37,8 +37,8 @@ pub struct TimeLimiter(pub(super) Arc<Shared>);
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) clock: Clock,
-    pub(super) limit_nanos: AtomicU64,
-    pub(super) shadow: AtomicBool,
+    /// The limit in nanoseconds, twice, and 1 for shadow mode: both change at once.
+    knobs: AtomicU64,
     pub(super) exceeded: AtomicU64,
     pub(super) on_arrival: AtomicU64,
     exceeded_series: Counter,
@@ -49,8 +49,8 @@ pub(super) struct Shared {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit {
     pub(crate) deadline: Deadline,
-    /// How much a process that was frozen may extend it; zero for an inherited deadline.
-    pub(crate) extension: Duration,
+    /// How much a process that was frozen may extend it, in nanoseconds; 0 for an inherited deadline.
+    pub(crate) extension: u64,
     enforced: bool,
 }
 
@@ -85,7 +85,7 @@ impl TimeLimiter {
     /// The limit of calls that have no other.
     #[must_use]
     pub fn timeout_duration(&self) -> Duration {
-        Duration::from_nanos(self.0.limit_nanos.load(Ordering::Relaxed))
+        Duration::from_nanos(self.knobs().0)
     }
 
     /// Changes the limit from the next call on.
@@ -94,19 +94,36 @@ impl TimeLimiter {
     /// [`ConfigError`] unless it is 1 ms to 24 h; nothing has changed then.
     pub fn set_timeout_duration(&self, limit: Duration) -> Result<(), ConfigError> {
         let limit = check_limit(limit)?;
-        self.0.limit_nanos.store(limit, Ordering::Relaxed);
+        self.change(Some(limit), None);
         Ok(())
     }
 
     /// Whether deadlines are only counted and not enforced.
     #[must_use]
     pub fn is_shadow(&self) -> bool {
-        self.0.shadow.load(Ordering::Relaxed)
+        self.knobs().1
     }
 
     /// Sets whether deadlines are only counted and not enforced.
     pub fn set_shadow(&self, shadow: bool) {
-        self.0.shadow.store(shadow, Ordering::Relaxed);
+        self.change(None, Some(shadow));
+    }
+
+    /// The limit in nanoseconds, and whether it is only counted.
+    #[inline]
+    fn knobs(&self) -> (u64, bool) {
+        let knobs = self.0.knobs.load(Ordering::Relaxed);
+        (knobs >> 1, knobs & 1 == 1)
+    }
+
+    /// Sets what is given, at once, and leaves the rest as it is at that moment.
+    pub(super) fn change(&self, limit: Option<u64>, shadow: Option<bool>) {
+        let change = |knobs| {
+            let (limit, shadow) = (limit.unwrap_or(knobs >> 1), shadow.unwrap_or(knobs & 1 == 1));
+            Some(packed(limit, shadow))
+        };
+        // It changes whatever it finds, so it does not fail.
+        let _ = self.0.knobs.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
 
     /// Calls that ran into their deadline.
@@ -136,15 +153,17 @@ impl TimeLimiter {
         own: Option<Duration>,
         inherited: Option<Deadline>,
     ) -> Result<Limit, Rejected> {
-        let limit = own.unwrap_or_else(|| self.timeout_duration());
-        let enforced = !self.is_shadow();
-        let own = Limit { deadline: Deadline::after(now, limit), extension: limit, enforced };
+        let (default, shadow) = self.knobs();
+        let extension = own.map_or(default, nanos);
+        let enforced = !shadow;
+        let deadline = Deadline::at(Instant::from_nanos(now.as_nanos().saturating_add(extension)));
+        let own = Limit { deadline, extension, enforced };
         match inherited {
             Some(deadline) if deadline < own.deadline => {
                 if deadline.has_passed(now) {
                     self.count_dead_on_arrival()?;
                 }
-                Ok(Limit { deadline, extension: Duration::ZERO, enforced })
+                Ok(Limit { deadline, extension: 0, enforced })
             }
             _ => Ok(own),
         }
@@ -246,8 +265,7 @@ impl TimeLimiterBuilder {
         let limiter = TimeLimiter(Arc::new(Shared {
             name: self.name,
             clock: self.clock,
-            limit_nanos: AtomicU64::new(check_limit(self.timeout_duration)?),
-            shadow: AtomicBool::new(self.shadow),
+            knobs: AtomicU64::new(packed(check_limit(self.timeout_duration)?, self.shadow)),
             exceeded: AtomicU64::new(0),
             on_arrival: AtomicU64::new(0),
             exceeded_series: self.exceeded,
@@ -260,13 +278,20 @@ impl TimeLimiterBuilder {
     }
 }
 
-fn check_limit(limit: Duration) -> Result<u64, ConfigError> {
+const fn packed(limit_nanos: u64, shadow: bool) -> u64 {
+    limit_nanos << 1 | shadow as u64
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The limit in nanoseconds, if it is allowed.
+pub(super) fn check_limit(limit: Duration) -> Result<u64, ConfigError> {
     let allowed = Duration::from_millis(1)..=Duration::from_secs(24 * 60 * 60);
-    match u64::try_from(limit.as_nanos()) {
-        Ok(nanos) if allowed.contains(&limit) => Ok(nanos),
-        _ => {
-            let rule = "must be between 1ms and 24h";
-            Err(ConfigError::new("timeout_duration", format!("{limit:?}"), rule))
-        }
+    if allowed.contains(&limit) {
+        return Ok(nanos(limit));
     }
+    let rule = "must be between 1ms and 24h";
+    Err(ConfigError::new("timeout_duration", format!("{limit:?}"), rule))
 }

@@ -5,11 +5,19 @@ mod emf;
 mod http;
 mod log;
 mod propagate;
+mod resilience;
 mod span;
 
 use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
-    let parts = [emf::jobs(), http::jobs(), log::jobs(), span::jobs(), propagate::jobs()];
+    let parts = [
+        emf::jobs(),
+        http::jobs(),
+        log::jobs(),
+        span::jobs(),
+        propagate::jobs(),
+        resilience::jobs(),
+    ];
     parts.into_iter().flatten().collect()
 }

@@ -56,8 +56,8 @@ pub struct Totals {
     pub slow: u32,
 }
 
-/// One recorded call.
-#[derive(Clone, Copy, Debug)]
+/// One recorded call; by default it did well.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
     pub(super) failed: bool,
     pub(super) slow: bool,

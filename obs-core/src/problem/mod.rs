@@ -10,10 +10,14 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod prepared;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+
+pub use prepared::PreparedProblem;
 
 /// The media type of a problem body.
 pub const CONTENT_TYPE: &str = "application/problem+json";

@@ -62,8 +62,9 @@ pub trait Settle {
     /// The call ended so. What it is told after that counts no more.
     fn settle(&mut self, outcome: Outcome);
 
-    /// The call has to wait for its answer; told each time that it was looked for in vain.
-    fn waits(&mut self);
+    /// The call has to wait for its answer; told each time that it was looked for in vain. Default:
+    /// that is no news.
+    fn waits(&mut self) {}
 }
 
 /// A call that is not counted has nobody to tell.

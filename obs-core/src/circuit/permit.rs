@@ -19,13 +19,19 @@ use crate::outcome::Outcome;
 ///
 /// let breaker = CircuitBreaker::builder("inventory").build()?;
 /// let permit = breaker.try_acquire()?;
-/// assert_eq!(permit.breaker().name(), breaker.name());
 /// assert!(!permit.is_shadow());
 /// permit.settle(Outcome::ServerError);
 ///
+/// // In a future of one's own: the breaker hears of a call that waits when it does.
+/// let mut permit = breaker.try_begin_at(breaker.clock().coarse())?;
+/// assert!(permit.is_fresh());
+/// permit.waits(None);
+/// permit.end(Outcome::Success);
+/// assert_eq!(breaker.totals().calls, 2);
+///
 /// // A call that was not made after all counts for nothing.
 /// breaker.try_acquire()?.release();
-/// assert_eq!(breaker.totals().calls, 1);
+/// assert_eq!(breaker.totals().calls, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -263,6 +263,22 @@ pub(super) fn current_request() -> Option<RequestContext> {
 }
 
 /// The deadline with which the current request came.
+///
+/// ```
+/// use std::time::Duration;
+/// use obs_core::clock::Clock;
+/// use obs_core::context::{RequestContext, current_deadline};
+/// use obs_core::deadline::Deadline;
+/// use obs_core::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::builder("orders").build()?;
+/// let deadline = Deadline::after(Clock::system().now(), Duration::from_secs(2));
+/// let request = RequestContext::builder(&telemetry).deadline(deadline).build();
+/// assert_eq!(current_deadline(), None);
+/// let _current = request.enter();
+/// assert_eq!(current_deadline(), Some(deadline));
+/// # Ok::<_, obs_core::config::ConfigError>(())
+/// ```
 #[must_use]
 pub fn current_deadline() -> Option<Deadline> {
     with_slot(|slot| slot.request().and_then(RequestContext::deadline))

@@ -30,15 +30,16 @@
 //!
 //! # Place in a stack
 //!
-//! A time limit outside the breaker still feeds it: a call dropped after its deadline is a failure,
-//! and so is one dropped by a limit of any other kind once it is slow.
+//! A time limit outside the breaker still feeds it: a call that waited and is dropped after its
+//! deadline is a failure, and so is one dropped by a limit of any other kind once it is slow.
 //! Retries belong outside, so that each attempt is judged and an open breaker ends them; limits
 //! belong outside too, and what they refuse never reaches the breaker.
 //!
 //! # Cost
 //!
-//! Closed: that of [`obs_core::circuit`] and one reference count, no allocation, no box. Readiness
-//! is the inner service's alone: an open breaker reports ready and refuses in `call`.
+//! Closed: that of [`obs_core::circuit`], no allocation, no box. Only a call that has to wait asks
+//! for its deadline. Readiness is the inner service's alone: an open breaker reports ready and
+//! refuses in `call`.
 
 mod layer;
 #[cfg(test)]

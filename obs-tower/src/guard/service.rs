@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use obs_core::admit::{Admission, Admit};
+use obs_core::admit::Admission;
 use obs_core::clock::Instant;
 use tower_service::Service;
 
@@ -15,6 +15,7 @@ use super::{Choices, Choose, GuardLayer};
 use crate::classify::{Classify, HttpStatus};
 use crate::deadline::inherited;
 use crate::load_shed::{ByRoute, Importance};
+use crate::priority::Priority;
 use crate::timeout::Limit;
 
 /// A guarded service; made by [`GuardLayer`].
@@ -103,27 +104,62 @@ impl<S, Q, C> GuardService<S, Q, C> {
         S: Service<Request<B>> + Clone,
         Q: Choose<Request<B>>,
     {
-        let parts = &self.layer.parts;
         // Health and control routes are limited in time only.
-        if let Some(priority) = ByRoute.importance(&request) {
-            let (request, asked) = ask_rate_limit(parts.rate_limit.as_deref(), request);
-            match asked {
-                None => {}
-                Some(Admission::Admitted(permit)) => held.rate = Some(permit),
-                Some(Admission::Refused(refusal)) => return State::over_rate(refusal),
-                Some(Admission::Pending(pending)) => {
-                    return State::asking(pending, (self.take_ready(), request));
-                }
-            }
-            return match parts.pass(&request, priority, choose, held, now) {
-                Ok(Progress::Through) => self.run(request, limit),
-                Ok(Progress::Queued(waiting)) => {
-                    State::queued(waiting, (self.take_ready(), request))
-                }
-                Err(rejected) => State::refused(rejected),
-            };
+        let Some(priority) = ByRoute.importance(&request) else {
+            return self.run(request, limit);
+        };
+        if self.layer.parts.rate_limit.is_none() {
+            return self.pass(request, priority, limit, choose, held, now);
         }
-        self.run(request, limit)
+        match self.ask_rate_limit(request, held) {
+            Ok(request) => self.pass(request, priority, limit, choose, held, now),
+            Err(state) => state,
+        }
+    }
+
+    /// The request, if the rate limit lets it pass. The limit looks at its parts without the body.
+    fn ask_rate_limit<B>(
+        &mut self,
+        request: Request<B>,
+        held: &mut Held,
+    ) -> Result<Request<B>, State<S, Request<B>, S::Future>>
+    where
+        S: Service<Request<B>> + Clone,
+    {
+        let Some(limit) = &self.layer.parts.rate_limit else { return Ok(request) };
+        let (parts, body) = request.into_parts();
+        let admission = limit.admit(&parts);
+        let request = Request::from_parts(parts, body);
+        match admission {
+            Admission::Admitted(permit) => held.rate = Some(permit),
+            Admission::Refused(refusal) => return Err(State::over_rate(refusal)),
+            Admission::Pending(pending) => {
+                return Err(State::asking(pending, (self.take_ready(), request)));
+            }
+        }
+        Ok(request)
+    }
+
+    /// From the load shedding on.
+    #[inline]
+    fn pass<B>(
+        &mut self,
+        request: Request<B>,
+        priority: Priority,
+        limit: Option<Limit>,
+        choose: &Q,
+        held: &mut Held,
+        now: Instant,
+    ) -> State<S, Request<B>, S::Future>
+    where
+        S: Service<Request<B>> + Clone,
+        Q: Choose<Request<B>>,
+    {
+        match self.layer.parts.pass(&request, priority, choose, held, now) {
+            Ok(Progress::Through) => self.run(request, limit),
+            Ok(Progress::Queued(waiting)) => State::queued(waiting, (self.take_ready(), request)),
+            Err(rejected) => State::refused(rejected),
+        }
     }
 
     #[inline]
@@ -138,16 +174,4 @@ impl<S, Q, C> GuardService<S, Q, C> {
         let _scope = limit.and_then(Limit::enter);
         State::running(self.inner.call(request))
     }
-}
-
-/// The limit looks at the parts of a request without its body.
-#[inline]
-fn ask_rate_limit<B>(
-    limit: Option<&dyn Admit>,
-    request: Request<B>,
-) -> (Request<B>, Option<Admission>) {
-    let Some(limit) = limit else { return (request, None) };
-    let (parts, body) = request.into_parts();
-    let admission = limit.admit(&parts);
-    (Request::from_parts(parts, body), Some(admission))
 }

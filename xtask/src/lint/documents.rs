@@ -26,6 +26,10 @@ pub(super) fn check() -> Outcome<Vec<String>> {
         let untold = told.filter(|feature| !page.contains(&format!("`{feature}`")));
         findings
             .extend(untold.map(|feature| format!("{}: no page tells of {feature}", member.name)));
+        let rust = concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later");
+        if !page.contains(rust) {
+            findings.push(format!("{}: no page says `{rust}`", member.name));
+        }
     }
     Ok(findings)
 }

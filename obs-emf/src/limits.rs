@@ -11,7 +11,8 @@
 //! ```
 //! use obs_emf::limits::Transport;
 //!
-//! assert_eq!(Transport::ContainerStdout.max_line_bytes(), 16_384);
+//! // And its line feed.
+//! assert_eq!(Transport::ContainerStdout.max_line_bytes(), 16_383);
 //! ```
 
 use std::time::Duration;

@@ -16,6 +16,8 @@
 //! The paths of the services themselves work too: `/products`, `/orders`, `/inventory`,
 //! `/menu/items`, `/v1/cart/{user_id}`, `/stress`.
 //!
+//! Everything else is the storefront: pages for people, and the same as text for terminals.
+//!
 //! Paths and methods are listed, not matched by prefix: what is not listed cannot be reached from
 //! outside, and every line has the route it was served under. Bodies are read before they are
 //! forwarded, so a slow or oversized one never reaches a service. Answers get `Cache-Control` by
@@ -23,16 +25,19 @@
 
 mod cache_rules;
 mod forward;
+mod storefront;
 
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
+use obs_core::id::IdGenerator;
 use shop_kit::failure::refuse_the_rest;
 use shop_kit::upstream::Upstream;
 
 use self::forward::{Forward, forward};
+use self::storefront::storefront;
 
 /// The services behind the gateway.
 #[derive(Clone, Debug)]
@@ -57,6 +62,8 @@ pub struct Gateway {
     pub notification: Upstream,
     /// The shipping service.
     pub shipping: Upstream,
+    /// Where the names of new customers come from.
+    pub ids: IdGenerator,
 }
 
 /// How long a customer waits at most: longer than the calls that a service makes for the answer,
@@ -69,7 +76,8 @@ pub fn app(gateway: Gateway) -> Router {
     let router = Router::new()
         .merge(resources(&gateway, "/api", "/api/cart"))
         .merge(resources(&gateway, "", "/v1/cart"))
-        .merge(operations(&gateway));
+        .merge(operations(&gateway))
+        .merge(storefront(&gateway));
     refuse_the_rest(router).layer(from_fn(cache_rules::set))
 }
 

@@ -35,6 +35,12 @@ impl Failure {
         Self::new(Problem::new(status).detail(detail.into()))
     }
 
+    /// The status it is answered with.
+    #[must_use]
+    pub const fn code(&self) -> StatusCode {
+        self.problem.status()
+    }
+
     /// 404: there is no such thing.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Self {

@@ -1,9 +1,10 @@
-//! The real parts that tests talk to: emulators of AWS, Redis, PostgreSQL and an OTLP sink.
+//! The real parts that tests talk to: emulators of AWS, Redis, PostgreSQL, an OTLP sink, a browser.
 //!
 //! They are installed once under `.parts/` (Python packages, each in an environment of its own) or
-//! by the system's package manager (Redis, PostgreSQL), started on free ports of 127.0.0.1, and stopped by
+//! by the system's package manager (Redis, PostgreSQL, Chromium), started on free ports of 127.0.0.1, and stopped by
 //! their process when the run ends.
 
+mod chromium;
 pub(crate) mod debian;
 mod postgres;
 mod process;
@@ -56,6 +57,7 @@ pub(crate) fn install() -> Outcome {
     for package in [MINISTACK, MOTO, ROTEL, CFN_LINT] {
         package.install()?;
     }
+    chromium::install()?;
     redis::install()?;
     postgres::install()
 }
@@ -77,6 +79,7 @@ impl Parts {
         parts.rotel()?;
         parts.redis()?;
         parts.postgres()?;
+        parts.set("OBS_TEST_CHROMIUM", chromium::program()?.display().to_string());
         parts.set("OBS_TEST_CFN_LINT", CFN_LINT.program()?.display().to_string());
         Ok(parts)
     }

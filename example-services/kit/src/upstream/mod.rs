@@ -96,16 +96,26 @@ impl Upstream {
         let garbled = UpstreamError::new(self.name, UpstreamErrorKind::Garbled);
         let Ok(request) = request.body(bytes) else { return Err(garbled) };
 
+        let answer = self.exchange(request).await?;
+        serde_json::from_slice(&answer).map_err(|_| garbled)
+    }
+
+    /// Sends a request whose URI is a path and reads the answer as a whole.
+    ///
+    /// # Errors
+    /// When the service cannot be reached in time, answers with a status of 400 or more, or with
+    /// more than 1 MiB.
+    pub async fn exchange(&self, request: Request<Bytes>) -> Result<Bytes, UpstreamError> {
+        let error = |kind| UpstreamError::new(self.name, kind);
         let response = self.send(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES);
-        let Ok(body) = body.collect().await else { return Err(garbled) };
-        let body = body.to_bytes();
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|_| error(UpstreamErrorKind::Garbled))?.to_bytes();
         if status.as_u16() >= 400 {
             let problem = serde_json::from_slice(&body).unwrap_or_default();
-            return Err(UpstreamError::new(self.name, UpstreamErrorKind::Refused(status, problem)));
+            return Err(error(UpstreamErrorKind::Refused(status, problem)));
         }
-        serde_json::from_slice(&body).map_err(|_| garbled)
+        Ok(body)
     }
 
     /// Sends a request whose URI is a path and returns the answer, whatever its status.

@@ -67,8 +67,12 @@ impl LocalShop {
         Self { running, captured, spans, _data: data }
     }
 
+    pub fn url(&self, service: Name) -> String {
+        self.running.urls()[service.as_str()].clone()
+    }
+
     pub fn client(&self, service: Name) -> Client {
-        Client::new(&self.running.urls()[service.as_str()])
+        Client::new(&self.url(service))
     }
 
     pub fn gateway(&self) -> Client {

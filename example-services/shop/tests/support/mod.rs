@@ -4,6 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(missing_docs, unreachable_pub, unused_imports, clippy::unwrap_used)]
 
+#[cfg(feature = "real-parts")]
+pub mod chromium;
 pub mod client;
 pub mod local;
 pub mod process;

@@ -36,6 +36,7 @@ pub(super) fn gateway(parts: &Parts<'_>) -> Result<App, StartError> {
         analytics: parts.upstream(Name::Analytics)?,
         notification: parts.upstream(Name::Notification)?,
         shipping: parts.upstream(Name::Shipping)?,
+        ids: parts.telemetry.ids().clone(),
     };
     let Settings { rate_limit_per_second, rate_limit_burst, .. } = parts.settings;
     let quota = Quota::per_second(u64::from(rate_limit_per_second.get()))

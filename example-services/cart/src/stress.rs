@@ -1,11 +1,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shop_kit::extract::{Json, Query};
 use shop_kit::failure::Failure;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The most numbers one request may have tested: about two seconds of one processor.
 const MAX_CPU_ITERATIONS: u64 = 5_000_000;
@@ -19,18 +20,35 @@ const MAX_MEMORY_MB: usize = 256;
 /// How much is filled when nothing is said.
 const DEFAULT_MEMORY_MB: usize = 10;
 
-/// The requests that may be at it at a time.
-const CONCURRENT: usize = 2;
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 const MIB: usize = 1024 * 1024;
 
+/// Who may work: as many at a time as leave half of the processors to those who serve carts.
 #[derive(Clone, Debug)]
 pub(crate) struct Turns(Arc<Semaphore>);
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CONCURRENT)))
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new((processors / 2).max(1))))
     }
+}
+
+impl Turns {
+    /// Waits for a turn, 4 s at most.
+    ///
+    /// # Errors
+    /// 503 when none comes.
+    async fn take(self) -> Result<OwnedSemaphorePermit, Failure> {
+        let turn = tokio::time::timeout(PATIENCE, self.0.acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(busy)
+    }
+}
+
+fn busy() -> Failure {
+    Failure::unavailable("the stress test is busy")
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -64,7 +82,7 @@ pub(crate) struct Done {
 
 /// Works the processor and fills memory, away from the threads that serve requests.
 pub(crate) async fn stress(
-    State(Turns(turns)): State<Turns>,
+    State(turns): State<Turns>,
     Query(load): Query<Load>,
 ) -> Result<Json<Done>, Failure> {
     if load.cpu_iterations > MAX_CPU_ITERATIONS || load.memory_mb > MAX_MEMORY_MB {
@@ -72,8 +90,7 @@ pub(crate) async fn stress(
             "cpu_iterations must be at most {MAX_CPU_ITERATIONS}, memory_mb at most {MAX_MEMORY_MB}"
         )));
     }
-    let busy = || Failure::unavailable("the stress test is busy");
-    let turn = turns.try_acquire_owned().map_err(|_| busy())?;
+    let turn = turns.take().await?;
     let work = move || {
         let done = work(load);
         drop(turn);
@@ -117,6 +134,30 @@ mod tests {
     fn nothing_is_a_load_too() {
         let done = work(Load { cpu_iterations: 0, memory_mb: 0 });
         assert_eq!((done.primes, done.json_bytes), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_waited_for_but_not_for_ever() {
+        let turns = Turns(Arc::new(Semaphore::new(1)));
+        let first = turns.clone().take().await.unwrap();
+        let second = tokio::spawn(turns.clone().take());
+        tokio::time::advance(PATIENCE / 2).await;
+        drop(first);
+        let second = second.await.unwrap().unwrap();
+        let refused = turns.take().await.unwrap_err();
+        assert_eq!(refused.code(), http::StatusCode::SERVICE_UNAVAILABLE);
+        drop(second);
+    }
+
+    #[tokio::test]
+    async fn what_is_beyond_the_bounds_is_refused() {
+        for (cpu_iterations, memory_mb) in
+            [(MAX_CPU_ITERATIONS + 1, 0), (0, MAX_MEMORY_MB + 1), (u64::MAX, usize::MAX)]
+        {
+            let load = Load { cpu_iterations, memory_mb };
+            let refused = stress(State(Turns::default()), Query(load)).await.map(|_| ());
+            assert_eq!(refused.unwrap_err().code(), http::StatusCode::UNPROCESSABLE_ENTITY);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -47,6 +48,11 @@ impl Forward {
         inside: &'static str,
     ) -> Self {
         Self { upstream: upstream.clone().timeout(TIMEOUT), outside: outside.into(), inside }
+    }
+
+    /// Sets how long a customer waits at most.
+    pub(crate) fn timeout(self, timeout: Duration) -> Self {
+        Self { upstream: self.upstream.timeout(timeout), ..self }
     }
 
     fn request(

@@ -34,6 +34,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use obs_core::id::IdGenerator;
 use shop_kit::failure::refuse_the_rest;
+use shop_kit::stress::Load;
 use shop_kit::upstream::Upstream;
 
 use self::forward::{Forward, forward};
@@ -70,6 +71,9 @@ pub struct Gateway {
 /// and what [API Gateway](https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)
 /// allows by default.
 const TIMEOUT: Duration = Duration::from_secs(29);
+
+/// How long a stress scenario may take, the way there and back included.
+const STRESS_TIMEOUT: Duration = Load::MAX_DURATION.saturating_add(Duration::from_secs(10));
 
 /// The service, without the layers around it.
 pub fn app(gateway: Gateway) -> Router {
@@ -134,10 +138,12 @@ fn operations(gateway: &Gateway) -> Router {
     ] {
         let path = format!("/api/{name}");
         let to = Forward::to(upstream, path.clone(), "");
+        let stress = to.clone().timeout(STRESS_TIMEOUT);
         router = router
-            .route(&format!("{path}/health"), get(forward).with_state(to.clone()))
-            .route(&format!("{path}/stress"), post(forward).with_state(to.clone()))
-            .route(&format!("{path}/stress/{{scenario}}"), post(forward).with_state(to));
+            .route(&format!("{path}/health"), get(forward).with_state(to))
+            .route(&format!("{path}/stress"), post(forward).with_state(stress.clone()))
+            .route(&format!("{path}/stress/{{scenario}}"), post(forward).with_state(stress));
     }
-    router.route("/stress", post(forward).with_state(Forward::to(&gateway.cart, "", "")))
+    let stress = Forward::to(&gateway.cart, "", "").timeout(STRESS_TIMEOUT);
+    router.route("/stress", post(forward).with_state(stress))
 }

@@ -29,7 +29,10 @@ usage: shop up [options]             start the services; Ctrl-C or SIGTERM drain
            --seed N (1) --vus N (10) --duration SECONDS (10) --thresholds
        shop stress NAME              a stress scenario through the gateway
            --scale 0..1 (0.01) --duration SECONDS (5, at most 180)
-           morning-rush, restock, menu-sync, cold-start-avalanche, batch-calculation, query-storm
+           morning-rush, restock, menu-sync, cold-start-avalanche, batch-calculation, query-storm, cart
+       shop observability            write the dashboards and alarms of the shop
+           --out DIR (example-services/observability)
+           --environment NAME (prod) --region R (us-east-1) --account A (000000000000)
 
 options of up and run:
   --data DIR          where the services keep their data (default .shop)
@@ -47,6 +50,7 @@ environment:
   SHOP_RESERVATION_TTL_MS                             how long unaccepted stock is kept (60000)
   SHOP_PRODUCT_TIMEOUT_MS, SHOP_PRODUCT_MEMORY_MB     the product function's limits (3000, 128)
   SHOP_REDIS_URL                                      a Redis for carts and caches
+  SHOP_LOG_FILE                                       a second file for lines, for a log shipper
   SHOP_PAYMENT_SEED, SHOP_PAYMENT_FAILING_PER_MILLE   the payment provider (1, 0)
   SHOP_<SERVICE>_URL                                  where a service runs that is not started here
 ";

@@ -12,6 +12,7 @@
 //! | [`supervise`] | `shop up --procs` |
 //! | [`commands`] | looks at a shop, or drives it, from outside |
 //! | [`load`] | `shop load run` |
+//! | [`observability`] | `shop observability`: dashboards and alarms |
 //! | [`run_file`] | tells what runs on a data folder |
 //! | [`demo`] | `shop demo` |
 
@@ -23,6 +24,7 @@ mod install;
 pub mod load;
 pub mod lock;
 pub mod name;
+pub mod observability;
 mod paint;
 pub mod record;
 pub mod run_file;

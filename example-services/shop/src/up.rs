@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use obs_core::environment::Environment;
-use obs_core::output::{DropReason, Output};
+use obs_core::output::{DropReason, Output, RotatingFile};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -44,7 +45,11 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Fault> 
     let mut signals = Signals::new()?;
     let process = process(&options.services);
     let (lines, spans) = Files::under(&options.data).open(&process)?;
-    let output = Output::builder().stdout().destination(lines).build()?;
+    let mut output = Output::builder().stdout().destination(lines);
+    if let Some(path) = environment.get("SHOP_LOG_FILE") {
+        output = output.destination(log_file(Path::new(path))?);
+    }
+    let output = output.build()?;
     let spans = Arc::new(Mutex::new(spans));
     install(&output, &environment)?;
     let plan = Plan {
@@ -82,6 +87,21 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Fault> 
     // Not by way of the runtime: it would wait for a thread that writes to a pipe nobody reads.
     std::process::exit(0)
 }
+
+/// A second file for lines, where a log shipper beside the process finds them.
+fn log_file(path: &Path) -> Result<RotatingFile, Fault> {
+    let named = |error| format!("SHOP_LOG_FILE = {path:?}: {error}");
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(named)?;
+    }
+    Ok(RotatingFile::open(path, LOG_FILE_BYTES, LOG_FILES_KEPT).map_err(named)?)
+}
+
+/// The most bytes of the second file before it is rotated: 32 MiB.
+const LOG_FILE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How many older ones are kept beside it.
+const LOG_FILES_KEPT: u32 = 3;
 
 /// What a process is called after the services it runs.
 fn process(services: &[Name]) -> String {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use shop_domain::conformance;
 use shop_domain::conformance::time::ManualTime;
-use shop_store::{MemoryCache, SqliteCarts, SqliteMenu, SqliteOrders, SqliteProducts, SqliteStock};
+use shop_store::{
+    MemoryCache, SqliteAnalytics, SqliteCarts, SqliteLoyalty, SqliteMenu, SqliteNotifications,
+    SqliteOrders, SqlitePayments, SqliteProducts, SqliteShipments, SqliteStock,
+};
 
 macro_rules! conforms {
     ($store:ident, $suite:ident: $($clause:ident)*) => {
@@ -36,6 +39,14 @@ conforms!(SqliteStock, stock:
 conforms!(SqliteOrders, orders:
     an_order_is_seen_once_it_is_accepted an_order_is_accepted_or_abandoned_never_both
     a_key_stands_for_one_request orders_come_latest_first);
+conforms!(SqlitePayments, payments:
+    an_order_is_charged_once every_outcome_ends_a_payment the_first_method_of_an_order_stays);
+conforms!(SqliteLoyalty, loyalty:
+    an_order_brings_its_points_once the_ledger_and_the_balances_agree entries_come_latest_first);
+conforms!(SqliteShipments, shipments: an_order_is_one_parcel);
+conforms!(SqliteNotifications, notifications: nobody_is_told_twice messages_come_latest_first);
+conforms!(SqliteAnalytics, analytics:
+    a_fact_counts_once reports_follow_from_the_facts heavy_work_is_always_the_same);
 
 #[tokio::test]
 async fn an_order_goes_its_way_and_each_step_is_told_once() {

@@ -3,15 +3,20 @@
 //! Each function checks one clause of a port's contract on an empty store and panics where it does
 //! not hold. An implementation calls all of them from its own tests.
 
+pub mod analytics;
 pub mod buses;
 pub mod cache;
 pub mod carts;
 pub mod fifo_queues;
+pub mod loyalty;
 pub mod menu;
+pub mod notifications;
 pub mod orders;
 pub mod outboxes;
+pub mod payments;
 pub mod products;
 pub mod queues;
+pub mod shipments;
 pub mod stock;
 pub mod streams;
 pub mod time;

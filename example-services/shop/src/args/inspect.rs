@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::{Command, UsageError};
 use crate::load::{LoadPlan, MAX_DURATION, MAX_VUS, Scenario};
+use crate::observability::Place;
 
 /// A command that looks at a shop, or drives it, from outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +47,13 @@ pub enum Inspect {
     Load(LoadPlan),
     /// A stress scenario.
     Stress(StressPlan),
+    /// Write dashboards and alarms.
+    Observability {
+        /// Below which folder.
+        folder: PathBuf,
+        /// For where.
+        place: Place,
+    },
 }
 
 /// A stress scenario and its bounds.
@@ -61,8 +69,17 @@ pub struct StressPlan {
     pub duration_ms: u64,
 }
 
+impl StressPlan {
+    /// Whether it is the stress of the cart service, which takes amounts instead of a scale.
+    #[must_use]
+    pub fn is_cart(&self) -> bool {
+        self.path == "/stress"
+    }
+}
+
 /// The stress scenarios and their paths at the gateway.
-const SCENARIOS: [(&str, &str); 6] = [
+const SCENARIOS: [(&str, &str); 7] = [
+    ("cart", "/stress"),
     ("morning-rush", "/api/orders/stress/morning-rush"),
     ("restock", "/api/inventory/stress/restock"),
     ("menu-sync", "/api/menu/stress/menu-sync"),
@@ -81,8 +98,19 @@ struct Rest {
 }
 
 /// Options that take a value.
-const VALUED: [&str; 7] =
-    ["--data", "--limit", "--correlation-id", "--seed", "--vus", "--duration", "--scale"];
+const VALUED: [&str; 11] = [
+    "--data",
+    "--limit",
+    "--correlation-id",
+    "--seed",
+    "--vus",
+    "--duration",
+    "--scale",
+    "--out",
+    "--environment",
+    "--region",
+    "--account",
+];
 
 pub(super) fn parse(
     command: &str,
@@ -187,6 +215,7 @@ fn inspect(command: &str, rest: &mut Rest) -> Result<Inspect, UsageError> {
             other => Err(UsageError(format!("load has no command {other:?}"))),
         },
         "stress" => stress(rest),
+        "observability" => Ok(observability(rest)),
         other => Err(UsageError(format!("there is no command {other:?}"))),
     }
 }
@@ -222,6 +251,17 @@ fn load(rest: &mut Rest) -> Result<Inspect, UsageError> {
         duration: Duration::from_secs(seconds),
         thresholds: rest.thresholds,
     }))
+}
+
+fn observability(rest: &mut Rest) -> Inspect {
+    let folder = rest.take("--out").unwrap_or_else(|| "example-services/observability".to_owned());
+    let Place { environment, region, account } = Place::default();
+    let place = Place {
+        environment: rest.take("--environment").unwrap_or(environment),
+        region: rest.take("--region").unwrap_or(region),
+        account: rest.take("--account").unwrap_or(account),
+    };
+    Inspect::Observability { folder: folder.into(), place }
 }
 
 fn stress(rest: &mut Rest) -> Result<Inspect, UsageError> {
@@ -289,6 +329,21 @@ mod tests {
             panic!("it is a stress scenario");
         };
         assert_eq!((plan.scale, plan.duration_ms), (0.5, 180_000));
+    }
+
+    #[test]
+    fn observability_is_for_where_the_shop_runs() {
+        let line = "observability --out o --environment test --region eu-central-1 --account 1";
+        let place = Place {
+            environment: "test".into(),
+            region: "eu-central-1".into(),
+            account: "1".into(),
+        };
+        assert_eq!(command(line), Inspect::Observability { folder: "o".into(), place });
+        let Inspect::Observability { place, .. } = command("observability") else {
+            panic!("it is understood");
+        };
+        assert_eq!(place, Place::default());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::args::Inspect;
 use crate::client::Fault;
 use crate::load;
+use crate::observability;
 use crate::paint::Paint;
 use crate::run_file;
 
@@ -53,6 +54,7 @@ pub async fn inspect(command: Inspect, data: &Path, as_json: bool) -> ExitCode {
         Inspect::Logs(id) => logs::logs(data, &id, paint),
         Inspect::Load(plan) => load::run(data, &plan).await,
         Inspect::Stress(plan) => stress::stress(data, &plan).await,
+        Inspect::Observability { folder, place } => observability::write(&folder, &place),
     };
     match found {
         Ok(Finding { good, json, text }) => {

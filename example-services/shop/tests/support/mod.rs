@@ -9,6 +9,8 @@ pub mod chromium;
 pub mod client;
 pub mod local;
 pub mod process;
+#[cfg(feature = "real-parts")]
+pub mod redis;
 
 pub use client::{Answer, Client};
 pub use local::LocalShop;

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// At most 10, of which 2 are kept, the others for 5 minutes without use. A connection that cannot
 /// be opened is tried again up to 5 times, after `min(100 ms * 2^n, 2 s)`, give or take a tenth.
+/// Before it is used again it is asked whether it still works, so that a server that was started
+/// anew costs nobody a command; one whose last command was not answered is closed.
 #[derive(Clone)]
 pub struct RedisPool {
     pool: Pool<Connections>,
@@ -44,19 +46,20 @@ impl RedisPool {
     /// [`ConfigError`] when the URL cannot be read.
     pub fn new(url: &str, clock: &Clock, recorder: &dyn Recorder) -> Result<Self, ConfigError> {
         let retry = Retry::builder("redis").config(retries()).clock(clock.clone());
-        Self::with(url, retry.recorder(recorder).build()?, PATIENCE + TIME_LIMIT)
+        Self::with(url, retry.recorder(recorder).build()?, PATIENCE + TIME_LIMIT, true)
     }
 
-    /// Connections for what can be done without: tried once, and given up after `limit`.
+    /// Connections for what can be done without: tried once, not asked whether they still work,
+    /// and given up after `limit`.
     ///
     /// # Errors
     /// [`ConfigError`] when the URL cannot be read.
     pub fn impatient(url: &str, limit: Duration) -> Result<Self, ConfigError> {
         let once = RetryConfig::new().max_attempts(1);
-        Self::with(url, Retry::builder("redis").config(once).build()?, limit)
+        Self::with(url, Retry::builder("redis").config(once).build()?, limit, false)
     }
 
-    fn with(url: &str, retry: Retry, limit: Duration) -> Result<Self, ConfigError> {
+    fn with(url: &str, retry: Retry, limit: Duration, ask: bool) -> Result<Self, ConfigError> {
         let rule = "must be redis://[user:password@]host[:port][/database]";
         // The address may hold a password, so it is not repeated.
         let client = Client::open(url)
@@ -68,7 +71,7 @@ impl RedisPool {
             .connection_timeout(PATIENCE)
             // The connector has retries of its own.
             .retry_connection(false)
-            .test_on_check_out(false)
+            .test_on_check_out(ask)
             .build_unchecked(Connections { client: client.clone(), retry });
         Ok(Self { pool, client, limit })
     }
@@ -103,7 +106,7 @@ impl RedisPool {
                 RunError::User(error) => store_error(operation, error),
                 RunError::TimedOut => StoreError::new(StoreErrorKind::Throttled, operation),
             })?;
-            let answer = command.query_async(&mut *connection).await;
+            let answer = connection.ask(command).await;
             answer.map_err(|error| store_error(operation, error))
         };
         let late = |_| StoreError::new(StoreErrorKind::Unavailable, operation);
@@ -145,6 +148,26 @@ fn store_error(operation: &'static str, error: RedisError) -> StoreError {
     StoreError::new(kind, operation).because(error)
 }
 
+/// A connection, and whether its last command was answered.
+struct Connection {
+    redis: MultiplexedConnection,
+    unanswered: bool,
+}
+
+impl Connection {
+    async fn ask<T: redis::FromRedisValue>(
+        &mut self,
+        command: &redis::Cmd,
+    ) -> Result<T, RedisError> {
+        // It stays so when the future is dropped: nobody waited for the answer any more.
+        self.unanswered = true;
+        let answer = command.query_async(&mut self.redis).await;
+        // A refusal is an answer, too.
+        self.unanswered = answer.as_ref().is_err_and(|error| error.is_io_error());
+        answer
+    }
+}
+
 /// Opens connections for the pool.
 struct Connections {
     client: Client,
@@ -152,23 +175,24 @@ struct Connections {
 }
 
 impl ManageConnection for Connections {
-    type Connection = MultiplexedConnection;
+    type Connection = Connection;
     type Error = RedisError;
 
-    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+    async fn connect(&self) -> Result<Connection, RedisError> {
         let worth_another = |result: &Result<_, RedisError>| match result {
             Err(error) if error.is_io_error() || error.is_timeout() => Advice::retry(),
             _ => Advice::done(),
         };
-        self.retry.run(|_| connect(&self.client), worth_another).await
+        let redis = self.retry.run(|_| connect(&self.client), worth_another).await?;
+        Ok(Connection { redis, unanswered: false })
     }
 
-    async fn is_valid(&self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        redis::cmd("PING").query_async(connection).await
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        connection.ask(&redis::cmd("PING")).await
     }
 
-    fn has_broken(&self, _: &mut MultiplexedConnection) -> bool {
-        false
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.unanswered
     }
 }
 

@@ -157,7 +157,7 @@ const REPAIRS: usize = Repair::ALL.len();
 /// assert!(ledger.is_conserved());
 /// # Ok::<(), obs_core::config::ConfigError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ledger {
     /// Data points handed in.
@@ -168,6 +168,13 @@ pub struct Ledger {
     pub pending: u64,
     dropped: [u64; REASONS],
     repaired: [u64; REPAIRS],
+}
+
+impl Default for Ledger {
+    #[inline]
+    fn default() -> Self {
+        Self::EMPTY
+    }
 }
 
 impl Ledger {
@@ -201,7 +208,7 @@ impl Ledger {
 
     /// Whether nothing was lost and nothing repaired.
     #[inline]
-    fn is_smooth(&self) -> bool {
+    pub(crate) fn is_smooth(&self) -> bool {
         let mut all = 0;
         for count in &self.dropped {
             all |= count;

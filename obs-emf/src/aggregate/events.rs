@@ -3,13 +3,14 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use obs_core::clock::{Clock, Timestamp};
 use obs_core::log::{ValueRef, with_buffer};
 use obs_core::metric::Unit;
 
 use super::flusher::Drain;
 use super::key::Key;
-use super::{Emission, Exemplar, Mode};
+use super::{Emission, Exemplar, Mode, shard};
 use crate::cardinality::{EventBudget, Guard, OTHER, Overflow};
 use crate::declare::{Members, Metric, Resolution, Shape};
 use crate::encode::{ABSENT, Extra, Record, Series};
@@ -71,7 +72,8 @@ pub struct EventAggregator {
     slowest_by: Option<usize>,
     max_keys: usize,
     budget: Option<EventBudget>,
-    keys: RwLock<HashMap<Box<[u8]>, Arc<Key>>>,
+    /// Callers choose what dimensions hold, so the hash has a seed.
+    keys: RwLock<HashMap<Box<[u8]>, Arc<Key>, RandomState>>,
     ledger: SharedLedger,
 }
 
@@ -138,28 +140,42 @@ impl EventAggregator {
             Mode::Aggregated => None,
             Mode::Hybrid { one_in } => Some(one_in.max(1)),
         };
-        let mut ledger = Ledger::default();
-        let key = self.key(dimensions, &mut ledger);
-        match &key {
-            Some(key) => self.record(key, values, extras, &mut ledger),
-            None => lose_all(values, extras, &mut ledger),
-        }
-        if ledger != Ledger::default() {
+        let mut ledger = Ledger::EMPTY;
+        let emission = self.with_key(dimensions, &mut ledger, |key, ledger| {
+            match key {
+                Some(key) => self.record(key, values, extras, ledger),
+                None => lose_all(values, extras, ledger),
+            }
+            self.judge(key, values, one_in, exemplar)
+        });
+        if ledger != Ledger::EMPTY {
             self.ledger.add(&ledger);
         }
+        emission
+    }
+
+    /// What becomes of the line of an event, whose exemplars are noted.
+    #[inline]
+    fn judge(
+        &self,
+        key: Option<&Key>,
+        values: &[f64],
+        one_in: Option<u32>,
+        exemplar: Exemplar,
+    ) -> Emission {
         let slowest = self.slowest_by.and_then(|index| values.get(index)).copied();
-        let is_slowest = match (&key, slowest) {
+        let is_slowest = match (key, slowest) {
             (Some(key), Some(value)) => key.is_slowest(value, exemplar.trace_id),
             _ => false,
         };
-        if let (Some(key), Some(trace), true) = (&key, exemplar.trace_id, exemplar.is_error) {
+        if let (Some(key), Some(trace), true) = (key, exemplar.trace_id, exemplar.is_error) {
             key.note_error(trace);
         }
         let weight = match one_in {
             None => return Emission { line: true, metrics: false, weight: None },
             Some(_) if exemplar.is_notable || is_slowest => Some(1),
             Some(one_in) => {
-                let place = match (exemplar.trace_id, &key) {
+                let place = match (exemplar.trace_id, key) {
                     (Some(trace), _) => trace.get() % u128::from(one_in),
                     (None, Some(key)) => u128::from(key.next_place() % u64::from(one_in)),
                     (None, None) => 1,
@@ -170,15 +186,17 @@ impl EventAggregator {
         Emission { line: weight.is_some(), metrics: false, weight }
     }
 
+    #[inline]
     fn record(&self, key: &Key, values: &[f64], extras: &[Extra<'_>], ledger: &mut Ledger) {
         key.touch();
+        let shard = shard();
         for (index, &value) in values.iter().enumerate() {
             if value.to_bits() == ABSENT.to_bits() {
                 continue;
             }
             match (key.metrics.get(index), number(value, ledger)) {
                 (_, None) => {}
-                (Some(histogram), Some(value)) => histogram.record(value),
+                (Some(histogram), Some(value)) => histogram.record_in(shard, value),
                 (None, Some(_)) => lose(ledger, DropReason::InvalidName),
             }
         }
@@ -266,46 +284,63 @@ impl EventAggregator {
         self.ledger.add(&ledger);
     }
 
-    /// The key of these values, which is found without allocating; `None` if the budget leaves
-    /// them no dimension set.
-    fn key(&self, dimensions: &[&str], ledger: &mut Ledger) -> Option<Arc<Key>> {
+    /// Hands the key of these values to `take`; it is found without allocating.
+    #[inline]
+    fn with_key<R>(
+        &self,
+        dimensions: &[&str],
+        ledger: &mut Ledger,
+        take: impl FnOnce(Option<&Key>, &mut Ledger) -> R,
+    ) -> R {
         with_buffer(|bytes| {
             for value in dimensions {
                 push_value(bytes, value);
             }
-            if let Some(key) = self.find(bytes) {
-                return Some(key);
+            // Used under the lock, which is shared, so that threads do not meet at its count.
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(key) = keys.get(bytes.as_slice()) {
+                return take(Some(key), ledger);
             }
-            let Some(budget) = &self.budget else {
-                return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
-            };
-            let over = budget.over(&self.shape, dimensions);
-            if over.is_empty() {
-                return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
-            }
-            ledger.repair(Repair::SeriesBudget);
-            bytes.clear();
-            if budget.overflow() == Overflow::Other {
-                let others = with_others(dimensions, &over);
-                others.iter().for_each(|value| push_value(bytes, value));
-                return Some(self.insert(bytes, &self.line_shape, &others, ledger));
-            }
-            let shape = budget.variant(&self.line_shape, &over, Members::Remove)?;
-            let mut kept = Vec::new();
-            for (value, is_used) in dimensions.iter().zip(self.shape.used_in(&shape)) {
-                if is_used {
-                    push_value(bytes, value);
-                    kept.push(*value);
-                } else {
-                    bytes.extend([LEFT_OUT, END]);
-                }
-            }
-            Some(self.insert(bytes, &shape, &kept, ledger))
+            drop(keys);
+            let key = self.new_key(bytes, dimensions, ledger);
+            take(key.as_deref(), ledger)
         })
     }
 
-    fn find(&self, bytes: &[u8]) -> Option<Arc<Key>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).get(bytes).cloned()
+    /// Makes the key of these values, whose `bytes` name none yet; `None` if the budget leaves them
+    /// no dimension set.
+    #[cold]
+    fn new_key(
+        &self,
+        bytes: &mut Vec<u8>,
+        dimensions: &[&str],
+        ledger: &mut Ledger,
+    ) -> Option<Arc<Key>> {
+        let Some(budget) = &self.budget else {
+            return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
+        };
+        let over = budget.over(&self.shape, dimensions);
+        if over.is_empty() {
+            return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
+        }
+        ledger.repair(Repair::SeriesBudget);
+        bytes.clear();
+        if budget.overflow() == Overflow::Other {
+            let others = with_others(dimensions, &over);
+            others.iter().for_each(|value| push_value(bytes, value));
+            return Some(self.insert(bytes, &self.line_shape, &others, ledger));
+        }
+        let shape = budget.variant(&self.line_shape, &over, Members::Remove)?;
+        let mut kept = Vec::new();
+        for (value, is_used) in dimensions.iter().zip(self.shape.used_in(&shape)) {
+            if is_used {
+                push_value(bytes, value);
+                kept.push(*value);
+            } else {
+                bytes.extend([LEFT_OUT, END]);
+            }
+        }
+        Some(self.insert(bytes, &shape, &kept, ledger))
     }
 
     /// The key, made if it is new and there is room for it.
@@ -429,6 +464,7 @@ impl fmt::Debug for EventAggregator {
     }
 }
 
+#[inline]
 fn push_value(bytes: &mut Vec<u8>, value: &str) {
     bytes.extend_from_slice(value.as_bytes());
     bytes.push(END);

@@ -5,7 +5,7 @@ use crate::value::piece::Piece;
 use crate::value::text::{EMPTY, write_json};
 
 /// The pieces of the envelope. A tail whose values can all be written is `head`, the time, then
-/// `gaps` with the values between them. Any other is, in this order: `head`, the time, `directive`, the
+/// `slots` with their values. Any other is, in this order: `head`, the time, `directive`, the
 /// definitions with commas between them, [`ENVELOPE_END`], `constants`, then keys and values.
 pub(crate) struct Compiled {
     pub(crate) namespace: String,
@@ -20,9 +20,9 @@ pub(crate) struct Compiled {
     pub(crate) definitions: Vec<Box<[u8]>>,
     pub(crate) constants: Box<[u8]>,
     pub(crate) metric_keys: Vec<Box<[u8]>>,
-    /// What stands between the time and the values when all of them can be written, before each
-    /// dimension and each metric.
-    pub(crate) gaps: Box<[Piece]>,
+    /// What follows the time when all values can be written: each dimension and each metric that an
+    /// event gives, in that order.
+    pub(crate) slots: Box<[Slot]>,
     /// The most bytes of a tail whose values are numbers, dimension values not counted.
     pub(crate) fixed_length: usize,
     /// Whether its lines carry no fields of the user's.
@@ -41,6 +41,14 @@ impl Compiled {
             own_lines: self.own_lines,
         }
     }
+}
+
+/// The place of a value that an event gives.
+pub(crate) struct Slot {
+    /// What stands before it.
+    pub(crate) gap: Piece,
+    /// The dimension whose value it is; `None` for the next metric.
+    pub(crate) dimension: Option<usize>,
 }
 
 /// A dimension of a shape.
@@ -93,7 +101,7 @@ impl Parts {
         }
         let constants = self.constants();
         let metric_keys: Vec<_> = self.metrics.iter().map(|metric| key(&metric.name)).collect();
-        let gaps = self.gaps(&[&body, ENVELOPE_END, &constants].concat(), &metric_keys);
+        let slots = self.slots(&[&body, ENVELOPE_END, &constants].concat(), &metric_keys);
         let values = metric_keys.iter().map(|key| key.len() + NUMBER_LENGTH).sum::<usize>();
         let fixed_length = self.head.length()
             + TIME_LENGTH
@@ -113,7 +121,7 @@ impl Parts {
             definitions,
             constants,
             metric_keys,
-            gaps,
+            slots,
             fixed_length,
             own_lines: self.own_lines,
         }
@@ -134,24 +142,24 @@ impl Parts {
         out.into_boxed_slice()
     }
 
-    /// What stands before each value that an event gives: `opening` before the first, the key and
-    /// the quotes of dimensions.
-    fn gaps(&self, opening: &[u8], metric_keys: &[Box<[u8]>]) -> Box<[Piece]> {
-        let variable = self.dimensions.iter().filter(|dimension| dimension.constant.is_none());
-        let mut gaps = Vec::new();
+    /// The places of values behind the time; `opening` stands before the first.
+    fn slots(&self, opening: &[u8], metric_keys: &[Box<[u8]>]) -> Box<[Slot]> {
+        let mut slots = Vec::new();
         let mut gap = opening.to_vec();
-        for dimension in variable {
-            gap.extend_from_slice(&dimension.key);
-            gap.push(b'"');
-            gaps.push(Piece::new(&gap));
-            gap = b"\"".to_vec();
+        for (index, dimension) in self.dimensions.iter().enumerate() {
+            if dimension.constant.is_none() {
+                gap.extend_from_slice(&dimension.key);
+                gap.push(b'"');
+                slots.push(Slot { gap: Piece::new(&gap), dimension: Some(index) });
+                gap = b"\"".to_vec();
+            }
         }
         for key in metric_keys {
             gap.extend_from_slice(key);
-            gaps.push(Piece::new(&gap));
+            slots.push(Slot { gap: Piece::new(&gap), dimension: None });
             gap.clear();
         }
-        gaps.into_boxed_slice()
+        slots.into_boxed_slice()
     }
 
     fn directive(&self) -> Vec<u8> {

@@ -187,7 +187,10 @@ impl<'a> Record<'a> {
     ) -> bool {
         let alone = self.extras.is_empty() && self.series.is_empty();
         if alone && matches!(stage, Stage::Declared) && self.fits(room) {
-            self.write_extras(out, self.values, &[], room, ledger);
+            let (timestamp, dimensions, values) =
+                (self.timestamp, self.dimensions, Some(self.values));
+            let event = Event { timestamp, dimensions, values, extras: &[] };
+            self.shape.write_tail(out, event, room.bytes, ledger);
             return false;
         }
         let start = out.len();

@@ -181,15 +181,16 @@ impl Shape {
         out.reserve(shape.fixed_length + Piece::SLACK);
         shape.head.append_to(out);
         timestamp.write_unix_millis(out);
-        let mut gaps = shape.gaps.iter();
-        for (index, (dimension, gap)) in self.variable_dimensions().zip(&mut gaps).enumerate() {
-            gap.append_to(out);
-            let given = dimensions.get(index).copied().unwrap_or_default();
-            write_dimension_inside(out, dimension.value_for(given), ledger);
-        }
-        for (&value, gap) in values.iter().zip(gaps) {
-            gap.append_to(out);
-            write_f64(out, value);
+        let (mut dimensions, mut values_left) = (dimensions.iter(), values.iter());
+        for slot in &shape.slots {
+            slot.gap.append_to(out);
+            if let Some(dimension) = slot.dimension {
+                let given = dimensions.next().copied().unwrap_or_default();
+                let value = shape.dimensions[dimension].value_for(given);
+                write_dimension_inside(out, value, ledger);
+            } else if let Some(&value) = values_left.next() {
+                write_f64(out, value);
+            }
         }
         ledger.append(values.len() as u64);
         ledger.emit(values.len() as u64);

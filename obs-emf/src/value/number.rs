@@ -1,9 +1,22 @@
 //! Numbers that JSON and CloudWatch both take.
 
-pub(crate) use obs_core::log::number::{write_number as write_f64, write_u64};
+use obs_core::log::number::write_number;
+pub(crate) use obs_core::log::number::write_u64;
 
 use crate::ledger::{DropReason, Ledger, Repair};
 use crate::limits::{LARGEST_VALUE, SMALLEST_VALUE};
+
+/// Writes a finite number, whole ones without a fraction.
+#[inline]
+pub(crate) fn write_f64(out: &mut Vec<u8>, value: f64) {
+    // Counts, which most metrics are, are small.
+    let small = value as u8;
+    if small < 10 && f64::from(small) == value {
+        out.push(b'0' + small);
+    } else {
+        write_number(out, value);
+    }
+}
 
 /// What a value is to CloudWatch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +42,7 @@ pub(crate) fn check(value: f64) -> Checked {
 }
 
 /// The value to gather or send; books those that cannot be.
+#[inline]
 pub(crate) fn number(value: f64, ledger: &mut Ledger) -> Option<f64> {
     match check(value) {
         Checked::Good(value) => Some(value),

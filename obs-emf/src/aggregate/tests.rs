@@ -339,21 +339,24 @@ fn captured_sink() -> (Arc<LineSink>, obs_core::output::Capture) {
 
 #[test]
 fn a_flush_comes_by_size_before_the_interval_has_passed() {
+    let interval = Duration::from_secs(20);
+    // Started first, so that its interval ends first, too.
+    let (other_sink, _) = captured_sink();
+    let other_events = Arc::new(events(Mode::Aggregated));
+    let other = flusher(other_sink.clone(), &other_events).interval(interval).start().unwrap();
     let (sink, _captured) = captured_sink();
     let events = Arc::new(events(Mode::Aggregated));
-    // Its interval would hold the two back for longer than the third takes to come.
-    let flusher = flusher(sink.clone(), &events);
-    let flusher = flusher.interval(Duration::from_secs(2)).max_size(3).start().unwrap();
-    for route in ["/a", "/b"] {
-        events.observe(&[route], &[1.0, 1.0], &[], Exemplar::default());
+    let flusher = flusher(sink.clone(), &events).interval(interval).max_size(3).start().unwrap();
+    for route in ["/a", "/b", "/c"] {
+        for events in [&events, &other_events] {
+            events.observe(&[route], &[1.0, 1.0], &[], Exemplar::default());
+        }
     }
-    assert_eq!(sink.ledger().emitted, 0);
-    events.observe(&["/c"], &[1.0, 1.0], &[], Exemplar::default());
-    while sink.ledger().emitted == 0 {
+    while sink.ledger().emitted < 6 {
         std::thread::yield_now();
     }
-    assert_eq!(flusher.ledger().emitted, 6);
-    assert!(flusher.shutdown(LIMIT));
+    assert_eq!(other_sink.ledger().emitted, 0, "the interval has not passed");
+    assert!(flusher.shutdown(LIMIT) && other.shutdown(LIMIT));
 }
 
 #[test]

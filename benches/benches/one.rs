@@ -3,15 +3,14 @@
 //!
 //! ```text
 //! cargo bench --package obs-benches --bench one -- JOB TIMES     runs a job so often
-//! cargo bench --package obs-benches --bench one -- --list        the jobs whose instructions can be
-//!                                                                counted, and what each is beyond
+//! cargo bench --package obs-benches --bench one -- --jobs        all jobs, as JSON
 //! cargo bench --package obs-benches --bench one -- --growth      what can be run as something grows
 //! cargo bench --package obs-benches --bench one -- --time NAME   how long one of these takes, in ns
 //! ```
 
 use std::process::ExitCode;
 
-use obs_benches::{growth, jobs, stopwatch};
+use obs_benches::{growth, jobs, report, stopwatch};
 
 #[allow(clippy::print_stdout, reason = "what was asked for")]
 fn main() -> ExitCode {
@@ -20,10 +19,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         // As in a plain `cargo bench`.
         [] => return ExitCode::SUCCESS,
-        ["--list"] => {
-            for job in jobs::all().iter().filter(|job| job.is_steady) {
-                println!("{}\t{}", job.name, job.baseline.unwrap_or_default());
-            }
+        ["--jobs"] => {
+            println!("{}", report::described(&jobs::all()));
             return ExitCode::SUCCESS;
         }
         ["--growth"] => {

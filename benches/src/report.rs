@@ -1,4 +1,4 @@
-//! What was measured, as JSON for `cargo xtask bench`, which writes the document.
+//! Jobs and what they cost, as JSON for `cargo xtask bench`, which writes the document.
 
 use std::time::Duration;
 
@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 use crate::harness::Cost;
 use crate::{Job, table};
 
-/// One object per job that was measured, in the order of the jobs; costs are beyond the baseline.
+/// What each job is, in the order of the table.
 #[must_use]
-pub fn report(jobs: &[Job], costs: &[Cost]) -> Value {
+pub fn described(jobs: &[Job]) -> Value {
     let nanos = |limit: Option<Duration>| limit.map(|limit| limit.as_nanos() as u64);
-    let rows = jobs.iter().filter_map(|job| {
-        let cost = table::added(job, costs)?;
-        Some(json!({
+    let describe = |job: &Job| {
+        json!({
             "name": job.name,
             "baseline": job.baseline,
             "rival_of": job.rival_of,
@@ -22,12 +21,24 @@ pub fn report(jobs: &[Job], costs: &[Cost]) -> Value {
             "target_instructions": job.target_instructions,
             "explanation": job.explanation,
             "is_steady": job.is_steady,
+        })
+    };
+    jobs.iter().map(describe).collect()
+}
+
+/// What each job that was measured costs beyond its baseline.
+#[must_use]
+pub fn measured(jobs: &[Job], costs: &[Cost]) -> Value {
+    let cost = |job: &Job| {
+        let cost = table::added(job, costs)?;
+        Some(json!({
+            "name": cost.name,
             "nanos": cost.nanos,
             "allocations": cost.allocations,
             "bytes": cost.bytes,
             "written": cost.written,
             "background": cost.background,
         }))
-    });
-    rows.collect()
+    };
+    jobs.iter().filter_map(cost).collect()
 }

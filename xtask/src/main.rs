@@ -30,7 +30,11 @@ cargo xtask <command>
   budget   counts the instructions and allocations of each bench job and compares them with
            benches/budgets.json; `--write` sets them anew; nothing where valgrind is not installed
   check    lint, then test, then budget: what CI runs
-  bench    measures beside rivals and writes docs/performance.md; `--quick` checks the ceilings
+  bench    measures beside rivals, as something grows and under load, and writes
+           docs/performance.md; `--quick` checks the ceilings, `--growth` measures only what grows,
+           `--page` writes the page of what was measured last
+  load     measures the service bare, observed and guarded over real sockets; `--quick` makes fewer
+           rounds, `--own` leaves wrk alone where it is installed
   full     check, and what a release needs: each feature alone, foreign types in public items,
            an example of each, licences and duplicates, semver, packages; `full NAME` runs one of
            these alone
@@ -55,6 +59,9 @@ fn main() -> ExitCode {
         ["full", name] => full::full(Some(name)),
         ["bench"] => bench::full(),
         ["bench", "--quick"] => bench::quick(),
+        ["bench", "--growth"] => bench::growth(),
+        ["bench", "--page"] => bench::page(),
+        ["load", arguments @ ..] => bench::load(arguments),
         ["pictures"] => pictures::draw(),
         ["parts"] => parts::serve(),
         _ => {

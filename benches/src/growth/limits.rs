@@ -9,7 +9,7 @@ use obs_tower::observe::ObserveLayer;
 use super::requests::calls_of;
 use super::{Axis, Series};
 use crate::service::telemetry::telemetry;
-use crate::service::{TENANT, bare, guard, limiter, request};
+use crate::service::{TENANT, Traces, bare, guard, limiter};
 
 const PLENTY: Quota = Quota::per_second(100_000_000);
 
@@ -47,11 +47,11 @@ pub(super) fn tenants() -> Axis {
         });
         let observe = observe.build().expect("the settings are valid");
         let names = tenant_names(tenants);
-        let mut order = Order::default();
+        let (mut order, mut traces) = (Order::default(), Traces::default());
         let mut calls =
             calls_of(bare().layer(guard(Headers::none())).layer(observe), move |sent| {
                 let tenant = if sent < tenants { sent as usize } else { order.next(tenants) };
-                let mut request = request();
+                let mut request = traces.request();
                 request.headers_mut().insert(TENANT, names[tenant].clone());
                 request
             });

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{Axis, Series};
 use crate::service::telemetry::telemetry;
-use crate::service::{bare, call, calls, guard, order, request};
+use crate::service::{Traces, bare, call, calls, guard, order};
 
 /// Routes of which one is called.
 pub(super) fn routes() -> Axis {
@@ -45,8 +45,9 @@ pub(super) fn headers() -> Axis {
 fn calls_with(router: Router, headers: u64) -> impl FnMut(u64) {
     let name = |number| HeaderName::try_from(format!("x-other-{number}")).expect("it is a token");
     let names: Vec<HeaderName> = (0..headers).map(name).collect();
+    let mut traces = Traces::default();
     calls_of(router, move |_| {
-        let mut request = request();
+        let mut request = traces.request();
         let value = HeaderValue::from_static("nothing of interest");
         let headers = names.iter().map(|name| (name.clone(), value.clone()));
         request.headers_mut().extend(headers);
@@ -96,14 +97,14 @@ fn waiting() -> Router {
 
 /// Begins `at_once` requests, waits for all of them, begins anew.
 pub(super) fn calls_at_once(router: Router, at_once: u64) -> impl FnMut(u64) {
-    let runtime = runtime();
+    let (runtime, mut traces) = (runtime(), Traces::default());
     move |times| {
         runtime.block_on(async {
             let mut left = times;
             while left > 0 {
                 let mut batch = JoinSet::new();
                 for _ in 0..at_once.min(left) {
-                    batch.spawn(call(router.clone(), request()));
+                    batch.spawn(call(router.clone(), traces.request()));
                 }
                 batch.join_all().await;
                 left = left.saturating_sub(at_once);

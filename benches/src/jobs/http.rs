@@ -34,8 +34,8 @@ fn observed() -> Vec<Job> {
         observe("observed/switched off", only(|nothing| nothing), 300),
         observe("observed/every request sampled", || calls(observing(1.0)), 1_200)
             .instructions(13_000),
-        observe("observed/5 % sampled", || calls(observing(0.05)), 1_000).unsteady(),
-        observe("observed/none sampled", || calls(observing(0.0)), 1_000).instructions(11_000),
+        observe("observed/5 % sampled", || calls(observing(0.05)), 1_000).instructions(11_000),
+        observe("observed/none sampled", || calls(observing(0.0)), 1_000),
         observe("observed/two threads", || twice(observing(1.0)), 1_200)
             .beyond(BARE_TWICE)
             .shared(),
@@ -52,8 +52,8 @@ fn chain() -> Vec<Job> {
     vec![
         job("chain/every request sampled", || guarded(1.0), 1_500).instructions(15_000),
         job("chain/with rate-limit headers", || chained(1.0, Headers::default()), 3_000),
-        job("chain/5 % sampled", || guarded(0.05), 1_300).unsteady(),
-        job("chain/none sampled", || guarded(0.0), 1_300).instructions(13_000),
+        job("chain/5 % sampled", || guarded(0.05), 1_300).instructions(13_000),
+        job("chain/none sampled", || guarded(0.0), 1_300),
         Job::new("chain/two threads", || twice(guarded(1.0)))
             .beyond(BARE_TWICE)
             .within(150_000, 1_500)

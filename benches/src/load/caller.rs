@@ -11,12 +11,11 @@ use tokio::task::JoinSet;
 
 use super::Measured;
 
-/// What each caller sends.
+/// What each caller sends. Without ids, so that the service makes new ones and samples by them.
 pub(super) const REQUEST: &str = "GET /orders/4711 HTTP/1.1\r\n\
      host: shop.example\r\n\
      user-agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/145.0\r\n\
      accept: application/json\r\n\
-     x-amzn-trace-id: Root=1-691fb3c0-4bf92f3577b34da6a3ce929d\r\n\
      x-tenant-id: acme\r\n\r\n";
 
 /// The longest answer that is expected, with its headers.

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use http::header;
 
-pub use calls::{call, calls, request};
+pub use calls::{Traces, call, calls};
 pub use chain::{TENANT, guard, limiter};
 
 /// A route with a parameter that answers 200 and a small JSON body.

@@ -23,8 +23,8 @@ pub(super) struct Budgets {
 
 /// What one run of a job costs beyond its baseline.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Budget {
-    pub(super) instructions: f64,
+pub(crate) struct Budget {
+    pub(crate) instructions: f64,
     pub(super) allocations: f64,
     /// Instructions by function.
     pub(super) functions: BTreeMap<String, f64>,

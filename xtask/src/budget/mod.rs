@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::command::{Failure, Outcome, capture, cargo};
 use crate::workspace::root;
 use callgrind::Profile;
-use file::{Budget, Budgets};
+pub(crate) use file::Budget;
+use file::Budgets;
 
 /// A job fails when it takes this share more instructions than its budget.
 const TOLERANCE: f64 = 0.02;
@@ -24,15 +25,20 @@ const TOLERANCE: f64 = 0.02;
 const LEAST: f64 = 10.0;
 
 /// Runs of a job in two measurements; their difference leaves out what setting up costs.
-const RUNS: [u32; 2] = [200, 1_200];
+pub(crate) const RUNS: [u32; 2] = [200, 1_200];
+
+/// Builds quickly, and leaves functions to be named.
+pub(crate) const WITHOUT_LTO: [(&str, &str); 2] =
+    [("CARGO_PROFILE_BENCH_LTO", "off"), ("CARGO_PROFILE_BENCH_CODEGEN_UNITS", "16")];
 
 /// Measures every job and compares it with `benches/budgets.json`, or writes that file.
 pub(crate) fn budget(write: bool) -> Outcome {
-    if Command::new("valgrind").arg("--version").output().is_err() {
+    if !is_possible() {
         eprintln!("xtask: valgrind is not installed, so the instruction budgets are not checked");
         return Ok(());
     }
-    let program = build()?;
+    eprintln!("xtask: building the jobs whose instructions are counted");
+    let program = build(&[], &WITHOUT_LTO)?;
     let measured = measure(&program)?;
     if write {
         return file::write(&measured);
@@ -83,16 +89,17 @@ fn judge(job: &str, budget: &Budget, now: &Budget) -> Vec<String> {
     faults
 }
 
+/// Whether valgrind is installed.
+pub(crate) fn is_possible() -> bool {
+    Command::new("valgrind").arg("--version").output().is_ok()
+}
+
 /// Builds the program that runs one job.
-fn build() -> Outcome<PathBuf> {
-    eprintln!("xtask: building the jobs whose instructions are counted");
+pub(crate) fn build(features: &[&str], environment: &[(&str, &str)]) -> Outcome<PathBuf> {
     let arguments = "bench --no-run --package obs-benches --bench one --message-format=json";
     let arguments: Vec<&str> = arguments.split(' ').collect();
-    let messages = capture(
-        cargo(&arguments)
-            .env("CARGO_PROFILE_BENCH_LTO", "off")
-            .env("CARGO_PROFILE_BENCH_CODEGEN_UNITS", "16"),
-    )?;
+    let mut build = cargo(&[&arguments, features].concat());
+    let messages = capture(build.envs(environment.iter().copied()))?;
     let executable = messages.lines().find_map(|message| {
         let message: Value = serde_json::from_str(message).ok()?;
         let is_one = message["target"]["name"] == "one";
@@ -101,13 +108,19 @@ fn build() -> Outcome<PathBuf> {
     executable.ok_or_else(|| Failure::new("cargo built no program for the jobs"))
 }
 
+/// The jobs of `program`: name, baseline, limits and whether it is steady.
+pub(crate) fn jobs(program: &Path) -> Outcome<Vec<Value>> {
+    let jobs = capture(Command::new(program).arg("--jobs"))?;
+    serde_json::from_str(&jobs).map_err(|error| Failure::new(format!("--jobs: {error}")))
+}
+
 fn measure(program: &Path) -> Outcome<Budgets> {
     let toolchain = capture(Command::new("rustc").arg("--version"))?.trim().to_owned();
     let mut measured = Budgets { toolchain, ..Budgets::default() };
-    let jobs = capture(Command::new(program).arg("--list"))?;
-    for job in jobs.lines() {
-        let (name, baseline) = job.split_once('\t').unwrap_or((job, ""));
-        let mut cost = profile(program, name)?;
+    for job in jobs(program)?.iter().filter(|job| job["is_steady"] == true) {
+        let of = |what: &str| job[what].as_str().unwrap_or_default();
+        let (name, baseline) = (of("name"), of("baseline"));
+        let mut cost = profile(program, name, RUNS)?;
         if let Some(baseline) = measured.jobs.get(baseline) {
             cost.subtract(baseline);
         }
@@ -116,12 +129,12 @@ fn measure(program: &Path) -> Outcome<Budgets> {
     Ok(measured)
 }
 
-/// What one run of `job` costs the thread that runs it.
-fn profile(program: &Path, job: &str) -> Outcome<Budget> {
+/// What one run of `job` costs the thread that runs it, from two measurements of so many `runs`.
+pub(crate) fn profile(program: &Path, job: &str, runs: [u32; 2]) -> Outcome<Budget> {
     let directory = root().join("target/budget");
     std::fs::create_dir_all(&directory)?;
     let mut profiles = Vec::new();
-    for runs in RUNS {
+    for runs in runs {
         let out = directory.join(format!("{runs}.out"));
         capture(
             Command::new("valgrind")
@@ -137,7 +150,7 @@ fn profile(program: &Path, job: &str) -> Outcome<Budget> {
     let [few, many] = profiles.as_slice() else {
         return Err(Failure::new("a job was not measured"));
     };
-    Ok(Budget::between(few, many, RUNS[1] - RUNS[0]))
+    Ok(Budget::between(few, many, runs[1] - runs[0]))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use obs_core::clock::{Instant, Timestamp};
 use obs_core::context::{RequestContext, Scoped};
-use obs_core::log::{Line, Value};
+use obs_core::log::{Line, LineHead, Value};
 use obs_core::outcome::Outcome;
 use obs_core::telemetry::{RequestLine, Telemetry};
 use obs_core::trace::{SpanKind, SpanLink, SpanRecord, Status, Text};
@@ -24,8 +24,7 @@ use crate::exchange::{End, PanicMessage, Verdict, milliseconds};
 #[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) telemetry: Telemetry,
-    pub(crate) message: &'static str,
-    pub(crate) target: &'static str,
+    pub(crate) head: LineHead,
     pub(crate) span_name: Arc<str>,
     pub(crate) span_kind: SpanKind,
     /// Metrics whose first three values are the count, the faults and the latency.
@@ -140,13 +139,12 @@ impl Record {
         elapsed: Duration,
         recorded: &obs_core::context::Recorded,
     ) {
-        let Kind { telemetry, message, target, shape, .. } = &*self.kind;
+        let Kind { telemetry, head, shape, .. } = &*self.kind;
         let timestamp = self.wall.saturating_add(elapsed);
         let head = RequestLine {
             timestamp,
             level: verdict.level(),
-            message,
-            target,
+            head,
             ids: self.context.own_ids(),
             has_metrics: true,
         };

@@ -6,7 +6,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::RequestContext;
 use super::request::Inner;
-use crate::clock::Instant;
+use crate::clock::{Instant, Timestamp};
 use crate::deadline::Deadline;
 use crate::id::{CorrelationId, SpanId, TraceId};
 use crate::log::Ids;
@@ -153,15 +153,18 @@ impl RequestContextBuilder {
         let trace_id = self.trace_id();
         let Self { telemetry, mut extracted, span_id, sampled, deadline, debug_level, .. } = self;
         let own = Own { trace_id, span_id, sampled, deadline, debug_level };
-        assemble(telemetry, &mut extracted, own)
+        let now = telemetry.clock().wall();
+        assemble(telemetry, &mut extracted, own, now)
     }
 }
 
 impl RequestContext {
-    /// The context of a request whose headers told `extracted`; a timeout counts from `now`, the
-    /// request's arrival. `is_sampled` is asked with the trace and the caller's verdict.
+    /// The context of a request whose headers told `extracted` and which arrived at `now`, by the
+    /// monotonic and by the wall clock; a timeout counts from then. `is_sampled` is asked with the
+    /// trace and the caller's verdict.
     ///
-    /// The same as a [`builder`](Self::builder) makes, at less cost: nothing is moved twice.
+    /// The same as a [`builder`](Self::builder) makes, at less cost: nothing is moved twice, and
+    /// the clock is not read again.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -171,7 +174,7 @@ impl RequestContext {
     ///
     /// let telemetry = Telemetry::builder("orders").build()?;
     /// let extracted = telemetry.propagators().extract(&HeaderMap::new(), &TrustPolicy::edge());
-    /// let now = telemetry.clock().now();
+    /// let now = (telemetry.clock().now(), telemetry.clock().wall());
     /// let request = RequestContext::received(&telemetry, extracted, now, |_trace, _parent| true);
     /// assert!(request.is_sampled());
     /// assert_eq!((request.parent_span_id(), request.attempt()), (None, None));
@@ -183,13 +186,13 @@ impl RequestContext {
     pub fn received(
         telemetry: &Telemetry,
         mut extracted: Extracted,
-        now: Instant,
+        (now, wall): (Instant, Timestamp),
         is_sampled: impl FnOnce(TraceId, Option<bool>) -> bool,
     ) -> Self {
         let parent = extracted.parent.as_ref();
         let parent_sampled = parent.and_then(|parent| parent.sampled);
         let trace_id = parent.map(|parent| parent.trace_id);
-        let trace_id = trace_id.unwrap_or_else(|| telemetry.ids().trace_id(telemetry.clock()));
+        let trace_id = trace_id.unwrap_or_else(|| telemetry.ids().trace_id_at(wall));
         let own = Own {
             trace_id,
             span_id: None,
@@ -197,7 +200,7 @@ impl RequestContext {
             deadline: extracted.timeout.map(|timeout| Deadline::after(now, timeout)),
             debug_level: None,
         };
-        assemble(telemetry.clone(), &mut extracted, own)
+        assemble(telemetry.clone(), &mut extracted, own, wall)
     }
 }
 
@@ -211,14 +214,19 @@ struct Own {
 }
 
 /// Makes the context, and takes out of `extracted` what it needs.
-fn assemble(telemetry: Telemetry, extracted: &mut Extracted, own: Own) -> RequestContext {
+fn assemble(
+    telemetry: Telemetry,
+    extracted: &mut Extracted,
+    own: Own,
+    now: Timestamp,
+) -> RequestContext {
     let Own { trace_id, span_id, sampled, deadline, debug_level } = own;
     let parent = extracted.parent.take();
     let is_new = parent.is_none();
     let parent = parent.unwrap_or_else(|| TraceParent::new(trace_id));
     let ids = telemetry.ids();
     let correlation_id = extracted.correlation_id.take();
-    let correlation_id = correlation_id.unwrap_or_else(|| ids.correlation_id(telemetry.clock()));
+    let correlation_id = correlation_id.unwrap_or_else(|| ids.correlation_id_at(now));
     let span_id = span_id.unwrap_or_else(|| ids.span_id());
     let ids = Ids {
         correlation_id: Some(&correlation_id),

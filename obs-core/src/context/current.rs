@@ -46,7 +46,7 @@ impl Captured {
     /// What runs now on this thread.
     #[must_use]
     pub fn current() -> Self {
-        with_slot(|slot| slot.clone())
+        look(|slot| slot.clone())
     }
 
     /// Runs `work` as part of it.
@@ -156,6 +156,24 @@ impl Drop for ContextGuard {
     }
 }
 
+/// Swaps a context into the thread's slot, and back on drop, also during a panic.
+pub(super) struct Entered<'a> {
+    context: &'a mut Captured,
+}
+
+impl<'a> Entered<'a> {
+    pub(super) fn new(context: &'a mut Captured) -> Self {
+        swap(context);
+        Self { context }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        swap(self.context);
+    }
+}
+
 /// The span in which the current code runs: the innermost that is entered, else the request's.
 ///
 /// ```
@@ -170,7 +188,7 @@ impl Drop for ContextGuard {
 /// ```
 #[must_use]
 pub fn current_span_id() -> Option<SpanId> {
-    with_slot(Captured::span_id)
+    look(Captured::span_id)
 }
 
 /// Makes `span` the current one within the current request until the guard is dropped.
@@ -248,18 +266,19 @@ pub fn replace_span(span: Option<SpanId>) -> Option<SpanId> {
 /// Exchanges the slot of this thread with `other`.
 ///
 /// A future swaps its own state in for the time of a poll, so a poll touches no reference count.
-pub(super) fn swap(other: &mut Captured) {
+fn swap(other: &mut Captured) {
     // While a thread shuts down the slot may be gone, and then nothing is current any more.
     let _ = CURRENT.try_with(|slot| mem::swap(&mut *slot.borrow_mut(), other));
 }
 
-/// Reads the slot; `read` must not run code of others, which might want to swap it.
-fn with_slot<R: Default>(read: impl FnOnce(&Captured) -> R) -> R {
+/// Looks at what runs now on this thread without taking a part in it; `read` must not run code of
+/// others, which might want to swap it.
+pub(crate) fn look<R: Default>(read: impl FnOnce(&Captured) -> R) -> R {
     CURRENT.try_with(|slot| read(&slot.borrow())).unwrap_or_default()
 }
 
 pub(super) fn current_request() -> Option<RequestContext> {
-    with_slot(|slot| slot.request().cloned())
+    look(|slot| slot.request().cloned())
 }
 
 /// The deadline with which the current request came.
@@ -281,17 +300,15 @@ pub(super) fn current_request() -> Option<RequestContext> {
 /// ```
 #[must_use]
 pub fn current_deadline() -> Option<Deadline> {
-    with_slot(|slot| slot.request().and_then(RequestContext::deadline))
+    look(|slot| slot.request().and_then(RequestContext::deadline))
 }
 
 pub(super) fn current_telemetry() -> Option<Telemetry> {
-    with_slot(|slot| slot.telemetry().cloned())
+    look(|slot| slot.telemetry().cloned())
 }
 
 /// The innermost span that is entered, if `request` is the current one.
 pub(super) fn current_span_of(request: &RequestContext) -> Option<SpanId> {
-    with_slot(|slot| {
-        slot.request().is_some_and(|current| current.is(request)).then(|| slot.span_id())
-    })
-    .flatten()
+    look(|slot| slot.request().is_some_and(|current| current.is(request)).then(|| slot.span_id()))
+        .flatten()
 }

@@ -38,6 +38,7 @@ mod telemetry;
 #[cfg(feature = "aws-sdk")]
 pub use aws_sdk::TraceInterceptor;
 pub use builder::RequestContextBuilder;
+pub(crate) use current::look;
 pub use current::{
     Captured, ContextGuard, SpanGuard, current_deadline, current_span_id, enter_span, replace_span,
 };

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::{Captured, current};
+use super::Captured;
+use super::current::Entered;
 
 pin_project! {
     /// A future or stream that runs in a context, wherever and by whatever executor it is polled.
@@ -49,24 +50,6 @@ impl<F> Scoped<F> {
     /// Lets `inner` run in `context`.
     pub fn new(inner: F, context: impl Into<Captured>) -> Self {
         Self { inner: Some(inner), context: context.into() }
-    }
-}
-
-/// Swaps a context into the thread's slot, and back on drop, also during a panic.
-struct Entered<'a> {
-    context: &'a mut Captured,
-}
-
-impl<'a> Entered<'a> {
-    fn new(context: &'a mut Captured) -> Self {
-        current::swap(context);
-        Self { context }
-    }
-}
-
-impl Drop for Entered<'_> {
-    fn drop(&mut self) {
-        current::swap(self.context);
     }
 }
 

@@ -30,7 +30,10 @@ impl CorrelationId {
     /// Takes over `bytes` if they keep to the grammar.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.is_empty() || bytes.len() > MAX_LENGTH || !bytes.iter().all(|&b| is_allowed(b)) {
+        if bytes.is_empty()
+            || bytes.len() > MAX_LENGTH
+            || !bytes.iter().all(|&byte| ALLOWED[usize::from(byte)])
+        {
             return None;
         }
         let mut copy = [0; MAX_LENGTH];
@@ -83,6 +86,17 @@ const fn is_allowed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'.' | b'_' | b':' | b'+' | b'/' | b'=' | b'@' | b'-')
 }
+
+/// What [`is_allowed`], to be looked up.
+static ALLOWED: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < allowed.len() {
+        allowed[byte] = is_allowed(byte as u8);
+        byte += 1;
+    }
+    allowed
+};
 
 impl PartialEq for CorrelationId {
     fn eq(&self, other: &Self) -> bool {

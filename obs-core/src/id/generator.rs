@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{CorrelationId, SpanId, TraceId};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 
 /// Makes ids; clones share their state.
 ///
@@ -52,7 +52,13 @@ impl IdGenerator {
     /// 56.
     #[must_use]
     pub fn trace_id(&self, clock: &Clock) -> TraceId {
-        let seconds = u128::from(clock.wall().unix_seconds() as u32) << 96;
+        self.trace_id_at(clock.wall())
+    }
+
+    /// As [`trace_id`](Self::trace_id), for whoever has read the clock.
+    #[must_use]
+    pub fn trace_id_at(&self, now: Timestamp) -> TraceId {
+        let seconds = u128::from(now.unix_seconds() as u32) << 96;
         loop {
             // A zero id needs 2^-96 luck; the loop keeps the type honest.
             if let Some(id) = TraceId::new(seconds | self.random_u128() >> 32) {
@@ -83,25 +89,35 @@ impl IdGenerator {
     /// ```
     #[must_use]
     pub fn correlation_id(&self, clock: &Clock) -> CorrelationId {
-        CorrelationId::uuid_v7(clock.wall().unix_millis(), self.random_u128())
+        self.correlation_id_at(clock.wall())
+    }
+
+    /// As [`correlation_id`](Self::correlation_id), for whoever has read the clock.
+    #[must_use]
+    pub fn correlation_id_at(&self, now: Timestamp) -> CorrelationId {
+        CorrelationId::uuid_v7(now.unix_millis(), self.random_u128())
     }
 
     /// 64 random bits, not fit for secrets; for jitter and sampling.
     #[must_use]
     pub fn random_u64(&self) -> u64 {
-        match &self.0 {
-            // While a thread shuts down its generator may be gone; a fresh one serves as well.
-            Source::ThreadLocal => GENERATOR
-                .try_with(|generator| generator.borrow_mut().next())
-                .unwrap_or_else(|_| Xoshiro::from_system().next()),
-            Source::Seeded(generator) => {
-                generator.lock().unwrap_or_else(PoisonError::into_inner).next()
-            }
-        }
+        self.draw(Xoshiro::next)
     }
 
     fn random_u128(&self) -> u128 {
-        u128::from(self.random_u64()) << 64 | u128::from(self.random_u64())
+        self.draw(|generator| u128::from(generator.next()) << 64 | u128::from(generator.next()))
+    }
+
+    fn draw<R>(&self, draw: impl Fn(&mut Xoshiro) -> R) -> R {
+        match &self.0 {
+            // While a thread shuts down its generator may be gone; a fresh one serves as well.
+            Source::ThreadLocal => GENERATOR
+                .try_with(|generator| draw(&mut generator.borrow_mut()))
+                .unwrap_or_else(|_| draw(&mut Xoshiro::from_system())),
+            Source::Seeded(generator) => {
+                draw(&mut generator.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
     }
 }
 

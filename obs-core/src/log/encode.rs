@@ -38,6 +38,11 @@ pub enum ValueRef<'a> {
     /// Text that the program itself chose, such as the name of an outcome: it is escaped as any
     /// other, but not searched for what looks like a secret.
     Own(&'a str),
+    /// Text as it came from outside; what is not UTF-8 in it is replaced.
+    Bytes(&'a [u8]),
+    /// A number of thousandths, such as milliseconds that are known in microseconds: written as an
+    /// `F64` of the same value, at less cost.
+    Thousandths(u64),
     /// Formatted text, such as `format_args!("{x:?}")`.
     Format(fmt::Arguments<'a>),
     /// An error and its causes, separated by `: `.
@@ -47,7 +52,7 @@ pub enum ValueRef<'a> {
 impl ValueRef<'_> {
     /// Whether it is written as text that somebody else chose.
     pub(super) const fn is_text(&self) -> bool {
-        matches!(self, Self::Str(_) | Self::Format(_) | Self::Error(_))
+        matches!(self, Self::Str(_) | Self::Bytes(_) | Self::Format(_) | Self::Error(_))
     }
 }
 
@@ -112,6 +117,10 @@ pub(super) fn value(out: &mut Vec<u8>, value: ValueRef<'_>, limit: usize) -> boo
         ValueRef::Str(text) | ValueRef::Own(text) => {
             return quoted(out, |out| escape::write(out, text, limit.saturating_sub(2)));
         }
+        ValueRef::Bytes(bytes) => {
+            return quoted(out, |out| escape::write_bytes(out, bytes, limit.saturating_sub(2)));
+        }
+        ValueRef::Thousandths(value) => number::write_thousandths(out, value),
         ValueRef::Format(arguments) => return format(out, arguments, limit),
         ValueRef::Error(error) => return format(out, format_args!("{}", Chain(error)), limit),
     }

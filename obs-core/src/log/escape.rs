@@ -31,6 +31,17 @@ pub(super) fn write(out: &mut Vec<u8>, text: &str, limit: usize) -> bool {
     write_escaped(out, text, limit)
 }
 
+/// As [`write`], for bytes that should be text; what is not UTF-8 in them is replaced.
+#[inline]
+pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8], limit: usize) -> bool {
+    if bytes.len() <= limit && scan::is_clean(bytes) {
+        out.extend_from_slice(bytes);
+        return true;
+    }
+    write_escaped(out, &String::from_utf8_lossy(bytes), limit)
+}
+
+#[cold]
 fn write_escaped(out: &mut Vec<u8>, text: &str, limit: usize) -> bool {
     if text.len().saturating_mul(6) > limit {
         return write_limited(out, text, limit);

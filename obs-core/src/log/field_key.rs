@@ -1,6 +1,7 @@
 use std::fmt;
 
 use super::key;
+use super::redact::Ending;
 
 /// The key of a field that the program names itself, checked and encoded when it is compiled.
 ///
@@ -25,6 +26,7 @@ pub struct FieldKey {
     member: [u8; ROOM],
     length: u8,
     fingerprint: key::Fingerprint,
+    ending: Ending,
 }
 
 /// Copied whole, because a copy of a known length is no call.
@@ -58,7 +60,8 @@ impl FieldKey {
         }
         member[at + 2] = b'"';
         member[at + 3] = b':';
-        Self { member, length: key.len() as u8, fingerprint: key::Fingerprint::of(key) }
+        let (fingerprint, ending) = (key::Fingerprint::of(key), Ending::of(key));
+        Self { member, length: key.len() as u8, fingerprint, ending }
     }
 
     #[inline]
@@ -69,6 +72,11 @@ impl FieldKey {
     #[inline]
     pub(super) const fn fingerprint(&self) -> key::Fingerprint {
         self.fingerprint
+    }
+
+    #[inline]
+    pub(super) const fn ending(&self) -> Ending {
+        self.ending
     }
 
     /// Appends `,"key":`.

@@ -1,10 +1,13 @@
 use smallvec::SmallVec;
 
 use super::key;
-use super::{ValueRef, encode};
+use super::{ValueRef, encode, with_buffer};
 
 /// The most bytes the encoded fields of one span or request may take; text is cut to fit.
 const MAX_BYTES: usize = 16 * 1024;
+
+// Places are kept in 16 bits; a number may stand behind the last text.
+const _: () = assert!(MAX_BYTES + 64 <= u16::MAX as usize);
 
 /// Fields kept as the bytes a line will carry, each key once, in the order they were first set.
 ///
@@ -19,14 +22,19 @@ const MAX_BYTES: usize = 16 * 1024;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    bytes: Vec<u8>,
-    entries: SmallVec<[Entry; 8]>,
+    // Inline as far as most spans and requests need: they are kept apart from the lines for which
+    // they are encoded, in great numbers and not for long.
+    bytes: SmallVec<[u8; 96]>,
+    entries: Entries,
 }
 
+type Entries = SmallVec<[Entry; 6]>;
+
+/// Where a field stands, with the comma before it, and how long its key is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    start: u32,
-    end: u32,
+    start: u16,
+    end: u16,
     key_length: u8,
 }
 
@@ -36,16 +44,7 @@ impl Fields {
     /// When the fields together would take more than 16 KiB, text is cut, and a field for which
     /// there is no room is left out.
     pub fn set<'v>(&mut self, key: &str, value: impl Into<ValueRef<'v>>) {
-        let start = self.bytes.len();
-        let key_length = key::write(&mut self.bytes, key);
-        // Room for any number and for the quotes of a text.
-        let room = MAX_BYTES.saturating_sub(self.bytes.len());
-        if room < 64 {
-            self.bytes.truncate(start);
-            return;
-        }
-        encode::value(&mut self.bytes, value.into(), room);
-        self.keep(start, key_length);
+        self.edit(|fields| fields.set(key, value.into()));
     }
 
     /// Sets every field of `other`.
@@ -62,41 +61,31 @@ impl Fields {
     /// assert!(fields.is_empty());
     /// ```
     pub fn merge(&mut self, other: &Self) {
-        for (field, key_length) in other.iter() {
-            let start = self.bytes.len();
-            if start + field.len() <= MAX_BYTES {
-                self.bytes.extend_from_slice(field);
-                self.keep(start, key_length);
+        self.edit(|fields| {
+            for (field, key_length) in other.iter() {
+                if fields.bytes.len() + field.len() <= MAX_BYTES {
+                    let start = fields.bytes.len();
+                    fields.bytes.extend_from_slice(field);
+                    fields.keep(start, key_length);
+                }
             }
-        }
+        });
     }
 
-    /// Lists the field that was just appended, in the place of an older one of its key.
-    fn keep(&mut self, start: usize, key_length: usize) {
-        let entry = Entry {
-            start: start as u32,
-            end: self.bytes.len() as u32,
-            key_length: key_length as u8,
-        };
-        let new_key = &self.bytes[start + 2..start + 2 + key_length];
-        match self.entries.iter().position(|other| other.key(&self.bytes) == new_key) {
-            Some(place) => self.replace(place, entry),
-            None => self.entries.push(entry),
-        }
+    /// The fields that `record` sets with the function it is given.
+    pub(crate) fn collect(record: impl FnOnce(&mut dyn FnMut(&str, ValueRef<'_>))) -> Self {
+        let mut fields = Self::default();
+        fields.edit(|fields| record(&mut |key, value| fields.set(key, value)));
+        fields
     }
 
-    /// Moves the field that was just appended to where its older value stands.
-    fn replace(&mut self, place: usize, new: Entry) {
-        let old = self.entries[place];
-        let (old_range, new_range) = (old.range(), new.range());
-        self.bytes[old_range.start..].rotate_right(new_range.len());
-        let stale = old_range.start + new_range.len();
-        self.bytes.drain(stale..stale + old_range.len());
-        let grown = |at: u32| at + (new.end - new.start) - (old.end - old.start);
-        self.entries[place].end = grown(old.end);
-        for entry in &mut self.entries[place + 1..] {
-            *entry = Entry { start: grown(entry.start), end: grown(entry.end), ..*entry };
-        }
+    /// Lets `change` work in the thread's buffer, where there is room.
+    fn edit(&mut self, change: impl FnOnce(&mut Editor<'_>)) {
+        with_buffer(|buffer| {
+            buffer.extend_from_slice(&self.bytes);
+            change(&mut Editor { bytes: buffer, entries: &mut self.entries });
+            self.bytes = SmallVec::from_slice(buffer);
+        });
     }
 
     /// Whether there are none.
@@ -126,12 +115,61 @@ impl Fields {
 
 impl Entry {
     fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..self.end as usize
+        self.start.into()..self.end.into()
     }
 
     fn key(self, bytes: &[u8]) -> &[u8] {
-        let start = self.start as usize + 2;
+        let start = usize::from(self.start) + 2;
         &bytes[start..start + usize::from(self.key_length)]
+    }
+}
+
+/// Fields while they are changed.
+struct Editor<'a> {
+    bytes: &'a mut Vec<u8>,
+    entries: &'a mut Entries,
+}
+
+impl Editor<'_> {
+    fn set(&mut self, key: &str, value: ValueRef<'_>) {
+        let start = self.bytes.len();
+        let key_length = key::write(self.bytes, key);
+        // Room for any number and for the quotes of a text.
+        let room = MAX_BYTES.saturating_sub(self.bytes.len());
+        if room < 64 {
+            self.bytes.truncate(start);
+            return;
+        }
+        encode::value(self.bytes, value, room);
+        self.keep(start, key_length);
+    }
+
+    /// Lists the field that was just appended, in the place of an older one of its key.
+    fn keep(&mut self, start: usize, key_length: usize) {
+        let entry = Entry {
+            start: start as u16,
+            end: self.bytes.len() as u16,
+            key_length: key_length as u8,
+        };
+        let new_key = entry.key(self.bytes);
+        match self.entries.iter().position(|other| other.key(self.bytes) == new_key) {
+            Some(place) => self.replace(place, entry),
+            None => self.entries.push(entry),
+        }
+    }
+
+    /// Moves the field that was just appended to where its older value stands.
+    fn replace(&mut self, place: usize, new: Entry) {
+        let old = self.entries[place];
+        let (old_range, new_range) = (old.range(), new.range());
+        self.bytes[old_range.start..].rotate_right(new_range.len());
+        let stale = old_range.start + new_range.len();
+        self.bytes.drain(stale..stale + old_range.len());
+        let grown = |at: u16| at + (new.end - new.start) - (old.end - old.start);
+        self.entries[place].end = grown(old.end);
+        for entry in &mut self.entries[place + 1..] {
+            *entry = Entry { start: grown(entry.start), end: grown(entry.end), ..*entry };
+        }
     }
 }
 

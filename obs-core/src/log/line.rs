@@ -3,7 +3,9 @@ use std::ops::Range;
 
 use super::key::{self, Fingerprint, Keys};
 use super::redact::REDACTED_STRING;
-use super::{FieldKey, Fields, Ids, LineFormat, LineLevel, ValueRef, encode, escape, number};
+use super::{
+    FieldKey, Fields, Ids, LineFormat, LineHead, LineLevel, ValueRef, encode, escape, number,
+};
 use crate::clock::Timestamp;
 use crate::id::{SpanId, TraceId};
 
@@ -90,31 +92,37 @@ impl<'b> Line<'b> {
         message: fmt::Arguments<'_>,
         target: &str,
     ) -> Self {
-        Self::begin_with(out, format, timestamp, level, ValueRef::Format(message), target)
+        let start = begin(out, timestamp, level.into());
+        // Half for the message leaves room for the ids and at least one field.
+        let message_start = out.len();
+        let complete = encode::format(out, message, format.max_line_bytes / 2);
+        format.redactor.scrub_string(out, message_start);
+        out.extend_from_slice(b",\"target\":\"");
+        escape::write(out, target, MAX_ID_BYTES);
+        out.push(b'"');
+        Self::after_target(out, format, start, complete)
     }
 
-    /// As [`Line::begin`], with a message of any kind.
-    pub(crate) fn begin_with(
+    /// As [`Line::begin`], for message and target that were known when the program was compiled.
+    pub fn begin_known(
         out: &'b mut Vec<u8>,
         format: &'b LineFormat,
         timestamp: Timestamp,
         level: impl Into<LineLevel>,
-        message: ValueRef<'_>,
-        target: &str,
+        head: &LineHead,
     ) -> Self {
-        let start = out.len();
-        out.extend_from_slice(b"{\"timestamp\":\"");
-        timestamp.write_rfc3339(out);
-        out.extend_from_slice(level.into().member());
-        // Half for the message leaves room for the ids and at least one field.
-        let message_start = out.len();
-        let complete = encode::value(out, message, format.max_line_bytes / 2);
-        if message.is_text() {
-            format.redactor.scrub_string(out, message_start);
-        }
-        out.extend_from_slice(b",\"target\":\"");
-        escape::write(out, target, MAX_ID_BYTES);
-        out.push(b'"');
+        let start = begin(out, timestamp, level.into());
+        head.append_to(out);
+        Self::after_target(out, format, start, true)
+    }
+
+    #[inline]
+    fn after_target(
+        out: &'b mut Vec<u8>,
+        format: &'b LineFormat,
+        start: usize,
+        complete: bool,
+    ) -> Self {
         out.extend_from_slice(&format.service);
         let head = start..out.len();
         let end = start + format.max_line_bytes - CLOSING;
@@ -202,7 +210,7 @@ impl<'b> Line<'b> {
         if !self.keys.contain(self.out, key.as_bytes(), key.fingerprint()) {
             let start = self.out.len();
             key.append_to(self.out);
-            let hidden = self.format.redactor.hides_bytes(key.as_bytes());
+            let hidden = self.format.redactor.hides_ending(key.ending(), key.as_bytes());
             self.value(start, value.into(), hidden);
             self.keep(start, key.fingerprint());
         }
@@ -399,6 +407,16 @@ impl<'b> Line<'b> {
         self.out.extend_from_slice(b",\"part\":");
         number::write_u64(self.out, self.part.into());
     }
+}
+
+/// Writes what stands before the message and says where that begins.
+#[inline]
+fn begin(out: &mut Vec<u8>, timestamp: Timestamp, level: LineLevel) -> usize {
+    let start = out.len();
+    out.extend_from_slice(b"{\"timestamp\":\"");
+    timestamp.write_rfc3339(out);
+    out.extend_from_slice(level.member());
+    start
 }
 
 /// `trace_id`, `span_id` and `xray_trace_id`, put together once instead of in nine pieces.

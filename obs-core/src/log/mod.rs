@@ -33,6 +33,7 @@ mod field_key;
 mod fields;
 mod flight_recorder;
 mod format;
+mod head;
 mod ids;
 #[cfg(any(test, feature = "test-util"))]
 #[doc(hidden)]
@@ -54,6 +55,7 @@ pub use field_key::FieldKey;
 pub use fields::Fields;
 pub use flight_recorder::FlightRecorder;
 pub use format::LineFormat;
+pub use head::LineHead;
 pub use ids::Ids;
 pub use level::LineLevel;
 pub use line::{Line, TailRoom};

@@ -34,12 +34,33 @@ pub fn write_u64(out: &mut Vec<u8>, value: u64) {
     }
 }
 
+/// Appends a number of thousandths; without a fraction it keeps its `.0`.
+#[inline]
+pub(super) fn write_thousandths(out: &mut Vec<u8>, thousandths: u64) {
+    write_decimal(out, thousandths, b".0");
+}
+
+/// Appends a number of thousandths; `whole` stands behind one without a fraction.
+#[inline]
+fn write_decimal(out: &mut Vec<u8>, thousandths: u64, whole: &[u8]) {
+    write_u64(out, thousandths / 1_000);
+    let fraction = (thousandths % 1_000) as u16;
+    let [first, second, third] =
+        [fraction / 100, fraction / 10 % 10, fraction % 10].map(|digit| b'0' + digit as u8);
+    match (fraction, second, third) {
+        (0, ..) => out.extend_from_slice(whole),
+        (_, b'0', b'0') => out.extend_from_slice(&[b'.', first]),
+        (_, _, b'0') => out.extend_from_slice(&[b'.', first, second]),
+        _ => out.extend_from_slice(&[b'.', first, second, third]),
+    }
+}
+
 /// Appends a number that has at most three digits behind the point, as milliseconds from
 /// microseconds and most prices have; `false` for any other, of which nothing is written.
 ///
 /// `whole` stands behind a number without a fraction: `.0`, or nothing.
 #[inline]
-fn write_thousandths(out: &mut Vec<u8>, value: f64, whole: &[u8]) -> bool {
+fn write_short(out: &mut Vec<u8>, value: f64, whole: &[u8]) -> bool {
     let thousandths = (value * 1_000.0) as i64;
     // The division rounds to the `f64` nearest to the decimal, which is what reading it yields.
     // Zero is left out because it has a sign that an integer has not.
@@ -52,17 +73,7 @@ fn write_thousandths(out: &mut Vec<u8>, value: f64, whole: &[u8]) -> bool {
     if thousandths < 0 {
         out.push(b'-');
     }
-    let thousandths = thousandths.unsigned_abs();
-    write_u64(out, thousandths / 1_000);
-    let fraction = (thousandths % 1_000) as u16;
-    let [first, second, third] =
-        [fraction / 100, fraction / 10 % 10, fraction % 10].map(|digit| b'0' + digit as u8);
-    match (fraction, second, third) {
-        (0, ..) => out.extend_from_slice(whole),
-        (_, b'0', b'0') => out.extend_from_slice(&[b'.', first]),
-        (_, _, b'0') => out.extend_from_slice(&[b'.', first, second]),
-        _ => out.extend_from_slice(&[b'.', first, second, third]),
-    }
+    write_decimal(out, thousandths.unsigned_abs(), whole);
     true
 }
 
@@ -70,7 +81,7 @@ fn write_thousandths(out: &mut Vec<u8>, value: f64, whole: &[u8]) -> bool {
 /// fraction keeps its `.0`.
 #[inline]
 pub(super) fn write_f64(out: &mut Vec<u8>, value: f64) {
-    if !write_thousandths(out, value, b".0") {
+    if !write_short(out, value, b".0") {
         out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     }
 }
@@ -96,7 +107,7 @@ pub fn write_number(out: &mut Vec<u8>, value: f64) {
             out.push(b'-');
         }
         write_u64(out, whole.unsigned_abs());
-    } else if !write_thousandths(out, value, b"") {
+    } else if !write_short(out, value, b"") {
         out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     }
 }
@@ -143,6 +154,14 @@ mod tests {
                 let value = value as f64 / 1_000.0;
                 let shortest = zmij::Buffer::new().format_finite(value).to_owned();
                 prop_assert_eq!(text(|out| write_f64(out, value)), shortest);
+            }
+        }
+
+        #[test]
+        fn a_number_of_thousandths_is_written_as_the_number(thousandths in 0..MOST_THOUSANDTHS) {
+            for thousandths in [thousandths, thousandths % 10_000, thousandths / 1_000 * 1_000] {
+                let number = text(|out| write_f64(out, thousandths as f64 / 1_000.0));
+                prop_assert_eq!(text(|out| write_thousandths(out, thousandths as u64)), number);
             }
         }
 

@@ -14,6 +14,11 @@ pub(super) fn is_clean(bytes: &[u8]) -> bool {
     })
 }
 
+/// As [`is_clean`], for a single byte.
+pub(super) const fn is_clean_byte(byte: u8) -> bool {
+    matches!(byte, b' '..0x7f) && !matches!(byte, b'"' | b'\\')
+}
+
 /// Whether every byte is one of `[a-z0-9_]`.
 #[inline]
 pub(super) fn is_snake(bytes: &[u8]) -> bool {
@@ -29,52 +34,6 @@ pub(super) fn is_snake(bytes: &[u8]) -> bool {
 pub(super) fn contains(bytes: &[u8], byte: u8) -> bool {
     // A byte beyond ASCII may hide a match from `equal` and is no match itself, so it is masked.
     !every_word(bytes, |word| equal(word & !HIGHS, byte) & !word & HIGHS == 0)
-}
-
-/// What the bytes of a text are, one bit for each of at most 64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Classes {
-    /// ASCII from `+` on: everything that a token is made of, and some more.
-    pub(super) graphic: u64,
-    /// Digits, blanks and hyphens.
-    pub(super) spaced_digits: u64,
-    /// Whether there is an `@`.
-    pub(super) has_at: bool,
-}
-
-impl Classes {
-    /// Looks at the first 64 bytes, of which there are at least eight.
-    #[inline]
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        let (words, rest) = bytes[..bytes.len().min(64)].as_chunks::<8>();
-        let mut classes = Self::default();
-        for (index, word) in words.iter().enumerate() {
-            classes.add(u64::from_le_bytes(*word), 8 * index as u32);
-        }
-        if let (false, Some(last)) = (rest.is_empty(), bytes.last_chunk::<8>()) {
-            // The bytes seen already go out at the bottom, and zeros are of no class.
-            let unseen = u64::from_le_bytes(*last) >> (64 - 8 * rest.len());
-            classes.add(unseen, 8 * words.len() as u32);
-        }
-        classes
-    }
-
-    #[inline]
-    fn add(&mut self, bytes: u64, shift: u32) {
-        let (word, ascii) = (bytes & !HIGHS, !bytes & HIGHS);
-        let graphic = at_least(word, b'+') & ascii;
-        let digits = at_least(word, b'0') & !at_least(word, b'9' + 1);
-        let spaced_digits = (digits | equal(word, b' ') | equal(word, b'-')) & ascii;
-        self.graphic |= gather(graphic) << shift;
-        self.spaced_digits |= gather(spaced_digits) << shift;
-        self.has_at |= equal(word, b'@') & ascii != 0;
-    }
-}
-
-/// The high bits of the eight bytes, side by side.
-const fn gather(highs: u64) -> u64 {
-    // Each bit is multiplied to its place in the topmost byte; no two sums meet below it.
-    (highs >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
 }
 
 /// The high bit of each byte that is at least `least`, for words of ASCII.
@@ -118,7 +77,7 @@ mod tests {
     #[test]
     fn every_single_byte_is_judged_right_in_every_place() {
         for byte in 0..=255_u8 {
-            let clean = (0x20..0x7f).contains(&byte) && !matches!(byte, b'"' | b'\\');
+            let clean = is_clean_byte(byte);
             let snake = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
             for length in 1..20 {
                 for place in 0..length {
@@ -126,25 +85,6 @@ mod tests {
                     bytes[place] = byte;
                     assert_eq!(is_clean(&bytes), clean, "{bytes:?}");
                     assert_eq!(is_snake(&bytes), snake, "{bytes:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn each_byte_has_its_bit() {
-        for byte in 0..=255_u8 {
-            for length in [8, 9, 13, 16, 63, 64] {
-                for place in 0..length {
-                    let mut bytes = vec![b'"'; length];
-                    bytes[place] = byte;
-                    let bit = |is: bool| u64::from(is) << place;
-                    let expected = Classes {
-                        graphic: bit((b'+'..0x80).contains(&byte)),
-                        spaced_digits: bit(byte.is_ascii_digit() || matches!(byte, b' ' | b'-')),
-                        has_at: byte == b'@',
-                    };
-                    assert_eq!(Classes::of(&bytes), expected, "{bytes:?}");
                 }
             }
         }

@@ -151,10 +151,11 @@ impl Propagators {
                 TraceFormat::W3c => w3c(carrier, found, policy),
                 TraceFormat::Xray => xray(found),
             };
-            parent = match (parent, next) {
-                (Some(first), Some(second)) => Some(merge(first, second, extracted)),
-                (first, second) => first.or(second),
-            };
+            let Some(next) = next else { continue };
+            parent = Some(match parent {
+                Some(first) => merge(first, next, extracted),
+                None => next,
+            });
         }
         match policy.trace_trust() {
             TraceTrust::Link => extracted.links.extend(parent),

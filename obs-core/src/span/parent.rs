@@ -1,4 +1,4 @@
-use crate::context::RequestContext;
+use crate::context::{self, Captured, RequestContext};
 use crate::id::{SpanId, TraceId};
 use crate::trace::{SpanKind, SpanRecord, Text, Tracer};
 
@@ -12,24 +12,29 @@ pub(crate) struct Parent {
 
 impl Parent {
     /// The current span of the current request, if spans are recorded in it.
+    #[inline]
     pub(crate) fn current() -> Option<Self> {
-        RequestContext::with_current(|request| {
-            let tracer = request.telemetry().tracer();
-            (request.is_sampled() && tracer.is_recording()).then(|| Self {
+        context::look(|current| {
+            let request = recording(current)?;
+            Some(Self {
                 trace_id: request.trace_id(),
-                span_id: request.current_span_id(),
-                tracer: tracer.clone(),
+                span_id: current.span_id()?,
+                tracer: request.telemetry().tracer().clone(),
             })
         })
-        .flatten()
     }
 
     /// Whether spans are recorded in the current request.
+    #[inline]
     pub(crate) fn is_recording() -> bool {
-        RequestContext::with_current(|request| {
-            request.is_sampled() && request.telemetry().tracer().is_recording()
+        context::look(|current| recording(current).is_some())
+    }
+
+    /// Whether spans are recorded in the current request, and it belongs to this trace.
+    pub(crate) fn is_recording_in(trace_id: TraceId) -> bool {
+        context::look(|current| {
+            recording(current).is_some_and(|request| request.trace_id() == trace_id)
         })
-        .unwrap_or(false)
     }
 
     /// Ends a span now: with the annotations of the whole request, if it is still at work.
@@ -50,4 +55,11 @@ impl Parent {
         span.start = self.tracer.clock().wall();
         span
     }
+}
+
+/// The current request, if spans are recorded in it.
+#[inline]
+fn recording(current: &Captured) -> Option<&RequestContext> {
+    let request = current.request()?;
+    (request.is_sampled() && request.telemetry().tracer().is_recording()).then_some(request)
 }

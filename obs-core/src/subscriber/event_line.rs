@@ -90,6 +90,8 @@ impl<'a> EventLine<'a> {
             ValueRef::U128(value) => self.begin(format_args!("{value}")),
             ValueRef::F64(value) => self.begin(format_args!("{value}")),
             ValueRef::Error(error) => self.begin(format_args!("{error}")),
+            // `tracing` has no such values.
+            ValueRef::Bytes(_) | ValueRef::Thousandths(_) => self.begin(format_args!("")),
             ValueRef::Null => self.begin(format_args!("")),
         }
     }

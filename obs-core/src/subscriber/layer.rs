@@ -5,9 +5,10 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::ChildSpanLayer;
+use super::child_span::OpenSpan;
 use super::event_line::EventLine;
 use super::owner::{Fate, Owner};
-use super::span_fields;
+use super::span_fields::{self, SpanFields};
 use crate::log::with_buffer;
 use crate::output::DropReason;
 use crate::telemetry::{Telemetry, class_of, live_filters};
@@ -82,18 +83,28 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let metadata = attributes.metadata();
-        if !metadata.fields().is_empty()
-            && Owner::current().verdict(metadata).is_some()
-            && let Some(span) = context.span(id)
-        {
-            span_fields::keep(&span, attributes);
+        // Fields and attributes are taken before the lock: the `Debug` of a value may itself write
+        // an event.
+        let may_have_fields = !metadata.fields().is_empty() && Owner::wants(metadata);
+        let fields = if may_have_fields { SpanFields::of(attributes) } else { None };
+        let child = OpenSpan::begin(attributes, &context);
+        if fields.is_none() && child.is_none() {
+            return;
         }
-        self.child_spans.on_new_span(attributes, id, context);
+        if let Some(span) = context.span(id) {
+            let mut extensions = span.extensions_mut();
+            if let Some(fields) = fields {
+                extensions.insert(fields);
+            }
+            if let Some(child) = child {
+                extensions.insert(child);
+            }
+        }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && Owner::current().verdict(span.metadata()).is_some()
+            && Owner::wants(span.metadata())
         {
             span_fields::update(&span, values);
         }
@@ -127,10 +138,6 @@ where
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
         self.child_spans.on_exit(id, context);
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        self.child_spans.on_close(id, context);
     }
 }
 

@@ -1,6 +1,6 @@
 use tracing_core::Metadata;
 
-use crate::context::Captured;
+use crate::context::{self, Captured};
 use crate::log::{FlightRecorder, Ids};
 use crate::telemetry::Telemetry;
 
@@ -20,26 +20,19 @@ impl Owner {
         Self(Captured::current())
     }
 
-    pub(super) fn telemetry(&self) -> Option<&Telemetry> {
-        match self.0.telemetry() {
-            Some(telemetry) => Some(telemetry),
-            None => Telemetry::global(),
-        }
+    /// Whether the fields of a span may be asked for by a line.
+    #[inline]
+    pub(super) fn wants(metadata: &Metadata<'_>) -> bool {
+        context::look(|current| verdict(current, metadata).is_some())
     }
 
-    /// What becomes of the line of an event, or of the fields of a span.
+    pub(super) fn telemetry(&self) -> Option<&Telemetry> {
+        telemetry(&self.0)
+    }
+
+    /// What becomes of the line of an event.
     pub(super) fn verdict(&self, metadata: &Metadata<'_>) -> Option<(&Telemetry, Fate<'_>)> {
-        let level = *metadata.level();
-        let telemetry = self.telemetry()?;
-        if telemetry.is_enabled(level, metadata.target()) {
-            return Some((telemetry, Fate::Written));
-        }
-        let request = self.0.request()?;
-        if request.debug_level().is_some_and(|most| level <= most) {
-            return Some((telemetry, Fate::Written));
-        }
-        let recorder = request.flight_recorder()?;
-        telemetry.records(level).then_some((telemetry, Fate::Recorded(recorder)))
+        verdict(&self.0, metadata)
     }
 
     pub(super) fn ids(&self) -> Ids<'_> {
@@ -51,4 +44,28 @@ impl Owner {
             user_id: request.user_id(),
         })
     }
+}
+
+fn telemetry(current: &Captured) -> Option<&Telemetry> {
+    match current.telemetry() {
+        Some(telemetry) => Some(telemetry),
+        None => Telemetry::global(),
+    }
+}
+
+fn verdict<'a>(
+    current: &'a Captured,
+    metadata: &Metadata<'_>,
+) -> Option<(&'a Telemetry, Fate<'a>)> {
+    let level = *metadata.level();
+    let telemetry = telemetry(current)?;
+    if telemetry.is_enabled(level, metadata.target()) {
+        return Some((telemetry, Fate::Written));
+    }
+    let request = current.request()?;
+    if request.debug_level().is_some_and(|most| level <= most) {
+        return Some((telemetry, Fate::Written));
+    }
+    let recorder = request.flight_recorder()?;
+    telemetry.records(level).then_some((telemetry, Fate::Recorded(recorder)))
 }

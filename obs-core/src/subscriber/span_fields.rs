@@ -8,26 +8,26 @@ use super::visitor::Each;
 use crate::log::{Fields, ValueRef};
 
 /// The encoded fields of a span; lives in the registry.
-struct SpanFields(Fields);
+pub(super) struct SpanFields(Fields);
 
-/// Encodes the fields a new span has.
-pub(super) fn keep<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, attributes: &Attributes<'_>) {
-    // Before the lock is taken: the `Debug` of a value may itself write an event.
-    let mut fields = Fields::default();
-    attributes.record(&mut Each(|field: &Field, value: ValueRef<'_>| {
-        fields.set(field.name(), value);
-    }));
-    if !fields.is_empty() {
-        span.extensions_mut().insert(SpanFields(fields));
+impl SpanFields {
+    /// Encodes the fields a new span has; `None` if it has none yet.
+    pub(super) fn of(attributes: &Attributes<'_>) -> Option<Self> {
+        let fields = Fields::collect(|set| {
+            attributes.record(&mut Each(|field: &Field, value: ValueRef<'_>| {
+                set(field.name(), value);
+            }));
+        });
+        (!fields.is_empty()).then_some(Self(fields))
     }
 }
 
 /// Replaces or adds the fields that were recorded later.
 pub(super) fn update<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, values: &Record<'_>) {
-    let mut new = Fields::default();
-    values.record(&mut Each(|field: &Field, value: ValueRef<'_>| {
-        new.set(field.name(), value);
-    }));
+    // Before the lock is taken: the `Debug` of a value may itself write an event.
+    let new = Fields::collect(|set| {
+        values.record(&mut Each(|field: &Field, value: ValueRef<'_>| set(field.name(), value)));
+    });
     let mut extensions = span.extensions_mut();
     match extensions.get_mut::<SpanFields>() {
         Some(SpanFields(fields)) => fields.merge(&new),

@@ -9,7 +9,8 @@ use crate::log::LineLevel;
 /// Which lines are written, by level and target.
 #[derive(Clone, Debug)]
 pub(crate) struct LineFilter {
-    targets: Targets,
+    /// `None` if all targets have the same level.
+    targets: Option<Targets>,
     max_level: LevelFilter,
     /// The level to which single requests may be raised.
     raised: LevelFilter,
@@ -35,12 +36,15 @@ impl LineFilter {
             .chain(targets.default_level())
             .max()
             .unwrap_or(LevelFilter::OFF);
+        let is_uniform = targets.iter().next().is_none();
+        let targets = (!is_uniform).then_some(targets);
         Ok(Self { targets, max_level, raised: LevelFilter::OFF, lambda_level })
     }
 
     #[inline]
     pub(crate) fn enables(&self, level: Level, target: &str) -> bool {
-        level <= self.max_level && self.targets.would_enable(target, &level)
+        level <= self.max_level
+            && self.targets.as_ref().is_none_or(|targets| targets.would_enable(target, &level))
     }
 
     /// Whether lines of this level and target are written, if only for some requests.

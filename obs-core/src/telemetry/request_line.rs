@@ -2,25 +2,26 @@ use tracing::Level;
 
 use super::{Telemetry, class_of};
 use crate::clock::Timestamp;
-use crate::log::{Ids, Line, TailRoom, ValueRef, with_buffer};
+use crate::log::{Ids, Line, LineHead, TailRoom, with_buffer};
 use crate::output::Class;
 
-/// The head of a request's line.
+/// What a request's line says before its fields.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use obs_core::log::Ids;
+/// use obs_core::log::{Ids, LineHead};
 /// use obs_core::output::Output;
 /// use obs_core::telemetry::{RequestLine, Telemetry};
+///
+/// const COMPLETED: LineHead = LineHead::new("request completed", "orders");
 ///
 /// let (output, lines) = Output::captured();
 /// let telemetry = Telemetry::builder("orders").output(output).build()?;
 /// let head = RequestLine {
 ///     timestamp: telemetry.clock().wall(),
 ///     level: tracing::Level::INFO,
-///     message: "request completed",
-///     target: "orders",
+///     head: &COMPLETED,
 ///     ids: Ids::default(),
 ///     has_metrics: false,
 /// };
@@ -35,10 +36,8 @@ pub struct RequestLine<'a> {
     pub timestamp: Timestamp,
     /// `INFO`, `WARN` for 4xx, `ERROR` for 5xx and panics.
     pub level: Level,
-    /// `request completed`, or what else ended.
-    pub message: &'static str,
-    /// The target by which the line is filtered.
-    pub target: &'a str,
+    /// `request completed`, or what else ended, and the target by which the line is filtered.
+    pub head: &'a LineHead,
     /// The ids of the request.
     pub ids: Ids<'a>,
     /// Whether the tail carries metrics, which no filter may remove.
@@ -104,16 +103,15 @@ impl Telemetry {
         fields: impl FnOnce(&mut Line<'_>),
         finish: impl for<'b> FnOnce(Line<'b>) -> &'b [u8],
     ) {
-        let enabled = self.is_enabled(head.level, head.target);
+        let enabled = self.is_enabled(head.level, head.head.target());
         if !enabled && !head.has_metrics {
             return;
         }
         let level =
             if head.has_metrics { self.0.filter.passing(head.level) } else { head.level.into() };
         with_buffer(|buffer| {
-            let (time, message) = (head.timestamp, ValueRef::Own(head.message));
-            let mut line =
-                Line::begin_with(buffer, &self.0.format, time, level, message, head.target);
+            let format = &self.0.format;
+            let mut line = Line::begin_known(buffer, format, head.timestamp, level, head.head);
             line.ids(&head.ids);
             if enabled {
                 fields(&mut line);

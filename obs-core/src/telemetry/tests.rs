@@ -5,7 +5,7 @@ use crate::clock::ManualClock;
 use crate::config::ConfigError;
 use crate::control::Kind;
 use crate::environment::Environment;
-use crate::log::{LineLevel, Redactor};
+use crate::log::{LineHead, LineLevel, Redactor};
 use crate::output::Capture;
 use crate::trace::{MemoryExporter, SpanKind, SpanRecord};
 
@@ -22,11 +22,11 @@ fn build(variables: &[(&str, &str)]) -> Result<(Telemetry, Capture), ConfigError
 }
 
 fn request(telemetry: &Telemetry, level: Level, has_metrics: bool) {
+    const HEAD: LineHead = LineHead::new("request completed", "obs_tower::observe");
     let head = RequestLine {
         timestamp: telemetry.clock().wall(),
         level,
-        message: "request completed",
-        target: "obs_tower::observe",
+        head: &HEAD,
         ids: Ids::default(),
         has_metrics,
     };

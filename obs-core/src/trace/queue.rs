@@ -1,3 +1,5 @@
+use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,9 +23,33 @@ pub(super) struct Queue {
     settled: Condvar,
 }
 
+/// A finished span, or what makes one of it on the exporter's thread.
+pub(super) enum Finished {
+    Record(SpanRecord),
+    Later(Box<dyn FnOnce() -> SpanRecord + Send>),
+}
+
+impl Finished {
+    fn into_record(self) -> SpanRecord {
+        match self {
+            Self::Record(span) => span,
+            Self::Later(make) => make(),
+        }
+    }
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(span) => span.fmt(f),
+            Self::Later(_) => f.write_str("Later"),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct State {
-    waiting: Vec<SpanRecord>,
+    waiting: Vec<Finished>,
     on_their_way: u64,
     /// Spans that entered the queue, and those of them whose fate is known.
     accepted: u64,
@@ -65,12 +91,13 @@ impl State {
         }
     }
 
-    fn abandon(&mut self) {
+    /// Counts what waits as lost and hands it back, to be dropped without the lock.
+    fn abandon(&mut self) -> Vec<Finished> {
         self.abandoned = true;
         let lost = self.pending();
         self.done += lost;
         self.dropped.add(DropReason::Shutdown, lost);
-        self.waiting.clear();
+        mem::take(&mut self.waiting)
     }
 }
 
@@ -90,7 +117,7 @@ impl Queue {
     }
 
     /// Takes a finished span, or counts why not. The lock is held for a move of the record.
-    pub(super) fn push(&self, span: SpanRecord, upgraded: bool) {
+    pub(super) fn push(&self, span: Finished, upgraded: bool) {
         let mut state = self.state();
         state.created += 1;
         state.upgraded += u64::from(upgraded);
@@ -134,11 +161,15 @@ impl Queue {
             .settled
             .wait_timeout_while(state, limit, |state| !state.finished && !state.abandoned)
             .unwrap_or_else(PoisonError::into_inner);
+        let mut lost = Vec::new();
         if !state.finished && !state.abandoned {
-            state.abandon();
+            lost = state.abandon();
             self.settled.notify_all();
         }
-        !state.abandoned
+        let in_time = !state.abandoned;
+        drop(state);
+        drop(lost);
+        in_time
     }
 
     /// Lets the thread export what waits and end, without waiting for it.
@@ -150,14 +181,19 @@ impl Queue {
     /// The thread's work, until the queue is closed and empty.
     pub(super) fn run(self: &Arc<Self>, mut exporter: Box<dyn SpanExporter>, redactor: &Redactor) {
         let mut batch = Vec::with_capacity(self.settings.max_export_batch_size);
+        let mut spans = Vec::with_capacity(batch.capacity());
         while let Some(limit) = self.next_batch(&mut batch) {
-            batch.iter_mut().for_each(|span| redact(span, redactor));
-            let report = catch_unwind(AssertUnwindSafe(|| exporter.export(&batch, limit)))
-                .unwrap_or_else(|_| {
-                    let reason = DropReason::ExporterFault;
-                    ExportReport::new().dropped(reason, batch.len(), "the exporter panicked")
-                });
-            batch.clear();
+            let count = batch.len();
+            let report = catch_unwind(AssertUnwindSafe(|| {
+                spans.extend(batch.drain(..).map(Finished::into_record));
+                spans.iter_mut().for_each(|span| redact(span, redactor));
+                exporter.export(&spans, limit)
+            }))
+            .unwrap_or_else(|_| {
+                let reason = DropReason::ExporterFault;
+                ExportReport::new().dropped(reason, count, "the exporter panicked")
+            });
+            spans.clear();
             self.state().settle(report);
             self.settled.notify_all();
         }
@@ -170,7 +206,7 @@ impl Queue {
     }
 
     /// Waits for a full batch, a flush, the timer or the end; the time the batch may take.
-    fn next_batch(&self, batch: &mut Vec<SpanRecord>) -> Option<Duration> {
+    fn next_batch(&self, batch: &mut Vec<Finished>) -> Option<Duration> {
         let mut state = self.state();
         loop {
             let due = |state: &State| {

@@ -10,7 +10,7 @@ use crate::log::Redactor;
 
 use super::exporter::SpanExporter;
 use super::ledger::SpanLedger;
-use super::queue::Queue;
+use super::queue::{Finished, Queue};
 use super::record::SpanRecord;
 use super::sampler::{Decision, Sampler, SamplingInput};
 use super::settings::BatchSettings;
@@ -84,6 +84,13 @@ impl Tracer {
         self.0.queue.is_some()
     }
 
+    /// What decides about traces.
+    #[inline]
+    #[must_use]
+    pub fn sampler(&self) -> &Sampler {
+        &self.0.sampler
+    }
+
     /// Asks the sampler about a request.
     #[inline]
     #[must_use]
@@ -93,9 +100,7 @@ impl Tracer {
 
     /// Takes a finished span of a sampled trace. Never blocks; counts what it cannot take.
     pub fn export(&self, span: SpanRecord) {
-        if let Some(queue) = &self.0.queue {
-            queue.push(span, false);
-        }
+        self.take(Finished::Record(span), false);
     }
 
     /// Takes the request span of a trace that is not sampled, because the request ended badly.
@@ -119,8 +124,21 @@ impl Tracer {
     /// # Ok::<(), obs_core::config::ConfigError>(())
     /// ```
     pub fn export_upgraded(&self, span: SpanRecord) {
+        self.take(Finished::Record(span), true);
+    }
+
+    /// As [`export`](Self::export), or [`export_upgraded`](Self::export_upgraded), for a span that
+    /// `make` makes on the exporter's thread: the caller hands over what it knows and spends no
+    /// time on attributes.
+    ///
+    /// What `make` holds lives until then; it must not hold a telemetry, which would not end.
+    pub fn export_later(&self, upgraded: bool, make: impl FnOnce() -> SpanRecord + Send + 'static) {
+        self.take(Finished::Later(Box::new(make)), upgraded);
+    }
+
+    fn take(&self, span: Finished, upgraded: bool) {
         if let Some(queue) = &self.0.queue {
-            queue.push(span, true);
+            queue.push(span, upgraded);
         }
     }
 

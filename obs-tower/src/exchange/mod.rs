@@ -14,9 +14,9 @@ pub use attempt::Attempt;
 pub(crate) use end::{End, PanicMessage};
 pub(crate) use grpc::GrpcStatus;
 pub use names::{OTHER_METHOD, UNMATCHED};
-pub(crate) use names::{method_name, milliseconds, protocol, scheme};
+pub(crate) use names::{in_milliseconds, method_name, milliseconds, protocol, scheme};
 pub(crate) use progress::Progress;
-pub(crate) use standard_headers::StandardHeaders;
+pub(crate) use standard_headers::{RequestFields, StandardHeaders};
 pub(crate) use verdict::Verdict;
 
 /// Calls code that the suite does not know; `None` if it panics.

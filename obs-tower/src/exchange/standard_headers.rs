@@ -1,4 +1,5 @@
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use obs_core::propagate::{Carrier, Found};
 
 use super::grpc;
 
@@ -19,21 +20,29 @@ impl<'a> StandardHeaders<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut this = Self::default();
         for (name, value) in headers {
-            let place = if *name == header::CONTENT_TYPE {
-                &mut this.content_type
-            } else if *name == header::CONTENT_LENGTH {
-                &mut this.content_length
-            } else if *name == header::HOST {
-                &mut this.host
-            } else if *name == header::USER_AGENT {
-                &mut this.user_agent
-            } else {
-                this.has_transfer_encoding |= *name == header::TRANSFER_ENCODING;
-                continue;
-            };
-            place.get_or_insert(value);
+            this.take(name.as_str().as_bytes(), value);
         }
         this
+    }
+
+    /// Takes note of a header, written in lower case; `false` if no record needs it.
+    #[inline]
+    fn take(&mut self, name: &[u8], value: &'a HeaderValue) -> bool {
+        // Most of the headers that clients send begin otherwise.
+        let [b'c' | b'h' | b't' | b'u', ..] = name else { return false };
+        let place = match name {
+            b"content-type" => &mut self.content_type,
+            b"content-length" => &mut self.content_length,
+            b"host" => &mut self.host,
+            b"user-agent" => &mut self.user_agent,
+            b"transfer-encoding" => {
+                self.has_transfer_encoding = true;
+                return true;
+            }
+            _ => return false,
+        };
+        place.get_or_insert(value);
+        true
     }
 
     /// Whether the message is gRPC.
@@ -51,9 +60,42 @@ impl<'a> StandardHeaders<'a> {
     }
 }
 
+/// Everything that is asked of a request's headers, found by one look.
+pub(crate) struct RequestFields<'a> {
+    headers: &'a HeaderMap,
+    pub(crate) standard: StandardHeaders<'a>,
+    propagated: Found<'a>,
+}
+
+impl<'a> RequestFields<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let (mut standard, mut propagated) = (StandardHeaders::default(), Found::nothing());
+        for (name, value) in headers {
+            let name = name.as_str().as_bytes();
+            if !standard.take(name, value) {
+                propagated.add(name, value.as_bytes());
+            }
+        }
+        Self { headers, standard, propagated }
+    }
+}
+
+impl Carrier for RequestFields<'_> {
+    fn get_all<'a>(&'a self, field: &'a HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        Carrier::get_all(self.headers, field)
+    }
+
+    #[inline]
+    fn find(&self) -> Found<'_> {
+        self.propagated
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+
+    use http::header;
+    use obs_core::propagate::{Propagators, TrustPolicy};
 
     use super::*;
 
@@ -95,5 +137,25 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn one_look_finds_what_two_would() {
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let headers = headers(&[
+            (header::HOST, "shop"),
+            (header::TE, "trailers"),
+            (HeaderName::from_static("traceparent"), traceparent),
+            (HeaderName::from_static("baggage"), "a=1"),
+            (HeaderName::from_static("baggage"), "b=2"),
+            (HeaderName::from_static("x-request-id"), "r-1"),
+            (HeaderName::from_static("x-tenant-id"), "acme"),
+        ]);
+        let fields = RequestFields::of(&headers);
+        assert_eq!(fields.standard.host.unwrap(), "shop");
+        let (propagators, policy) = (Propagators::default(), TrustPolicy::internal());
+        let extracted = propagators.extract(&fields, &policy);
+        assert_eq!(extracted, propagators.extract(&headers, &policy));
+        assert_eq!(extracted.baggage.get("b").as_deref(), Some("2"));
     }
 }

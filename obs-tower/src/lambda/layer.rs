@@ -10,6 +10,7 @@ use http::HeaderMap;
 use lambda_runtime::LambdaEvent;
 use obs_core::config::ConfigError;
 use obs_core::context::RequestContext;
+use obs_core::log::LineHead;
 use obs_core::metric::{Descriptor, Unit};
 use obs_core::propagate::{TrustPolicy, field, header_value};
 use obs_core::telemetry::Telemetry;
@@ -77,8 +78,7 @@ impl LambdaLayer {
         }
         let kind = Kind {
             telemetry: telemetry.clone(),
-            message: "invocation completed",
-            target: TARGET,
+            head: LineHead::new("invocation completed", TARGET),
             span_name: telemetry.service_name().into(),
             span_kind: SpanKind::Server,
             shape: shape.build()?,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use obs_core::clock::Timestamp;
 use obs_core::config::ConfigError;
 use obs_core::context::RequestContext;
+use obs_core::log::LineHead;
 use obs_core::metric::{Descriptor, Unit};
 use obs_core::propagate::{Carrier, Extracted, TrustPolicy};
 use obs_core::telemetry::Telemetry;
@@ -121,8 +122,7 @@ impl MessageObserver {
         }
         let kind = Kind {
             telemetry: telemetry.clone(),
-            message: "message processed",
-            target: TARGET,
+            head: LineHead::new("message processed", TARGET),
             span_name: format!("process {source}").into(),
             span_kind: SpanKind::Consumer,
             shape: shape.build()?,

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
+use obs_core::clock::{Clock, Instant};
 use pin_project_lite::pin_project;
 
 use super::hold::Hold;
@@ -42,7 +43,6 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         source: Source<B>,
-        #[pin]
         hold: Hold,
         watch: Option<Watch>,
     }
@@ -80,15 +80,19 @@ impl Watch {
     }
 
     /// Ends the request, if `watch` still stands.
-    fn finish(watch: &mut Option<Self>, end: End) {
+    fn finish(watch: &mut Option<Self>, end: End, at: Instant) {
         if let Some(watch) = watch.take() {
-            watch.ticket.finish(end);
+            watch.ticket.finish(end, at);
         }
     }
 
-    fn frame<D: Buf>(&mut self, frame: &Frame<D>, is_last: bool) -> Option<End> {
+    fn clock(&self) -> &Clock {
+        self.ticket.observer().clock()
+    }
+
+    fn frame<D: Buf>(&mut self, frame: &Frame<D>, is_last: bool, now: Instant) -> Option<End> {
         if let Some(data) = frame.data_ref() {
-            self.ticket.sent(data);
+            self.ticket.update(|recording| recording.sent(data, now));
         }
         self.progress.frame(frame, is_last)
     }
@@ -105,12 +109,13 @@ impl<B: Body> ResponseBody<B>
 where
     B::Data: 'static,
 {
-    /// A body that is watched to its end, which may be now.
-    pub(super) fn watched(body: B, hold: Hold, watch: Watch) -> Self {
+    /// A body that is watched to its end, which may be now: when its headers are there.
+    pub(super) fn watched(body: B, headers_at: Instant, watch: Watch) -> Self {
+        let hold = Hold::new(headers_at, watch.ticket.observer().config().max_hold);
         let end = body.is_end_stream().then(|| watch.progress.end_of_stream());
         let mut watch = Some(watch);
         if let Some(end) = end {
-            Watch::finish(&mut watch, end);
+            Watch::finish(&mut watch, end, headers_at);
         }
         Self { source: Source::Inner { body }, hold, watch }
     }
@@ -148,21 +153,24 @@ where
             let _entered = watch.ticket.context().enter();
             catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(context)))
         };
+        let mut at = None;
         let end = match &polled {
             Err(payload) => Some(End::Panicked(PanicMessage::of(payload.as_ref()))),
-            Ok(Poll::Pending) => {
-                this.hold.poll(watch.ticket.observer().clock(), context).then_some(End::Held)
-            }
+            Ok(Poll::Pending) => this.hold.poll(watch.clock(), context).then_some(End::Held),
             Ok(Poll::Ready(None)) => Some(watch.progress.end_of_stream()),
             Ok(Poll::Ready(Some(Err(_)))) => Some(End::BodyError(type_name::<B::Error>())),
             Ok(Poll::Ready(Some(Ok(frame)))) => {
-                watch.frame(frame, body.is_end_stream()).or_else(|| {
-                    this.hold.is_over(watch.ticket.observer().clock()).then_some(End::Held)
-                })
+                // Read once for all that is asked of a frame: when the first came, the last, and
+                // whether that is late.
+                let now = watch.clock().now();
+                at = Some(now);
+                let end = watch.frame(frame, body.is_end_stream(), now);
+                end.or_else(|| this.hold.is_over(now).then_some(End::Held))
             }
         };
         if let Some(end) = end {
-            Watch::finish(this.watch, end);
+            let at = at.unwrap_or_else(|| watch.clock().now());
+            Watch::finish(this.watch, end, at);
         }
         Poll::Ready(ready!(polled.unwrap_or_else(|payload| resume_unwind(payload))))
     }

@@ -235,7 +235,7 @@ impl ObserveLayerBuilder {
     /// Adds a tag to every record: a field of the line, which is an EMF property, and an attribute
     /// of the span.
     pub fn default_tag(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.config.tags.push((key, value.into()));
+        Arc::make_mut(&mut self.config.tags).push((key, value.into()));
         self
     }
 

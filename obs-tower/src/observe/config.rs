@@ -79,6 +79,9 @@ pub enum MetricsMode {
     },
 }
 
+/// What every record of a layer carries.
+pub(super) type Tags = Vec<(&'static str, Value)>;
+
 type Extract<T> = Arc<dyn Fn(RequestHead<'_>) -> Option<T> + Send + Sync>;
 
 /// The settings of a layer, checked.
@@ -98,7 +101,7 @@ pub(super) struct Config {
     pub(super) operation_name: Option<Extract<Cow<'static, str>>>,
     pub(super) tenant_id: Option<Extract<Cow<'static, str>>>,
     pub(super) user_id: Option<Extract<Cow<'static, str>>>,
-    pub(super) tags: Vec<(&'static str, Value)>,
+    pub(super) tags: Arc<Tags>,
     pub(super) dimensions: Vec<(&'static str, String)>,
     pub(super) skip: Arc<HashSet<String>>,
     /// With the names of their fields.
@@ -128,7 +131,7 @@ impl Default for Config {
             operation_name: None,
             tenant_id: None,
             user_id: None,
-            tags: Vec::new(),
+            tags: Arc::default(),
             dimensions: Vec::new(),
             skip: Arc::default(),
             headers: Vec::new(),

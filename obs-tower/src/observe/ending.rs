@@ -3,6 +3,7 @@ use std::ops::Deref;
 
 use obs_core::clock::Instant;
 use obs_core::outcome::Outcome;
+use tracing::Level;
 
 use super::recording::Recording;
 use crate::exchange::{End, PanicMessage, Verdict};
@@ -11,6 +12,9 @@ use crate::exchange::{End, PanicMessage, Verdict};
 #[derive(Debug)]
 pub(super) struct Ending {
     verdict: Verdict,
+    /// What lines, metrics and span each ask of the verdict.
+    is_fault: bool,
+    level: Level,
     pub(super) panic: Option<PanicMessage>,
     /// The response was still being sent when its record was written.
     pub(super) held: bool,
@@ -44,7 +48,16 @@ impl Ending {
         verdict.grpc_status = verdict.grpc_status.or(answered);
         let held = matches!(end, End::Held);
         let panic = if let End::Panicked(message) = end { Some(message) } else { None };
-        Self { verdict, panic, held, at: circumstances.now }
+        let (is_fault, level) = (verdict.is_fault(), verdict.level());
+        Self { verdict, is_fault, level, panic, held, at: circumstances.now }
+    }
+
+    pub(super) const fn is_fault(&self) -> bool {
+        self.is_fault
+    }
+
+    pub(super) const fn level(&self) -> Level {
+        self.level
     }
 }
 

@@ -100,7 +100,7 @@ where
         match ticket.observer().config().panic_policy {
             PanicPolicy::Answer => Poll::Ready(Ok(respond::to_panic(ticket, payload.as_ref()))),
             PanicPolicy::Resume => {
-                ticket.finish(End::Panicked(PanicMessage::of(payload.as_ref())));
+                ticket.finish_now(End::Panicked(PanicMessage::of(payload.as_ref())));
                 resume_unwind(payload)
             }
         }
@@ -119,7 +119,7 @@ where
         (Ok(response), Some(ticket)) => Ok(respond::observed(ticket, response)),
         (Ok(response), None) => Ok(response.map(ResponseBody::unwatched)),
         (Err(error), Some(ticket)) => {
-            ticket.finish(End::ServiceError(type_name::<E>()));
+            ticket.finish_now(End::ServiceError(type_name::<E>()));
             Err(error)
         }
         (Err(error), None) => Err(error),

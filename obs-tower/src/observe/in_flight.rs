@@ -111,13 +111,13 @@ impl InFlight {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A place for a request, with the record that `make` opens in it. Locks are held meanwhile,
-    /// so `make` must not call code of others.
-    pub(super) fn seat(&self, make: impl FnOnce() -> Recording) -> Seat {
+    /// A place for a request, in which `open` opens its record. Locks are held meanwhile, so `open`
+    /// must not call code of others.
+    pub(super) fn seat(&self, open: impl FnOnce(&mut Option<Recording>)) -> Seat {
         let shard = shard_of_this_thread();
         let mut places = self.shard(shard);
         let flight = places.idle.pop().unwrap_or_default();
-        *flight.lock() = Some(make());
+        open(&mut flight.lock());
         flight.position.store(places.running.len(), Ordering::Relaxed);
         places.running.push(Arc::clone(&flight));
         drop(places);

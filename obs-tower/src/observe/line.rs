@@ -1,21 +1,20 @@
 //! The request line.
 
-use std::borrow::Cow;
-
 use obs_core::context::Recorded;
-use obs_core::log::{FieldKey, Line, ValueRef};
+use obs_core::log::{FieldKey, Line, LineHead, ValueRef};
 
 use super::capture::Capture;
 use super::config::Config;
 use super::ending::Ending;
 use super::recording::Recording;
-use crate::exchange::{PanicMessage, milliseconds};
+use crate::exchange::{PanicMessage, in_milliseconds, milliseconds};
 
 /// The target of request lines, by which `RUST_LOG` filters them.
 pub const TARGET: &str = "obs_tower::observe";
 
-/// Longest user agent in a line, in bytes.
-const MAX_USER_AGENT: usize = 256;
+/// What a request's line says, and what is left of it where lines are switched off.
+pub(super) const COMPLETED: LineHead = LineHead::new("request completed", TARGET);
+pub(super) const METRICS: LineHead = LineHead::new("request metrics", TARGET);
 
 const METHOD: FieldKey = FieldKey::new("method");
 const ROUTE: FieldKey = FieldKey::new("route");
@@ -41,11 +40,11 @@ pub(super) fn write_fields(line: &mut Line<'_>, recording: &Recording, ending: &
         line.known(&STATUS, u64::from(status));
     }
     line.known(&OUTCOME, ValueRef::Own(ending.outcome.as_str()));
-    line.known(&DURATION_MS, milliseconds(ending.at - recording.started));
+    line.known(&DURATION_MS, in_milliseconds(ending.at - recording.started));
     if let Some(ttfb) = recording.ttfb() {
-        line.known(&TTFB_MS, milliseconds(ttfb));
+        line.known(&TTFB_MS, in_milliseconds(ttfb));
         if let Some(first_byte) = recording.late_first_byte() {
-            line.known(&FIRST_BYTE_MS, milliseconds(first_byte));
+            line.known(&FIRST_BYTE_MS, in_milliseconds(first_byte));
         }
     }
     if let Some(bytes) = recording.request_bytes() {
@@ -57,8 +56,8 @@ pub(super) fn write_fields(line: &mut Line<'_>, recording: &Recording, ending: &
     if let Some(address) = recording.client_address {
         line.known(&CLIENT_ADDRESS, ValueRef::Format(format_args!("{address}")));
     }
-    if let Some(agent) = &recording.user_agent {
-        line.known(&USER_AGENT, &*beginning(agent.as_bytes(), MAX_USER_AGENT));
+    if let Some(agent) = recording.texts.agent_in_line() {
+        line.known(&USER_AGENT, ValueRef::Bytes(agent));
     }
     if let Some(kind) = &ending.error_kind {
         line.known(&ERROR_KIND, &**kind);
@@ -100,7 +99,7 @@ pub(super) fn write_rest(
         }
     }
     write_bodies(line, recording);
-    for (key, value) in &config.tags {
+    for (key, value) in &*config.tags {
         line.field(key, value.into());
     }
     line.fields(&recorded.fields);
@@ -114,15 +113,5 @@ fn write_bodies(line: &mut Line<'_>, recording: &Recording) {
         if let Some(text) = text {
             line.str(key, &text);
         }
-    }
-}
-
-/// The beginning of a header's value as text.
-fn beginning(value: &[u8], limit: usize) -> Cow<'_, str> {
-    let beginning = &value[..value.len().min(limit)];
-    // The usual case, which is quicker to find out than what is not.
-    match std::str::from_utf8(beginning) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(beginning),
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use obs_core::client_address::TrustedHops;
-use obs_core::clock::Clock;
+use obs_core::clock::{Clock, Instant};
 use obs_core::config::ConfigError;
 use obs_core::context::{Recorded, RequestContext};
 use obs_core::log::{Ids, Line};
 use obs_core::outcome::Outcome;
 use obs_core::propagate::Extracted;
 use obs_core::telemetry::{RequestLine, Telemetry};
-use obs_core::trace::{Decision, SamplingInput};
+use obs_core::trace::SamplingInput;
 use tracing::Level;
 
 use super::by_route::ByRoute;
@@ -23,17 +23,18 @@ use super::metrics::{self, Metrics, Share};
 use super::recording::{Extra, Recording};
 use super::request_body::Intake;
 use super::route::Route;
-use super::span::Names;
+use super::span::{Names, RequestSpan};
+use super::texts::Texts;
 use super::ticket::Ticket;
-use super::{line, peer, span};
-use crate::exchange::{End, StandardHeaders, contained, method_name, scheme};
+use super::{line, peer};
+use crate::exchange::{End, RequestFields, StandardHeaders, contained, method_name, scheme};
 
 pub(super) struct Observer {
     telemetry: Telemetry,
     config: Config,
     in_flight: InFlight,
     metrics: Metrics,
-    names: ByRoute<Names>,
+    names: Arc<ByRoute<Names>>,
     hops: TrustedHops,
     /// Extractors and redactions that panicked.
     trouble: AtomicU64,
@@ -67,7 +68,7 @@ impl Observer {
     fn assemble(telemetry: Telemetry, config: Config, metrics: Metrics, hops: TrustedHops) -> Self {
         let in_flight = InFlight::new(config.name.clone(), telemetry.clock().clone());
         telemetry.controls().register(Arc::new(in_flight.clone()));
-        let names = ByRoute::default();
+        let names = Arc::default();
         Self { telemetry, config, in_flight, metrics, names, hops, trouble: AtomicU64::new(0) }
     }
 
@@ -90,20 +91,17 @@ impl Observer {
     /// Opens the record of a request; with an intake if its body is to be watched.
     pub(super) fn begin(self: &Arc<Self>, head: &RequestHead<'_>) -> (Ticket, Option<Arc<Intake>>) {
         let (now, wall) = (self.clock().now(), self.clock().wall());
-        let propagators = self.telemetry.propagators();
-        let mut extracted = propagators.extract(head.headers, &self.config.trust);
+        let fields = RequestFields::of(head.headers);
+        let mut extracted = self.telemetry.propagators().extract(&fields, &self.config.trust);
         let [tenant, user] = self.identities(head, &mut extracted);
-        let headers = StandardHeaders::of(head.headers);
+        let headers = fields.standard;
         let context = RequestContext::received(
             &self.telemetry,
             extracted,
-            now,
+            (now, wall),
             |trace_id, parent_sampled| {
-                let host = headers.host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-                let input = SamplingInput::new(trace_id, self.telemetry.service_name())
-                    .parent_sampled(parent_sampled)
-                    .http(head.method.as_str(), head.uri.path(), host);
-                self.decide(&input).sampled
+                let input = SamplingInput::new(trace_id, self.telemetry.service_name());
+                self.samples(input.parent_sampled(parent_sampled), head, &headers)
             },
         );
         tenant.map(|tenant| context.set_tenant_id(tenant));
@@ -118,27 +116,31 @@ impl Observer {
         let operation = operation.and_then(|name| self.contained(|| name(*head)).flatten());
         let body = self.config.request_body.as_ref();
         let intake = Intake::new(head, &headers, body.and_then(|body| body.capture(head.headers)));
-        let seat = self.in_flight.seat(|| Recording {
-            context: context.clone(),
-            started: now,
-            wall,
-            method: method_name(head.method),
-            route,
-            path: Recording::path_of(head.uri.path(), context.is_sampled()),
-            scheme: scheme(head.uri),
-            version: head.version,
-            is_grpc: headers.is_grpc(),
-            skipped,
-            in_flight: self.in_flight.enter(),
-            operation,
-            client_address: self.hops.client_address(head.headers, peer::peer(head)),
-            user_agent: headers.user_agent.cloned(),
-            promised_bytes: headers.content_length(),
-            intake: intake.clone(),
-            response: None,
-            response_bytes: 0,
-            first_byte: None,
-            extra: self.extra(head),
+        let client_address = self.hops.client_address(head.headers, peer::peer(head));
+        let extra = self.extra(head);
+        let seat = self.in_flight.seat(|place| {
+            let recording = place.insert(Recording {
+                context: context.clone(),
+                started: now,
+                wall,
+                method: method_name(head.method),
+                route,
+                texts: Texts::default(),
+                scheme: scheme(head.uri),
+                version: head.version,
+                is_grpc: headers.is_grpc(),
+                skipped,
+                in_flight: self.in_flight.enter(),
+                operation,
+                client_address,
+                promised_bytes: headers.content_length(),
+                intake: intake.clone(),
+                response: None,
+                response_bytes: 0,
+                first_byte: None,
+                extra,
+            });
+            recording.texts.set(head.uri.path(), headers.user_agent, context.is_sampled());
         });
         (Ticket::new(Arc::clone(self), context, seat), intake)
     }
@@ -146,12 +148,26 @@ impl Observer {
 
 impl Observer {
     /// The sampling verdict. A request whose tracing is switched off passes on its caller's.
-    fn decide(&self, input: &SamplingInput<'_>) -> Decision {
-        match &self.config.sampler {
-            _ if !self.config.tracing => Decision::new(input.parent_sampled.unwrap_or(false)),
-            Some(sampler) => sampler.decide(input),
-            None => self.telemetry.tracer().decide(input),
+    fn samples(
+        &self,
+        input: SamplingInput<'_>,
+        head: &RequestHead<'_>,
+        headers: &StandardHeaders<'_>,
+    ) -> bool {
+        if !self.config.tracing {
+            return input.parent_sampled.unwrap_or(false);
         }
+        let sampler = match &self.config.sampler {
+            Some(sampler) => sampler,
+            None => self.telemetry.tracer().sampler(),
+        };
+        if !sampler.reads_requests() {
+            return sampler.decide(&input).sampled;
+        }
+        let host = headers.host.map(|host| String::from_utf8_lossy(host.as_bytes()));
+        let host = host.as_deref().unwrap_or_default();
+        let path = head.uri.path();
+        sampler.decide(&input.http(head.method.as_str(), path, host)).sampled
     }
 
     /// Tenant and user as the extractors have them, which take precedence over the headers.
@@ -176,6 +192,9 @@ impl Observer {
 
     /// Headers that are to be logged.
     fn extra(&self, head: &RequestHead<'_>) -> Option<Box<Extra>> {
+        if self.config.headers.is_empty() {
+            return None;
+        }
         let headers: Vec<_> = self.config.logged_headers(head.headers).collect();
         (!headers.is_empty()).then(|| Box::new(Extra { headers, response_body: None }))
     }
@@ -206,9 +225,8 @@ impl Observer {
     }
 
     /// Closes the record of a request and writes its encodings; called once for each.
-    pub(super) fn finish(&self, recording: &Recording, end: End) {
+    pub(super) fn finish(&self, recording: &mut Recording, end: End, now: Instant) {
         self.in_flight.leave();
-        let now = self.clock().now();
         let recorded = recording.context.take_recorded();
         let seen = recorded.as_deref().unwrap_or(Recorded::nothing());
         let deadline = recording.context.deadline();
@@ -225,7 +243,7 @@ impl Observer {
             recorder.settle(!went_well || is_slow);
         }
         self.write_line(recording, seen, &ending, share);
-        self.end_span(recording, recorded, &ending);
+        self.end_span(recording, recorded, ending);
     }
 
     /// Writes the line, with the metrics if they go out with it.
@@ -246,12 +264,10 @@ impl Observer {
         }
         let context = &recording.context;
         let timestamp = metrics::at(recording, ending);
-        let message = if logged { "request completed" } else { "request metrics" };
         let head = RequestLine {
             timestamp,
             level: ending.level(),
-            message,
-            target: line::TARGET,
+            head: if logged { &line::COMPLETED } else { &line::METRICS },
             ids: context.own_ids(),
             has_metrics: metrics.is_some(),
         };
@@ -284,33 +300,30 @@ impl Observer {
     }
 
     /// Exports the span, if the request was sampled or ended in a way that must be seen.
-    fn end_span(&self, recording: &Recording, recorded: Option<Box<Recorded>>, ending: &Ending) {
+    fn end_span(&self, recording: &mut Recording, recorded: Option<Box<Recorded>>, ending: Ending) {
         let tracer = self.telemetry.tracer();
         if !self.config.tracing || !tracer.is_recording() {
             return;
         }
         let sampled = recording.context.is_sampled();
         let slow = self.config.is_slow(ending.at - recording.started);
-        let unseen = recording.skips_line(ending) || !sampled && !ending.is_fault() && !slow;
+        let unseen = recording.skips_line(&ending) || !sampled && !ending.is_fault() && !slow;
         if unseen {
             tracer.sampled_out();
             return;
         }
-        let span = span::build(recording, recorded, ending, &self.config, &self.names);
-        if sampled {
-            tracer.export(span);
-        } else {
-            tracer.export_upgraded(span);
-        }
+        let shared = (&self.names, &self.config.tags);
+        let span = RequestSpan::of(recording, recorded, ending, shared);
+        tracer.export_later(!sampled, move || span.into_record());
     }
 
     /// Ends the requests that are being served as cut short by the service's stop.
     pub(super) fn stop(&self) {
         self.in_flight.stop();
         for flight in self.in_flight.flights() {
-            let recording = flight.lock().take();
-            if let Some(recording) = &recording {
-                self.finish(recording, End::Shutdown);
+            let mut recording = flight.lock().take();
+            if let Some(recording) = &mut recording {
+                self.finish(recording, End::Shutdown, self.clock().now());
             }
         }
     }

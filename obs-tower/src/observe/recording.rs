@@ -11,18 +11,14 @@ use obs_core::clock::{Instant, Timestamp};
 use obs_core::context::RequestContext;
 use obs_core::outcome::Outcome;
 use serde_json::json;
-use smallvec::SmallVec;
 use tracing::Level;
 
 use super::capture::Capture;
 use super::ending::Ending;
 use super::request_body::Intake;
 use super::route::Route;
+use super::texts::Texts;
 use crate::exchange::{GrpcStatus, UNMATCHED};
-
-/// Bytes of a path that are kept without an allocation. A request that is not sampled keeps no
-/// more; its path is only seen if its span is exported all the same.
-pub(super) const PATH_INLINE: usize = 64;
 
 /// A first byte that comes at least this long after the headers is worth a field of its own.
 const LATE: Duration = Duration::from_millis(1);
@@ -34,7 +30,7 @@ pub(super) struct Recording {
     pub(super) wall: Timestamp,
     pub(super) method: &'static str,
     pub(super) route: Option<Route>,
-    pub(super) path: SmallVec<[u8; PATH_INLINE]>,
+    pub(super) texts: Texts,
     pub(super) scheme: &'static str,
     pub(super) version: Version,
     pub(super) is_grpc: bool,
@@ -43,7 +39,6 @@ pub(super) struct Recording {
     pub(super) in_flight: u64,
     pub(super) operation: Option<Cow<'static, str>>,
     pub(super) client_address: Option<IpAddr>,
-    pub(super) user_agent: Option<HeaderValue>,
     pub(super) promised_bytes: Option<u64>,
     pub(super) intake: Option<Arc<Intake>>,
     pub(super) response: Option<ResponseHead>,
@@ -79,6 +74,7 @@ impl Recording {
         }
     }
 
+    /// Takes note of a piece of the response's body.
     pub(super) fn sent(&mut self, data: &impl Buf, now: Instant) {
         self.first_byte.get_or_insert(now);
         self.response_bytes = self.response_bytes.saturating_add(data.remaining() as u64);
@@ -95,12 +91,6 @@ impl Recording {
     /// The bytes of the request's body: as they were counted, else as they were promised.
     pub(super) fn request_bytes(&self) -> Option<u64> {
         self.intake.as_ref().and_then(|intake| intake.bytes()).or(self.promised_bytes)
-    }
-
-    /// The path, or its beginning if the request is not sampled.
-    pub(super) fn path_of(path: &str, sampled: bool) -> SmallVec<[u8; PATH_INLINE]> {
-        let kept = if sampled { path.len() } else { path.len().min(PATH_INLINE) };
-        SmallVec::from_slice(&path.as_bytes()[..kept])
     }
 
     /// The route as a dimension.

@@ -10,7 +10,6 @@ use obs_core::problem::Problem;
 use obs_core::propagate::{field, header_value};
 
 use super::body::{ResponseBody, Watch};
-use super::hold::Hold;
 use super::recording::ResponseHead;
 use super::ticket::Ticket;
 use crate::exchange::{End, GrpcStatus, PanicMessage, Progress};
@@ -37,13 +36,10 @@ where
 
     let body = match end {
         Some(end) => {
-            ticket.finish(end);
+            ticket.finish(end, at);
             ResponseBody::unwatched(body)
         }
-        None => {
-            let hold = Hold::new(at, ticket.observer().config().max_hold);
-            ResponseBody::watched(body, hold, Watch::new(ticket, progress))
-        }
+        None => ResponseBody::watched(body, at, Watch::new(ticket, progress)),
     };
     Response::from_parts(parts, body)
 }
@@ -68,8 +64,9 @@ where
             .into_response()
     };
     echo(&ticket, response.headers_mut());
+    let at = ticket.observer().clock().now();
     let head = ResponseHead {
-        at: ticket.observer().clock().now(),
+        at,
         status: response.status(),
         verdict: None,
         grpc_status: GrpcStatus::from_headers(response.headers()),
@@ -79,7 +76,7 @@ where
         recording.answered(head, None);
         recording.response_bytes = response.body().size_hint().exact().unwrap_or_default();
     });
-    ticket.finish(End::Panicked(PanicMessage::of(payload)));
+    ticket.finish(End::Panicked(PanicMessage::of(payload)), at);
     response
 }
 

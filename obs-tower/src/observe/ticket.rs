@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Buf;
+use obs_core::clock::Instant;
 use obs_core::context::RequestContext;
 
 use super::in_flight::Seat;
@@ -40,32 +40,33 @@ impl Ticket {
         }
     }
 
-    /// Takes note of a piece of the response body.
-    pub(super) fn sent(&self, data: &impl Buf) {
+    /// Ends the request, at `at`; the first to do so is the one that counts.
+    pub(super) fn finish(mut self, end: End, at: Instant) {
+        self.end(end, at);
+    }
+
+    /// Ends the request now.
+    pub(super) fn finish_now(self, end: End) {
         let now = self.observer.clock().now();
-        self.update(|recording| recording.sent(data, now));
+        self.finish(end, now);
     }
 
-    /// Ends the request; the first to do so is the one that counts.
-    pub(super) fn finish(mut self, end: End) {
-        self.end(end);
-    }
-
-    fn end(&mut self, end: End) {
-        if std::mem::replace(&mut self.ended, true) {
-            return;
-        }
+    fn end(&mut self, end: End, at: Instant) {
+        self.ended = true;
         // The lock is released before anything is written.
-        let recording = self.seat.lock().take();
-        if let Some(recording) = &recording {
-            self.observer.finish(recording, end);
+        let mut recording = self.seat.lock().take();
+        if let Some(recording) = &mut recording {
+            self.observer.finish(recording, end, at);
         }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.end(End::Dropped);
+        if !self.ended {
+            let now = self.observer.clock().now();
+            self.end(End::Dropped, now);
+        }
     }
 }
 

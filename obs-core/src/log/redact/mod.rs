@@ -62,40 +62,58 @@ pub struct Redactor {
     patterns: Patterns,
 }
 
-/// How the keys of the list end, one bit for each pair of last bytes: most keys of lines end
-/// differently, which a single look finds out.
+/// How the keys of the list end, one bit for each [`Ending`]: most keys of lines end differently,
+/// which a single look finds out.
 #[derive(Clone, Copy, Default)]
-struct Endings([u64; 16]);
+struct Endings([u64; Ending::COUNT / 64]);
+
+/// A few bits that depend on the last three bytes of a key, or on those and `_` before a shorter one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending(u16);
+
+impl Ending {
+    const COUNT: usize = 2048;
+
+    #[inline]
+    pub(super) const fn of(key: &[u8]) -> Self {
+        match *key {
+            [.., first, second, third] => Self::new(first, second, third),
+            [second, third] => Self::new(b'_', second, third),
+            [third] => Self::new(b'_', b'_', third),
+            [] => Self::new(b'_', b'_', b'_'),
+        }
+    }
+
+    #[inline]
+    const fn new(first: u8, second: u8, third: u8) -> Self {
+        let bytes = (first as u32) << 16 | (second as u32) << 8 | third as u32;
+        Self((bytes.wrapping_mul(0x9e37_79b1) >> 21) as u16)
+    }
+
+    /// The word and the bit.
+    #[inline]
+    const fn place(self) -> (usize, u64) {
+        ((self.0 / 64) as usize, 1 << (self.0 % 64))
+    }
+}
 
 impl Endings {
-    /// The word and the bit of a key; letters and `_` differ in their low five bits.
-    #[inline]
-    const fn place(before_last: u8, last: u8) -> (usize, u64) {
-        let pair = ((before_last & 31) as usize) << 5 | (last & 31) as usize;
-        (pair / 64, 1 << (pair % 64))
-    }
-
     fn add(&mut self, key: &[u8]) {
-        let mut set = |before_last, last| {
-            let (word, bit) = Self::place(before_last, last);
+        let mut set = |ending: Ending| {
+            let (word, bit) = ending.place();
             self.0[word] |= bit;
         };
-        match *key {
-            [.., before_last, last] => set(before_last, last),
-            [last] => (0..32).for_each(|before_last| set(before_last, last)),
-            [] => {}
+        set(Ending::of(key));
+        // As the end of a longer key: an underscore stands before it, and before that anything.
+        if let [only] = *key {
+            (0..=u8::MAX).for_each(|first| set(Ending::new(first, b'_', only)));
         }
     }
 
     #[inline]
-    fn may_hold(&self, key: &[u8]) -> bool {
-        match *key {
-            [.., before_last, last] => {
-                let (word, bit) = Self::place(before_last, last);
-                self.0[word] & bit != 0
-            }
-            _ => true,
-        }
+    fn may_hold(&self, ending: Ending) -> bool {
+        let (word, bit) = ending.place();
+        self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 }
 
@@ -175,7 +193,13 @@ impl Redactor {
 
     #[inline]
     pub(super) fn hides_bytes(&self, key: &[u8]) -> bool {
-        self.endings.may_hold(key) && self.is_listed(key)
+        self.hides_ending(Ending::of(key), key)
+    }
+
+    /// As [`hides_bytes`](Self::hides_bytes), for a key whose ending is known.
+    #[inline]
+    pub(super) fn hides_ending(&self, ending: Ending, key: &[u8]) -> bool {
+        self.endings.may_hold(ending) && self.is_listed(key)
     }
 
     #[cold]

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::log::scan::{self, Classes};
+use crate::log::scan;
 
-/// The digits of the shortest card number; shorter texts hold no token either.
-const SHORTEST_SECRET: usize = 13;
+/// The digits of the shortest card number.
+const SHORTEST_CARD: usize = 13;
 
 /// A word of at least this length and one of [`TOKEN_PREFIXES`] is a token.
 const SHORTEST_TOKEN: usize = 16;
@@ -45,26 +45,10 @@ impl Patterns {
     /// A quick look: `false` is certain.
     #[inline]
     pub(super) fn may_match(self, text: &[u8]) -> bool {
-        if text.len() < SHORTEST_SECRET {
-            return self.emails && scan::contains(text, b'@');
-        }
-        let mut window = text;
-        loop {
-            let classes = Classes::of(window);
-            let words = runs::<SHORTEST_TOKEN>(classes.graphic);
-            let numbers = runs::<SHORTEST_SECRET>(classes.spaced_digits);
-            if self.emails && classes.has_at
-                || self.tokens && words != 0 && begins_token(text, text.len() - window.len(), words)
-                || self.cards && numbers != 0 && has_many_digits(text)
-            {
-                return true;
-            }
-            // Windows overlap, so that each run that counts is whole in one of them.
-            match window.get(WINDOW..) {
-                None | Some([]) => return false,
-                Some(_) => window = &window[WINDOW - OVERLAP..],
-            }
-        }
+        self.emails && scan::contains(text, b'@')
+            || self.tokens
+                && any_run::<SHORTEST_TOKEN>(text, |byte| OF_TOKEN[usize::from(byte)], holds_token)
+            || self.cards && any_run::<SHORTEST_CARD>(text, is_of_card, has_many_digits)
     }
 
     #[cold]
@@ -114,29 +98,52 @@ const fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~')
 }
 
-/// So many bytes are looked at together.
-const WINDOW: usize = 64;
-const OVERLAP: usize = SHORTEST_TOKEN;
+/// The same, to be looked up.
+static OF_TOKEN: [bool; 256] = {
+    let mut of_token = [false; 256];
+    let mut byte = 0;
+    while byte < of_token.len() {
+        of_token[byte] = is_of_token(byte as u8);
+        byte += 1;
+    }
+    of_token
+};
 
-/// The places at which `LENGTH` bits or more stand side by side; `LENGTH` is 8 to 16.
-#[inline]
-const fn runs<const LENGTH: usize>(mut bits: u64) -> u64 {
-    bits &= bits >> 1;
-    bits &= bits >> 2;
-    bits &= bits >> 4;
-    bits & bits >> (LENGTH - 8)
+const fn is_of_card(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b' ' | b'-')
 }
 
-/// Whether a token may begin at one of the `places` behind `from`.
-fn begins_token(text: &[u8], from: usize, mut places: u64) -> bool {
-    while places != 0 {
-        let at = from + places.trailing_zeros() as usize;
-        if has_prefix(&text[at..]) || follows_scheme(&text[..at]) {
-            return true;
+/// Whether `test` holds for any run of at least `LEAST` bytes that are `among` a class; it is given
+/// the text up to the end of the run, and where the run begins.
+///
+/// Every run that long covers one of the bytes that are `LEAST` apart, so that only around those
+/// that are of the class the others are looked at.
+#[inline]
+fn any_run<const LEAST: usize>(
+    text: &[u8],
+    among: impl Fn(u8) -> bool,
+    test: impl Fn(&[u8], usize) -> bool,
+) -> bool {
+    let mut at = LEAST - 1;
+    while let Some(&byte) = text.get(at) {
+        if among(byte) {
+            let before = text[..at].iter().rev().take_while(|&&byte| among(byte)).count();
+            let behind = text[at..].iter().take_while(|&&byte| among(byte)).count();
+            let (start, end) = (at - before, at + behind);
+            if end - start >= LEAST && test(&text[..end], start) {
+                return true;
+            }
+            at = end;
         }
-        places &= places - 1;
+        at += LEAST;
     }
     false
+}
+
+/// Whether a token may begin in the word that starts at `start` and ends the text.
+fn holds_token(text: &[u8], start: usize) -> bool {
+    let places = start..=text.len() - SHORTEST_TOKEN;
+    follows_scheme(&text[..start]) || places.into_iter().any(|at| has_prefix(&text[at..]))
 }
 
 /// The first bytes of [`TOKEN_PREFIXES`], one bit each.
@@ -165,18 +172,10 @@ fn follows_scheme(before: &[u8]) -> bool {
     ends_with(b"bearer") || ends_with(b"basic")
 }
 
-/// Whether the digits of a card number stand together anywhere, with nothing but separators
-/// between them. The versions in a browser's user agent are no such run.
-fn has_many_digits(text: &[u8]) -> bool {
-    let mut digits = 0;
-    text.iter().any(|byte| {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b' ' | b'-' => {}
-            _ => digits = 0,
-        }
-        digits >= SHORTEST_SECRET
-    })
+/// Whether the run of digits, blanks and hyphens that starts at `start` and ends the text has as
+/// many digits as a card number.
+fn has_many_digits(text: &[u8], start: usize) -> bool {
+    text[start..].iter().filter(|byte| byte.is_ascii_digit()).count() >= SHORTEST_CARD
 }
 
 fn token(text: &[u8], at: usize) -> Option<Finding> {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -13,7 +14,10 @@ use crate::output::Output;
 use crate::telemetry::Telemetry;
 use crate::trace::MemoryExporter;
 
+use super::fields::bounded;
 use super::*;
+use crate::context::RequestContext;
+use crate::trace::{AttributeValue, Status};
 
 struct Request {
     memory: MemoryExporter,

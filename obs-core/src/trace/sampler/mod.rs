@@ -234,6 +234,13 @@ impl Sampler {
         Self(Kind::Custom(Arc::new(sampler)))
     }
 
+    /// Whether its verdict may depend on more than the trace id and the caller's verdict; if not,
+    /// there is no need to tell it of method, path and host.
+    #[must_use]
+    pub fn reads_requests(&self) -> bool {
+        self.0.reads_requests()
+    }
+
     /// Decides about one request. Never blocks, allocates nothing.
     #[inline]
     #[must_use]
@@ -243,6 +250,14 @@ impl Sampler {
 }
 
 impl Kind {
+    fn reads_requests(&self) -> bool {
+        match self {
+            Self::AlwaysOn | Self::AlwaysOff | Self::Ratio(_) | Self::RateLimited(_) => false,
+            Self::ParentBased(root) => root.reads_requests(),
+            Self::Custom(_) => true,
+        }
+    }
+
     fn decide(&self, input: &SamplingInput<'_>) -> Decision {
         match self {
             Self::AlwaysOn => Decision::new(true),

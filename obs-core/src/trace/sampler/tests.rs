@@ -74,3 +74,25 @@ fn the_environment_names_the_sampler() {
     let error = read(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "5%")]);
     assert_eq!(error.unwrap_err().field(), "OTEL_TRACES_SAMPLER_ARG");
 }
+
+#[test]
+fn only_a_sampler_of_ones_own_reads_requests() {
+    #[derive(Debug)]
+    struct Checkouts;
+    impl Sample for Checkouts {
+        fn sample(&self, input: &SamplingInput<'_>) -> Decision {
+            Decision::new(input.path == "/checkout")
+        }
+    }
+    let clock = ManualClock::default().clock();
+    for sampler in [
+        Sampler::default(),
+        Sampler::always_off(),
+        Sampler::ratio(0.5).unwrap(),
+        Sampler::rate_limited(1, 0.5, clock).unwrap(),
+    ] {
+        assert!(!sampler.reads_requests(), "{sampler:?}");
+    }
+    assert!(Sampler::custom(Checkouts).reads_requests());
+    assert!(Sampler::parent_based(Sampler::custom(Checkouts)).reads_requests());
+}

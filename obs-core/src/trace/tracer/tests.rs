@@ -1,6 +1,6 @@
 use std::sync::mpsc;
 
-use crate::trace::{DropReason, ExportReport, MemoryExporter, SpanKind};
+use crate::trace::{AttributeValue, DropReason, ExportReport, MemoryExporter, SpanKind};
 
 use super::*;
 
@@ -148,6 +148,46 @@ fn a_panicking_exporter_costs_its_batch_and_nothing_else() {
     let ledger = tracer.ledger();
     assert_eq!(ledger.dropped.get(DropReason::ExporterFault), 2);
     assert_eq!(ledger.last_error.as_deref(), Some("the exporter panicked"));
+}
+
+#[test]
+fn a_span_for_later_is_made_on_the_exporters_thread() {
+    let memory = MemoryExporter::default();
+    let tracer = Tracer::builder().exporter(memory.clone()).build().unwrap();
+    for (name, upgraded) in [("usual", false), ("upgraded", true)] {
+        let mut span = span(&tracer, name);
+        tracer.export_later(upgraded, move || {
+            let thread = std::thread::current().name().map(str::to_owned);
+            span.attributes.push("thread", thread.unwrap_or_default());
+            span.attributes.push("db.password", "p");
+            span
+        });
+    }
+    assert!(tracer.shutdown(Duration::from_secs(30)));
+    for name in ["usual", "upgraded"] {
+        let span = memory.span(name);
+        let text = |key| span.attributes.get(key).and_then(AttributeValue::as_str);
+        assert_eq!((text("thread"), text("db.password")), (Some("obs-spans"), Some("[redacted]")));
+    }
+    let ledger = tracer.ledger();
+    assert_eq!((ledger.created, ledger.upgraded, ledger.exported), (2, 1, 2));
+}
+
+#[test]
+fn a_span_for_later_that_cannot_be_made_is_counted() {
+    let (exporter, entered, go) = hanging();
+    let tracer = Tracer::builder().batch(small_queue()).exporter(exporter).build().unwrap();
+    (0..2).for_each(|_| tracer.export(span(&tracer, "a")));
+    assert_eq!(entered.recv().unwrap(), 2);
+    for _ in 0..10 {
+        tracer.export_later(false, || panic!("no span"));
+    }
+    assert_eq!(tracer.ledger().dropped.get(DropReason::QueueFull), 6);
+    drop(go);
+    assert!(tracer.shutdown(Duration::from_secs(30)));
+    let ledger = tracer.ledger();
+    assert_eq!((ledger.exported, ledger.dropped.get(DropReason::ExporterFault)), (2, 4));
+    assert!(ledger.is_balanced());
 }
 
 #[test]

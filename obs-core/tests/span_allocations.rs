@@ -8,12 +8,13 @@ use obs_core::context::RequestContext;
 use obs_core::environment::Environment;
 use obs_core::output::Output;
 use obs_core::span::CallSpan;
-use obs_core::subscriber::ChildSpanLayer;
+use obs_core::subscriber::{ChildSpanLayer, ObsLayer};
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::{
     BatchSettings, ExportReport, Sampler, SamplingInput, SpanExporter, SpanKind, SpanRecord, Tracer,
 };
 use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer, Registry};
 
 #[derive(Debug)]
 struct Nowhere;
@@ -45,8 +46,16 @@ fn price(order: &str, lines: u64) {
 }
 
 fn in_request(sampled: bool, work: impl FnOnce(&Telemetry)) {
+    in_request_with(ChildSpanLayer, sampled, work);
+}
+
+fn in_request_with(
+    layer: impl Layer<Registry> + Send + Sync,
+    sampled: bool,
+    work: impl FnOnce(&Telemetry),
+) {
     let telemetry = telemetry();
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(ChildSpanLayer), || {
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let request = RequestContext::builder(&telemetry).sampled(sampled).build();
         let _entered = request.enter();
         // The thread's own structures and those of the registry come first.
@@ -60,6 +69,21 @@ fn an_unsampled_request_builds_no_span_whatever_its_code_asks_for() {
     in_request(false, |telemetry| {
         let counted = measure(|| (0..100).for_each(|n| price(black_box("o-17"), n)));
         assert_eq!(counted.count_total, 0, "{counted:?}");
+        assert_eq!(telemetry.tracer().ledger().created, 0);
+    });
+}
+
+#[test]
+fn the_fields_of_a_span_cost_one_allocation_and_a_span_without_any_none() {
+    fn stock(product: u64) {
+        let span = tracing::info_span!("read stock", product, table = "stock");
+        span.in_scope(|| tracing::info_span!("lock").in_scope(|| black_box(product)));
+    }
+    in_request_with(ObsLayer::new(), false, |telemetry| {
+        (0..100).for_each(stock);
+        let counted = measure(|| (0..100).for_each(stock));
+        // Its place in the registry.
+        assert_eq!(counted.count_total, 100, "{counted:?}");
         assert_eq!(telemetry.tracer().ledger().created, 0);
     });
 }

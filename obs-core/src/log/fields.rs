@@ -72,11 +72,9 @@ impl Fields {
         });
     }
 
-    /// The fields that `record` sets with the function it is given.
-    pub(crate) fn collect(record: impl FnOnce(&mut dyn FnMut(&str, ValueRef<'_>))) -> Self {
-        let mut fields = Self::default();
-        fields.edit(|fields| record(&mut |key, value| fields.set(key, value)));
-        fields
+    /// Sets what `record` sets with the function it is given.
+    pub(crate) fn set_all(&mut self, record: impl FnOnce(&mut dyn FnMut(&str, ValueRef<'_>))) {
+        self.edit(|fields| record(&mut |key, value| fields.set(key, value)));
     }
 
     /// Lets `change` work in the thread's buffer, where there is room.
@@ -152,7 +150,10 @@ impl Editor<'_> {
             key_length: key_length as u8,
         };
         let new_key = entry.key(self.bytes);
-        match self.entries.iter().position(|other| other.key(self.bytes) == new_key) {
+        let is_same = |other: &Entry| {
+            other.key_length == entry.key_length && other.key(self.bytes) == new_key
+        };
+        match self.entries.iter().position(is_same) {
             Some(place) => self.replace(place, entry),
             None => self.entries.push(entry),
         }

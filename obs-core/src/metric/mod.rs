@@ -102,8 +102,9 @@ pub fn disabled() -> &'static dyn Recorder {
     &Disabled
 }
 
+/// [`disabled`] as a value.
 #[derive(Debug)]
-struct Disabled;
+pub(crate) struct Disabled;
 
 impl Recorder for Disabled {
     fn counter(&self, _: &Descriptor, _: &[Label<'_>]) -> Counter {

@@ -85,6 +85,48 @@ impl Write for Gate {
     }
 }
 
+/// A destination that tells its name with each write.
+struct Named(&'static str, std::sync::mpsc::Sender<&'static str>);
+
+impl Write for Named {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.1.send(self.0);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes lines to an output that gathers for as long as one may and then to `quick`, which is to be
+/// the first to write nevertheless.
+fn overtakes(quick: impl FnOnce(OutputBuilder) -> OutputBuilder, lines: usize) {
+    let (sender, written) = std::sync::mpsc::channel();
+    let longest = Output::builder().flush_interval(Duration::from_secs(10));
+    let slow = longest.destination(Named("slow", sender.clone())).build().unwrap();
+    let longest = Output::builder().flush_interval(Duration::from_secs(10));
+    let quick = quick(longest.destination(Named("quick", sender))).build().unwrap();
+    slow.write(Class::Info, b"gathered\n");
+    for _ in 0..lines {
+        quick.write(Class::Info, b"0123456789\n");
+    }
+    assert_eq!(written.recv().unwrap(), "quick");
+    assert!(slow.flush(LONG));
+    assert_eq!(written.recv().unwrap(), "slow");
+}
+
+#[test]
+fn lines_gather_for_the_flush_interval() {
+    overtakes(|builder| builder.flush_interval(Duration::from_millis(1)), 1);
+}
+
+#[test]
+fn the_high_water_mark_ends_the_gathering() {
+    overtakes(|builder| builder.high_water_bytes(1), 1);
+    overtakes(|builder| builder.high_water_bytes(30), 3);
+}
+
 #[test]
 fn lines_arrive_in_order_and_are_all_counted() {
     let (output, captured) = Output::captured();

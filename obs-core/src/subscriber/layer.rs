@@ -85,15 +85,17 @@ where
         let metadata = attributes.metadata();
         // Fields and attributes are taken before the lock: the `Debug` of a value may itself write
         // an event.
-        let may_have_fields = !metadata.fields().is_empty() && Owner::wants(metadata);
-        let fields = if may_have_fields { SpanFields::of(attributes) } else { None };
+        let mut fields = SpanFields::default();
+        if !metadata.fields().is_empty() && Owner::wants(metadata) {
+            fields.take(attributes);
+        }
         let child = OpenSpan::begin(attributes, &context);
-        if fields.is_none() && child.is_none() {
+        if fields.is_empty() && child.is_none() {
             return;
         }
         if let Some(span) = context.span(id) {
             let mut extensions = span.extensions_mut();
-            if let Some(fields) = fields {
+            if !fields.is_empty() {
                 extensions.insert(fields);
             }
             if let Some(child) = child {

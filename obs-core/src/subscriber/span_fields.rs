@@ -8,24 +8,30 @@ use super::visitor::Each;
 use crate::log::{Fields, ValueRef};
 
 /// The encoded fields of a span; lives in the registry.
+#[derive(Default)]
 pub(super) struct SpanFields(Fields);
 
 impl SpanFields {
-    /// Encodes the fields a new span has; `None` if it has none yet.
-    pub(super) fn of(attributes: &Attributes<'_>) -> Option<Self> {
-        let fields = Fields::collect(|set| {
+    /// Encodes the fields a new span has.
+    // In place, because they are large to move.
+    pub(super) fn take(&mut self, attributes: &Attributes<'_>) {
+        self.0.set_all(|set| {
             attributes.record(&mut Each(|field: &Field, value: ValueRef<'_>| {
                 set(field.name(), value);
             }));
         });
-        (!fields.is_empty()).then_some(Self(fields))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 /// Replaces or adds the fields that were recorded later.
 pub(super) fn update<'a, S: LookupSpan<'a>>(span: &SpanRef<'a, S>, values: &Record<'_>) {
     // Before the lock is taken: the `Debug` of a value may itself write an event.
-    let new = Fields::collect(|set| {
+    let mut new = Fields::default();
+    new.set_all(|set| {
         values.record(&mut Each(|field: &Field, value: ValueRef<'_>| set(field.name(), value)));
     });
     let mut extensions = span.extensions_mut();

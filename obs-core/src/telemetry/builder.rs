@@ -1,5 +1,4 @@
 use std::fmt;
-use std::io::IsTerminal;
 use std::sync::{Arc, Mutex};
 
 use super::control::TelemetryControl;
@@ -9,6 +8,7 @@ use tracing::Level;
 use super::call_sites::{self, CallSites};
 #[cfg(feature = "debug-on-demand")]
 use super::debug_key::DebugKey;
+use super::looks::default_output;
 use super::{Inner, Telemetry, live_filters};
 use crate::clock::Clock;
 use crate::config::ConfigError;
@@ -16,8 +16,8 @@ use crate::control::Registry;
 use crate::environment::Environment;
 use crate::id::IdGenerator;
 use crate::log::{LineFormat, Redactor};
-use crate::metric::{self, Counter, Descriptor, Gauge, Histogram, Label, Recorder};
-use crate::output::{Output, Pretty};
+use crate::metric::{Disabled, Recorder};
+use crate::output::Output;
 use crate::propagate::Propagators;
 use crate::resource::Resource;
 use crate::trace::{Sampler, SpanExporter, Tracer, exporter_from_environment};
@@ -338,7 +338,7 @@ impl TelemetryBuilder {
             filter,
             tracer,
             propagators,
-            recorder: self.recorder.unwrap_or_else(|| Arc::new(NoMetrics)),
+            recorder: self.recorder.unwrap_or_else(|| Arc::new(Disabled)),
             controls: self.controls,
             call_sites: self.call_sites.map(|(burst, rate)| CallSites::new(burst, rate)),
             flight_recorder: self.flight_recorder,
@@ -423,53 +423,10 @@ fn deployment_environment_of(resource: &Resource) -> Arc<str> {
         .into()
 }
 
-fn default_output(environment: &Environment) -> Result<Output, ConfigError> {
-    let stdout = std::io::stdout();
-    Ok(match looks(environment, stdout.is_terminal())? {
-        Looks::Json => Output::stdout(),
-        Looks::Pretty { colours } => Output::writer(Pretty::new(stdout, colours)),
-    })
-}
-
-/// How lines look on the standard output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Looks {
-    Json,
-    Pretty { colours: bool },
-}
-
-pub(super) fn looks(environment: &Environment, is_terminal: bool) -> Result<Looks, ConfigError> {
-    match environment.get("OBS_LOG_FORMAT") {
-        None | Some("json") => Ok(Looks::Json),
-        Some("pretty") => {
-            Ok(Looks::Pretty { colours: is_terminal && environment.get("NO_COLOR").is_none() })
-        }
-        Some(other) => Err(ConfigError::new("OBS_LOG_FORMAT", other, "must be json or pretty")),
-    }
-}
-
 impl fmt::Debug for TelemetryBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TelemetryBuilder")
             .field("service_name", &self.service_name)
             .finish_non_exhaustive()
-    }
-}
-
-/// [`metric::disabled`] behind an [`Arc`].
-#[derive(Debug)]
-struct NoMetrics;
-
-impl Recorder for NoMetrics {
-    fn counter(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Counter {
-        metric::disabled().counter(metric, labels)
-    }
-
-    fn gauge(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Gauge {
-        metric::disabled().gauge(metric, labels)
-    }
-
-    fn histogram(&self, metric: &Descriptor, labels: &[Label<'_>]) -> Histogram {
-        metric::disabled().histogram(metric, labels)
     }
 }

@@ -19,6 +19,7 @@ mod debug_key;
 mod debug_level;
 mod filter;
 pub(crate) mod live_filters;
+mod looks;
 mod report;
 mod request_line;
 mod self_metrics;

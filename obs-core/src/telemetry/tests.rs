@@ -130,7 +130,7 @@ fn a_second_shutdown_does_nothing_and_lines_still_work_afterwards() {
 
 #[test]
 fn lines_are_json_unless_people_are_to_read_them_and_coloured_at_a_terminal_only() {
-    use super::builder::{Looks, looks};
+    use super::looks::{Looks, looks};
 
     let pretty = ("OBS_LOG_FORMAT", "pretty");
     for (variables, is_terminal, expected) in [

@@ -1,9 +1,7 @@
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
+use bytes::Buf;
 use http::Response;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
+use http_body::{Body, Frame};
+use obs_core::body::{Watched, Watcher};
 
 use super::BulkheadPermit;
 
@@ -77,62 +75,39 @@ impl<B: Body> Hold<Response<B>> for UntilEndOfBody {
     fn hold(&self, response: Response<B>, permit: Option<BulkheadPermit>) -> Self::Response {
         response.map(|inner| {
             let permit = permit.filter(|_| !inner.is_end_stream());
-            PermitBody { inner, permit }
+            PermitBody::new(inner, permit)
         })
     }
 }
 
-pin_project! {
-    /// A body that holds room in a bulkhead until it ends.
-    ///
-    /// ```
-    /// use bytes::Bytes;
-    /// use http::{Request, Response};
-    /// use http_body_util::{BodyExt, Full};
-    /// use obs_tower::bulkhead::{Bulkhead, BulkheadLayer};
-    /// use tower::{Layer, ServiceExt, service_fn};
-    ///
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// let bulkhead = Bulkhead::builder("reports").build()?;
-    /// let layer = BulkheadLayer::new(bulkhead.clone()).hold_to_end_of_body();
-    /// let service = layer.layer(service_fn(|_: Request<()>| async {
-    ///     Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from_static(b"a report"))))
-    /// }));
-    /// let response = service.oneshot(Request::new(())).await?;
-    /// assert_eq!(bulkhead.in_flight(), 1);
-    /// response.into_body().collect().await?;
-    /// assert_eq!(bulkhead.in_flight(), 0);
-    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
-    /// ```
-    #[derive(Debug)]
-    pub struct PermitBody<B> {
-        #[pin]
-        inner: B,
-        permit: Option<BulkheadPermit>,
-    }
-}
+/// A body that holds room in a bulkhead until it ends.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::{BodyExt, Full};
+/// use obs_tower::bulkhead::{Bulkhead, BulkheadLayer};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let bulkhead = Bulkhead::builder("reports").build()?;
+/// let layer = BulkheadLayer::new(bulkhead.clone()).hold_to_end_of_body();
+/// let service = layer.layer(service_fn(|_: Request<()>| async {
+///     Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from_static(b"a report"))))
+/// }));
+/// let response = service.oneshot(Request::new(())).await?;
+/// assert_eq!(bulkhead.in_flight(), 1);
+/// response.into_body().collect().await?;
+/// assert_eq!(bulkhead.in_flight(), 0);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+pub type PermitBody<B> = Watched<B, BulkheadPermit>;
 
-impl<B: Body> Body for PermitBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(context));
-        if !matches!(frame, Some(Ok(_))) || this.inner.is_end_stream() {
-            this.permit.take();
-        }
-        Poll::Ready(frame)
+impl Watcher for BulkheadPermit {
+    fn frame<D: Buf>(&mut self, _: &Frame<D>, is_last: bool) -> bool {
+        is_last
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
+    /// The room is given back by the drop.
+    fn end(self, _: Option<&'static str>) {}
 }

@@ -9,6 +9,7 @@ use obs_core::clock::Timestamp;
 use obs_core::context::RequestContext;
 use obs_core::propagate::TrustPolicy;
 use obs_core::propagate::message::sqs;
+use obs_core::resource::Resource;
 use obs_core::trace::{AttributeValue, SpanKind};
 use obs_tower::message::{MessageInfo, MessageObserver};
 
@@ -63,6 +64,34 @@ async fn a_message_continues_its_senders_trace_and_leaves_one_record() {
     let attempt = span.attributes.get("messaging.message.delivery_attempt");
     assert_eq!(text(attempt).as_deref(), Some("2"));
     assert_eq!((span.metadata[0].key.as_str(), span.metadata.len()), ("lines", 1));
+}
+
+/// A telemetry that knows where the service runs.
+fn placed() -> Bench {
+    let arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/shop";
+    let resource = Resource::empty()
+        .with("aws.ecs.cluster.arn", arn)
+        .with("faas.name", "price")
+        .with("host.name", "ip-10-0-0-7");
+    Bench::with(|builder| builder.resource(resource))
+}
+
+const ENTITY: [(&str, &str); 3] =
+    [("ECS.Cluster", "shop"), ("Lambda.Function", "price"), ("Host", "ip-10-0-0-7")];
+
+#[tokio::test]
+async fn the_line_of_a_message_names_what_the_service_runs_on() {
+    for (bench, known) in [(placed(), true), (Bench::new(), false)] {
+        let observer = MessageObserver::new(&bench.telemetry, "aws_sqs", "q").unwrap();
+        let none = attributes(&[]);
+        let handled = observer.observe(&none, MessageInfo::new("m"), async { Ok::<_, Broken>(()) });
+        handled.await.unwrap();
+        let line = &bench.lines()[0];
+        for (member, name) in ENTITY {
+            assert_eq!(line.get(member), known.then(|| name.into()).as_ref(), "{member}");
+        }
+        assert_eq!(line["Messages"], 1);
+    }
 }
 
 #[tokio::test]
@@ -206,6 +235,20 @@ mod lambda {
         }
         // The hour before the first invocation is the application's own.
         assert_eq!(clock.running(clock.now()) - started, Duration::from_secs(3_602));
+    }
+
+    #[tokio::test]
+    async fn the_line_of_an_invocation_names_what_the_function_runs_on() {
+        for (bench, known) in [(super::placed(), true), (Bench::new(), false)] {
+            let layer = LambdaLayer::new(&bench.telemetry).unwrap();
+            let service = layer.layer(service_fn(async |_: LambdaEvent<u32>| Ok::<_, Broken>(())));
+            service.oneshot(event(&bench, Duration::from_secs(3))).await.unwrap();
+            let line = &bench.lines()[0];
+            for (member, name) in super::ENTITY {
+                assert_eq!(line.get(member), known.then(|| name.into()).as_ref(), "{member}");
+            }
+            assert_eq!(line["Invocations"], 1);
+        }
     }
 
     #[tokio::test]

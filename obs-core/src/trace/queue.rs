@@ -24,6 +24,7 @@ pub(super) struct Queue {
 }
 
 /// A finished span, or what makes one of it on the exporter's thread.
+#[allow(clippy::large_enum_variant, reason = "a box would be one more allocation for each span")]
 pub(super) enum Finished {
     Record(SpanRecord),
     Later(Box<dyn FnOnce() -> SpanRecord + Send>),

@@ -1,11 +1,13 @@
 //! The command line.
 
 mod inspect;
+mod plan;
 
 use std::fmt;
 use std::path::PathBuf;
 
-pub use self::inspect::{Inspect, StressPlan};
+pub use self::inspect::Inspect;
+pub use self::plan::{LoadPlan, MAX_DURATION, MAX_VUS, Place, Scenario, StressPlan};
 
 use crate::name::{Name, Ports};
 

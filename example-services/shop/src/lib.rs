@@ -20,6 +20,7 @@ pub mod args;
 mod client;
 pub mod commands;
 pub mod demo;
+mod finding;
 mod install;
 pub mod load;
 pub mod lock;

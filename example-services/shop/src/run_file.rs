@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::client::Fault;
+
 fn folder(data: &Path) -> PathBuf {
     data.join("run")
 }
@@ -68,6 +70,22 @@ pub fn urls(data: &Path) -> io::Result<BTreeMap<String, String>> {
         }
     }
     Ok(all)
+}
+
+/// As [`urls`], where something must run.
+pub(crate) fn running(data: &Path) -> Result<BTreeMap<String, String>, Fault> {
+    let urls = urls(data)?;
+    if urls.is_empty() {
+        let data = data.display();
+        return Err(format!("no shop runs on {data}; start one with: shop up --data {data}").into());
+    }
+    Ok(urls)
+}
+
+/// The base URL of one service.
+pub(crate) fn url(data: &Path, service: &str) -> Result<String, Fault> {
+    let found = running(data)?.remove(service);
+    found.ok_or_else(|| format!("the {service} service does not run").into())
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::plan::{LoadPlan, MAX_DURATION, MAX_VUS, Place, Scenario, StressPlan};
 use super::{Command, UsageError};
-use crate::load::{LoadPlan, MAX_DURATION, MAX_VUS, Scenario};
-use crate::observability::Place;
 
 /// A command that looks at a shop, or drives it, from outside.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,27 +53,6 @@ pub enum Inspect {
         /// For where.
         place: Place,
     },
-}
-
-/// A stress scenario and its bounds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StressPlan {
-    /// Its name.
-    pub name: &'static str,
-    /// Its path at the gateway.
-    pub path: &'static str,
-    /// How much of it is run, 0 to 1.
-    pub scale: f64,
-    /// How long it may take, in milliseconds.
-    pub duration_ms: u64,
-}
-
-impl StressPlan {
-    /// Whether it is the stress of the cart service, which takes amounts instead of a scale.
-    #[must_use]
-    pub fn is_cart(&self) -> bool {
-        self.path == "/stress"
-    }
 }
 
 /// The stress scenarios and their paths at the gateway.

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use shop_contracts::Pattern;
 use shop_domain::port::messaging::EventBus;
 
-use super::{Finding, Found};
 use crate::client::Fault;
+use crate::finding::{Finding, Found};
 use crate::running::messaging;
 
 /// JSON in the argument itself, or in the file that it names after an `@`.

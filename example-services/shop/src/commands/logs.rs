@@ -2,7 +2,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Finding, Found};
+use crate::finding::{Finding, Found};
 use crate::paint::Paint;
 use crate::record::{Files, lines};
 

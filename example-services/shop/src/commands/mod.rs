@@ -9,32 +9,15 @@ mod stress;
 mod verify;
 mod workflow;
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::Value;
-
 use crate::args::Inspect;
-use crate::client::Fault;
+use crate::finding::Finding;
 use crate::load;
 use crate::observability;
 use crate::paint::Paint;
-use crate::run_file;
-
-/// What a command has found out: whether all is well, and what to tell.
-#[derive(Debug)]
-pub(crate) struct Finding {
-    /// Whether the exit code is 0.
-    pub(crate) good: bool,
-    /// For programs.
-    pub(crate) json: Value,
-    /// For people.
-    pub(crate) text: String,
-}
-
-pub(crate) type Found = Result<Finding, Fault>;
 
 /// Runs a command and prints what it found on stdout, as JSON if that is wanted.
 ///
@@ -68,20 +51,4 @@ pub async fn inspect(command: Inspect, data: &Path, as_json: bool) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The base URLs of the services that run on the data folder `data`.
-pub(crate) fn urls(data: &Path) -> Result<BTreeMap<String, String>, Fault> {
-    let urls = run_file::urls(data)?;
-    if urls.is_empty() {
-        let data = data.display();
-        return Err(format!("no shop runs on {data}; start one with: shop up --data {data}").into());
-    }
-    Ok(urls)
-}
-
-/// The base URL of one service.
-pub(crate) fn url(data: &Path, service: &str) -> Result<String, Fault> {
-    let found = urls(data)?.remove(service);
-    found.ok_or_else(|| format!("the {service} service does not run").into())
 }

@@ -2,10 +2,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Finding, Found, url};
 use crate::client::Client;
+use crate::finding::{Finding, Found};
 use crate::paint::Paint;
 use crate::record::{Files, Line, Span, lines, waterfall};
+use crate::run_file::url;
 
 /// What is kept about an order in lines and spans.
 #[derive(Debug)]

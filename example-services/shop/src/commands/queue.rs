@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use shop_domain::port::messaging::{Message, Queue};
 use shop_store::SqliteQueue;
 
-use super::{Finding, Found};
 use crate::client::Fault;
+use crate::finding::{Finding, Found};
 use crate::running::messaging;
 
 fn open(data: &Path, name: &str) -> Result<SqliteQueue, Fault> {

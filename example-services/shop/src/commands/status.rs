@@ -4,14 +4,15 @@ use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Finding, Found, urls};
 use crate::client::Client;
+use crate::finding::{Finding, Found};
+use crate::run_file::running;
 use crate::running::messaging;
 use shop_domain::port::messaging::Queue;
 
 /// Which services run, how they are, which adapters they use and how full their queues are.
 pub(super) async fn status(data: &Path) -> Found {
-    let services = urls(data)?;
+    let services = running(data)?;
     let asked = services.iter().map(|(name, url)| async move {
         let answer = Client::new(url).send(Method::GET, "/health", &[], None).await;
         let health = match answer {

@@ -5,9 +5,10 @@ use http::Method;
 use obs_core::clock::Clock;
 use serde_json::json;
 
-use super::{Finding, Found, url};
 use crate::args::StressPlan;
 use crate::client::{Answer, Client, Fault};
+use crate::finding::{Finding, Found};
+use crate::run_file::url;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);

@@ -6,9 +6,10 @@ use shop_domain::order::Status;
 use shop_domain::port::messaging::Queue;
 
 use super::order::Kept;
-use super::{Finding, Found, url};
 use crate::client::{Client, Fault};
+use crate::finding::{Finding, Found};
 use crate::record::lines;
+use crate::run_file::url;
 use crate::running::messaging;
 
 /// What was looked at, and what is wrong with it, if anything.

@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use shop_domain::port::{HistoryEvent, Workflow};
 
-use super::{Finding, Found};
+use crate::finding::{Finding, Found};
 use crate::running::workflow;
 
 /// The most events of an execution that are shown.

@@ -13,31 +13,11 @@ use obs_core::random::Random;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-pub use self::scenario::Scenario;
 use self::stats::Stats;
+use crate::args::LoadPlan;
 use crate::client::Client;
-use crate::commands::{Finding, Found, url};
-
-/// What is to be run.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LoadPlan {
-    /// What the customers do.
-    pub scenario: Scenario,
-    /// From what everything random follows. Default 1.
-    pub seed: u64,
-    /// How many customers there are at a time. Default 10.
-    pub vus: u32,
-    /// For how long they come. Default 10 s.
-    pub duration: Duration,
-    /// Whether the thresholds decide about the exit code. Default not.
-    pub thresholds: bool,
-}
-
-/// The most customers at a time.
-pub const MAX_VUS: u32 = 1_000;
-
-/// The longest time.
-pub const MAX_DURATION: Duration = Duration::from_secs(3_600);
+use crate::finding::{Finding, Found};
+use crate::run_file::url;
 
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(1);

@@ -4,18 +4,8 @@ use obs_core::random::Random;
 use serde_json::{Value, json};
 
 use super::stats::Stats;
+use crate::args::Scenario;
 use crate::client::Client;
-
-/// What customers do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scenario {
-    /// Look at what is on offer, and how the shop is.
-    Browse,
-    /// Fill a cart, look at it, empty it; every fifth customer stresses the service.
-    CartJourney,
-    /// Order; every tenth card is declined.
-    Checkout,
-}
 
 /// A customer on one of its journeys.
 #[derive(Debug)]
@@ -30,25 +20,6 @@ pub(super) struct Customer<'a> {
 const CARDS: (&str, &str) = ("4242424242424242", "4000000000000002");
 
 impl Scenario {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Browse, Self::CartJourney, Self::Checkout];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Browse => "browse",
-            Self::CartJourney => "cart-journey",
-            Self::Checkout => "checkout",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scenario| scenario.as_str() == name)
-    }
-
     pub(super) async fn journey(
         self,
         gateway: &Client,

@@ -24,29 +24,9 @@ use obs_emf::dashboard::Watch;
 use obs_emf::request::RequestMetrics;
 use serde_json::{Value, json};
 
-use crate::commands::{Finding, Found};
+pub use crate::args::Place;
+use crate::finding::{Finding, Found};
 use crate::name::Name;
-
-/// Where the shop runs, as dashboards and the names of alarms say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The deployment environment. Default `prod`.
-    pub environment: String,
-    /// The region. Default `us-east-1`.
-    pub region: String,
-    /// The account. Default `000000000000`.
-    pub account: String,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self {
-            environment: "prod".to_owned(),
-            region: "us-east-1".to_owned(),
-            account: "000000000000".to_owned(),
-        }
-    }
-}
 
 /// The objective for availability, in percent of requests without a fault.
 pub const AVAILABILITY: f64 = 99.9;

@@ -162,6 +162,18 @@ impl CircuitBreaker {
     /// clock. If it is not, say so by [`Permit::waits`]: until then it has no deadline and is not
     /// in flight, so that nobody notices if it hangs.
     ///
+    /// ```
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_core::outcome::Outcome;
+    ///
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let mut permit = breaker.try_begin_at(breaker.clock().now())?;
+    /// // The answer is not there at once.
+    /// permit.waits(None);
+    /// permit.settle(Outcome::Success);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`CircuitBreaker::try_acquire`].
     #[inline]

@@ -63,6 +63,19 @@ impl Permit {
 
     /// Tells the breaker that the call has to wait for its answer, until `deadline` at the latest.
     /// From now on it is in flight. Only the first time counts.
+    ///
+    /// ```
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_core::outcome::Outcome;
+    ///
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let mut permit = breaker.try_begin_at(breaker.clock().now())?;
+    /// assert!(permit.is_fresh());
+    /// permit.waits(None);
+    /// assert!(!permit.is_fresh());
+    /// permit.end(Outcome::Success);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn waits(&mut self, deadline: Option<Deadline>) {
         let shared = &*self.hold.shared;
         if self.is_fresh() {
@@ -105,6 +118,17 @@ impl Permit {
     }
 
     /// As [`Permit::end`], at a time already read from the breaker's clock.
+    ///
+    /// ```
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_core::outcome::Outcome;
+    ///
+    /// let breaker = CircuitBreaker::builder("inventory").build()?;
+    /// let mut permit = breaker.try_acquire()?;
+    /// permit.end_at(Outcome::ServerError, breaker.clock().now());
+    /// assert_eq!(breaker.totals().failures, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn end_at(&mut self, outcome: Outcome, now: Instant) {
         if !std::mem::take(&mut self.is_open) {

@@ -67,6 +67,14 @@ impl Timestamp {
     /// `1767225600250`.
     ///
     /// Does not allocate beyond what `out` needs.
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    ///
+    /// let mut out = Vec::new();
+    /// Timestamp::from_unix_millis(1_767_225_600_250).write_unix_millis(&mut out);
+    /// assert_eq!(out, b"1767225600250");
+    /// ```
     pub fn write_unix_millis(self, out: &mut Vec<u8>) {
         /// The seconds that have exactly the digits that are kept: 2001 to 2286.
         const KEPT: Range<u64> = 1_000_000_000..10_000_000_000;

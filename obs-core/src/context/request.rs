@@ -389,6 +389,22 @@ impl RequestContext {
     /// Gives a span within this request what [`annotate_all`](Self::annotate_all) was told.
     ///
     /// For who builds spans; those of this suite have it.
+    ///
+    /// ```
+    /// use obs_core::context::RequestContext;
+    /// use obs_core::id::SpanId;
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_core::trace::{SpanKind, SpanRecord};
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let request = RequestContext::builder(&telemetry).build();
+    /// request.annotate_all("order", "o-7");
+    /// let id = SpanId::new(7).expect("not zero");
+    /// let mut span = SpanRecord::new("reserve", SpanKind::Internal, request.trace_id(), id);
+    /// request.annotate_span(&mut span);
+    /// assert_eq!(span.annotations.get("order").and_then(|value| value.as_str()), Some("o-7"));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn annotate_span(&self, span: &mut SpanRecord) {
         let Some(inherited) = self.0.inherited.get() else { return };
         for (key, value) in lock(inherited).iter() {

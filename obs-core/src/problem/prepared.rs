@@ -41,6 +41,15 @@ impl PreparedProblem {
 
     /// The body, with the correlation id as its last member if there is one. Without one it is
     /// shared and costs a reference count.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use obs_core::problem::{PreparedProblem, Problem};
+    ///
+    /// let full = PreparedProblem::new(&Problem::new(StatusCode::SERVICE_UNAVAILABLE));
+    /// assert_eq!(full.status(), 503);
+    /// assert!(!full.body(None).starts_with(b" "));
+    /// ```
     #[must_use]
     pub fn body(&self, correlation_id: Option<&str>) -> Bytes {
         const MEMBER: &[u8] = b",\"correlation_id\":";

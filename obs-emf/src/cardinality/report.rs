@@ -30,6 +30,20 @@ impl SeriesReport {
 
     /// Adds the series that `recorder` has now, by metric: all there will be of a service that asks
     /// for its handles when it starts.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::metric::{Descriptor, Recorder, Unit};
+    /// use obs_emf::cardinality::SeriesReport;
+    /// use obs_emf::recorder::EmfRecorder;
+    ///
+    /// static PLACED: Descriptor = Descriptor::new("Placed", Unit::Count, "Orders that were placed");
+    ///
+    /// let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system())?;
+    /// recorder.counter(&PLACED, &[]).add(1);
+    /// assert_eq!(SeriesReport::default().recorded(&recorder).total(), Some(1));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn recorded(mut self, recorder: &EmfRecorder) -> Self {
         self.0.extend(recorder.series_by_metric().into_iter().map(|(name, n)| (name, Some(n))));

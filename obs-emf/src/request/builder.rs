@@ -78,6 +78,14 @@ impl RequestMetricsBuilder {
     /// more.
     ///
     /// Not set by default, so that the series have no known bound. Routes beyond it are not refused.
+    ///
+    /// ```
+    /// use obs_emf::request::RequestMetrics;
+    ///
+    /// let metrics = RequestMetrics::builder("orders", "prod").routes(20).build()?;
+    /// assert!(metrics.shape().series_bound().is_some());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn routes(mut self, most: u64) -> Self {
         self.routes = Some(most);
         self

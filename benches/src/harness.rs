@@ -2,10 +2,11 @@
 //! what other threads do meanwhile.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use criterion::Criterion;
+use serde_json::Value;
 
 use crate::cpu::Used;
 use crate::{Job, sink};
@@ -23,6 +24,8 @@ pub struct Cost {
     pub name: &'static str,
     /// The median time in nanoseconds.
     pub nanos: f64,
+    /// The time of the quickest sample, which what else the machine does disturbed least.
+    pub quickest: f64,
     /// Allocations.
     pub allocations: f64,
     /// Bytes allocated.
@@ -57,7 +60,7 @@ pub fn cost(
     output: &Path,
     count: impl FnOnce(&mut dyn FnMut()) -> (u64, u64),
 ) -> Option<Cost> {
-    let nanos = median(output, job.name)?;
+    let (nanos, quickest) = time_of(output, job.name)?;
     let mut run = job.start();
     run(WARM_UP_RUNS);
     let (allocations, bytes) = count(&mut || run(COUNTED_RUNS));
@@ -67,6 +70,7 @@ pub fn cost(
     Some(Cost {
         name: job.name,
         nanos,
+        quickest,
         allocations: per_run(allocations),
         bytes: per_run(bytes),
         written: (!job.is_shared).then_some(written),
@@ -88,9 +92,17 @@ fn beside(job: &Job, runs: u64) -> (f64, f64) {
     (written, others.as_nanos() as f64 / runs as f64)
 }
 
-/// The median in nanoseconds that criterion wrote for `name`.
-fn median(output: &Path, name: &str) -> Option<f64> {
-    let estimates: PathBuf = output.join(name.replace('/', "_")).join("new/estimates.json");
-    let estimates: serde_json::Value = serde_json::from_slice(&fs::read(estimates).ok()?).ok()?;
-    estimates["median"]["point_estimate"].as_f64()
+/// The median that criterion wrote for `name`, and its quickest sample, in nanoseconds.
+fn time_of(output: &Path, name: &str) -> Option<(f64, f64)> {
+    let directory = output.join(name.replace('/', "_")).join("new");
+    let estimates = read(&directory.join("estimates.json"))?;
+    let sample = read(&directory.join("sample.json"))?;
+    let numbers = |name: &str| sample[name].as_array()?.iter().map(Value::as_f64).collect();
+    let (times, runs): (Option<Vec<f64>>, Option<Vec<f64>>) = (numbers("times"), numbers("iters"));
+    let each = times?.into_iter().zip(runs?).map(|(time, runs)| time / runs);
+    Some((estimates["median"]["point_estimate"].as_f64()?, each.reduce(f64::min)?))
+}
+
+fn read(file: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(file).ok()?).ok()
 }

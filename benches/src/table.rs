@@ -16,6 +16,7 @@ pub fn added(job: &Job, costs: &[Cost]) -> Option<Cost> {
     Some(Cost {
         name: own.name,
         nanos: own.nanos - baseline.nanos,
+        quickest: own.quickest - baseline.quickest,
         allocations: own.allocations - baseline.allocations,
         bytes: own.bytes - baseline.bytes,
         written: own.written.zip(baseline.written).map(|(own, base)| own - base),
@@ -85,7 +86,7 @@ mod tests {
 
     fn cost(name: &'static str, nanos: f64) -> Cost {
         let (allocations, bytes, written) = (1.0, 10.0, Some(100.0));
-        Cost { name, nanos, allocations, bytes, written, background: None }
+        Cost { name, nanos, quickest: nanos, allocations, bytes, written, background: None }
     }
 
     fn job(name: &'static str) -> Job {

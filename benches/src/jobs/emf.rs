@@ -13,6 +13,7 @@ use obs_emf::sink::{LineSink, Sink};
 use obs_emf::{Record, Shape, Transport};
 
 use crate::Job;
+use crate::sink::Counted;
 
 pub(super) fn jobs() -> Vec<Job> {
     vec![
@@ -123,7 +124,7 @@ impl Events {
             .metric(("ResponseSize", Unit::Bytes))
             .build()
             .expect("the declaration is valid");
-        let output = Output::writer(std::io::sink());
+        let output = Output::writer(Counted);
         let clock = Clock::system();
         let sink = LineSink::to(output, "orders", Transport::ContainerStdout, clock.clone());
         Self { shape, sink, clock }

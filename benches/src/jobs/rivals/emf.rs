@@ -16,6 +16,7 @@ use metrique::{CloseValue, RootEntry, RootMetric};
 
 use super::collector::collector;
 use crate::Job;
+use crate::sink::Counted;
 
 pub(super) fn jobs() -> Vec<Job> {
     vec![
@@ -89,7 +90,7 @@ fn placed() -> Placed {
 }
 
 fn stream() -> impl EntryIoStream + Send + Sync + 'static {
-    Emf::builder("Shop".to_owned(), vec![vec![]]).build().output_to(std::io::sink())
+    Emf::builder("Shop".to_owned(), vec![vec![]]).build().output_to(Counted)
 }
 
 /// Encoded by the thread that has the event.
@@ -137,7 +138,7 @@ fn embedded(every: u64) -> impl FnMut(u64) {
                     .set_property("total", 99.5)
                     .set_property("express", true)
                     .set_property("attempt", 1);
-                let written = collector.flush(std::io::sink());
+                let written = collector.flush(Counted);
                 written.expect("a sink takes everything");
             }
         }

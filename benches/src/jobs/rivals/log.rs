@@ -3,6 +3,7 @@
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::Job;
+use crate::sink::Counted;
 
 pub(super) fn jobs() -> Vec<Job> {
     vec![
@@ -13,7 +14,7 @@ pub(super) fn jobs() -> Vec<Job> {
 
 fn event() -> impl FnMut(u64) {
     move |times| {
-        let json = tracing_subscriber::fmt::layer().json().with_writer(std::io::sink);
+        let json = tracing_subscriber::fmt::layer().json().with_writer(|| Counted);
         let subscriber = tracing_subscriber::registry().with(json.flatten_event(true));
         tracing::subscriber::with_default(subscriber, || {
             let request = tracing::info_span!(

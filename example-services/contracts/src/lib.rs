@@ -8,6 +8,7 @@
 //! | `bus-rules.json` | event patterns and targets of EventBridge | [`Topology`] |
 //! | `streams.json` | streams of Kinesis | [`Topology`] |
 //! | `order-workflow.asl.json` | a state machine of Step Functions | the workflow engine |
+//! | `order-walk.json` | what an order leaves behind, hop by hop | [`walk`] |
 //! | `events/*.schema.json` | the details of each event | [`schema`] |
 //!
 //! ARNs have `${Region}` and `${Account}` where a deployment puts its own; here only service and
@@ -16,9 +17,11 @@
 pub mod pattern;
 pub mod schema;
 pub mod topology;
+pub mod walk;
 
 pub use pattern::Pattern;
 pub use topology::Topology;
+pub use walk::Walk;
 
 /// The order workflow, in the Amazon States Language.
 pub const ORDER_WORKFLOW: &str = include_str!("../order-workflow.asl.json");

@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, Request, StatusCode, Uri, header, request};
-use shop_domain::id::OrderId;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header, request};
+use serde::Deserialize;
+use shop_domain::id::{OrderId, UserId};
 use shop_kit::extract::Body;
 use shop_kit::failure::Failure;
-use shop_kit::observe::about_order;
+use shop_kit::observe::{about_order, about_user};
 use shop_kit::upstream::Upstream;
 
 use crate::TIMEOUT;
@@ -76,6 +77,12 @@ impl Forward {
     }
 }
 
+/// What is looked at of an order: whose it is.
+#[derive(Deserialize)]
+struct Whose {
+    user_id: UserId,
+}
+
 /// Sends the request on and the answer back.
 #[tracing::instrument(name = "gateway.forward", skip_all, fields(service = to.upstream.name()))]
 pub(crate) async fn forward(
@@ -83,6 +90,12 @@ pub(crate) async fn forward(
     parts: request::Parts,
     Body(body): Body,
 ) -> Result<Response, Failure> {
+    if parts.method == Method::POST
+        && parts.uri.path().ends_with("/orders")
+        && let Ok(Whose { user_id }) = serde_json::from_slice(&body)
+    {
+        about_user(&user_id);
+    }
     let request = to.request(&parts, body)?;
     let (answer, body) = to.upstream.send(request).await?.into_parts();
     let mut response = Response::new(body);

@@ -21,7 +21,7 @@ use crate::status;
 ///
 /// Dropping the future at any point leaves an order that is accepted, or one that
 /// [`give_up`](crate::give_up) or the expiry of its reservation gives up.
-#[tracing::instrument(name = "order.place", skip_all)]
+#[tracing::instrument(name = "handler.CreateOrder", skip_all)]
 pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure> {
     about_user(&wish.user_id);
     RequestContext::with_current(|context| {
@@ -39,6 +39,7 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
     // Known from here on: what the other services do for it can be found by it.
     let order_id = new_id(orders)?;
     about_order(&order_id, Some(&wish.user_id));
+    tracing::info!("order validated");
     let from_cart = wish.what == What::Cart;
     let items = match wish.what {
         What::Items(items) => items,

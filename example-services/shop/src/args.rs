@@ -20,6 +20,7 @@ usage: shop up [options]             start the services; Ctrl-C or SIGTERM drain
        shop status                   what runs, how it is, how full the queues are
        shop order show ID            state, history, trace and lines of an order
        shop verify order ID          whether its walk is complete and its ids agree
+       shop verify orders            the same of all orders
        shop verify invariants        whether stock, charges and messages add up
        shop queue peek QUEUE         the oldest messages of a queue (--limit N, 10)
        shop queue redrive QUEUE      send what is in a dead-letter queue back (--limit N, 100)

@@ -37,6 +37,12 @@ impl Drop for RunFile {
     }
 }
 
+/// Whether `process` left its file behind when it ran last on `data`: it was killed.
+#[must_use]
+pub fn was_killed(data: &Path, process: &str) -> bool {
+    folder(data).join(format!("{process}.json")).exists()
+}
+
 /// Writes a file in one step, so that whoever sees it can read it.
 ///
 /// # Errors
@@ -100,7 +106,9 @@ mod tests {
         let cart = RunFile::write(data.path(), "cart", &of("cart", "http://a")).unwrap();
         let _order = RunFile::write(data.path(), "order", &of("order", "http://b")).unwrap();
         assert_eq!(urls(data.path()).unwrap().len(), 2);
+        assert!(was_killed(data.path(), "cart") && !was_killed(data.path(), "menu"));
         drop(cart);
+        assert!(!was_killed(data.path(), "cart"));
         assert_eq!(urls(data.path()).unwrap()["order"], "http://b");
     }
 }

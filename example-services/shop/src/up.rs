@@ -16,7 +16,7 @@ use crate::client::Fault;
 use crate::install;
 use crate::name::Name;
 use crate::record::{FileExporter, Files};
-use crate::run_file::{RunFile, write_whole};
+use crate::run_file::{RunFile, was_killed, write_whole};
 use crate::running::{Plan, Running, Stopped};
 
 /// Starts the services and serves until SIGINT or SIGTERM; a second signal ends at once.
@@ -44,7 +44,11 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Fault> 
     // Before anything is written: a signal during the start must not kill what has begun to write.
     let mut signals = Signals::new()?;
     let process = process(&options.services);
-    let (lines, spans) = Files::under(&options.data).open(&process)?;
+    let files = Files::under(&options.data);
+    if was_killed(&options.data, &process) {
+        files.note_kill(&process)?;
+    }
+    let (lines, spans) = files.open(&process)?;
     let mut output = Output::builder().stdout().destination(lines);
     if let Some(path) = environment.get("SHOP_LOG_FILE") {
         output = output.destination(log_file(Path::new(path))?);

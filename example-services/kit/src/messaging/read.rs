@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use obs_core::metric::{Descriptor, Gauge, Unit};
+use obs_core::propagate::message::MAX_LINKS;
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SpanKind;
 use shop_domain::port::messaging::{MessagingError, Position, Record, Stream};
 
 use super::{Carried, HandleError, Job};
 
-/// The most records of one batch.
-const BATCH: usize = 100;
+/// The most records of one batch: as many as its span has links.
+const BATCH: usize = MAX_LINKS;
 
 /// How long a reader waits for records before it looks whether it is to stop.
 const WAIT: Duration = Duration::from_secs(20);

@@ -13,6 +13,8 @@ pub enum Inspect {
     OrderShow(String),
     /// Whether the walk of an order is complete.
     VerifyOrder(String),
+    /// The same of all orders.
+    VerifyOrders,
     /// Whether stock, charges and messages add up.
     VerifyInvariants,
     /// The oldest messages of a queue.
@@ -165,8 +167,9 @@ fn inspect(command: &str, rest: &mut Rest) -> Result<Inspect, UsageError> {
             "show" => rest.word("ID").map(Inspect::OrderShow),
             other => Err(UsageError(format!("order has no command {other:?}"))),
         },
-        "verify" => match rest.word("order or invariants")?.as_str() {
+        "verify" => match rest.word("order, orders or invariants")?.as_str() {
             "order" => rest.word("ID").map(Inspect::VerifyOrder),
+            "orders" => Ok(Inspect::VerifyOrders),
             "invariants" => Ok(Inspect::VerifyInvariants),
             other => Err(UsageError(format!("verify has no command {other:?}"))),
         },

@@ -28,6 +28,7 @@ pub async fn inspect(command: Inspect, data: &Path, as_json: bool) -> ExitCode {
         Inspect::Status => status::status(data).await,
         Inspect::OrderShow(id) => order::show(data, &id, paint).await,
         Inspect::VerifyOrder(id) => verify::order(data, &id).await,
+        Inspect::VerifyOrders => verify::orders(data).await,
         Inspect::VerifyInvariants => verify::invariants(data).await,
         Inspect::QueuePeek { queue, limit } => queue::peek(data, &queue, limit).await,
         Inspect::QueueRedrive { queue, limit } => queue::redrive(data, &queue, limit).await,

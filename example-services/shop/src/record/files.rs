@@ -30,11 +30,24 @@ impl Files {
     /// When the folder or a file cannot be created.
     pub fn open(&self, process: &str) -> io::Result<(RotatingFile, RotatingFile)> {
         std::fs::create_dir_all(&self.0)?;
-        let open = |kind| {
-            let path = self.0.join(format!("{process}.{kind}.jsonl"));
-            RotatingFile::open(path, MAX_BYTES, KEPT)
-        };
+        let open = |kind| RotatingFile::open(self.path(process, kind), MAX_BYTES, KEPT);
         Ok((open("lines")?, open("spans")?))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn path(&self, process: &str, kind: &str) -> PathBuf {
+        self.0.join(format!("{process}.{kind}.jsonl"))
+    }
+
+    /// Calls `each` with the text of every line, in no order.
+    ///
+    /// # Errors
+    /// When a file cannot be read. A folder that is not there holds nothing.
+    pub fn each_line(&self, mut each: impl FnMut(&str)) -> io::Result<()> {
+        self.of_kind("lines")?.iter().try_for_each(|path| read(path, &mut each))
     }
 
     /// Every line for which `wanted`, by time.

@@ -6,11 +6,13 @@
 
 mod exporter;
 mod files;
+mod kills;
 pub(crate) mod lines;
 mod span;
 pub(crate) mod waterfall;
 
 pub(crate) use exporter::FileExporter;
 pub use files::Files;
+pub use kills::Kill;
 pub use lines::Line;
 pub use span::{Link, Span};

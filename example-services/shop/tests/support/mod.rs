@@ -7,6 +7,7 @@
 #[cfg(feature = "real-parts")]
 pub mod chromium;
 pub mod client;
+pub mod command;
 pub mod local;
 pub mod process;
 #[cfg(feature = "real-parts")]

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use http::Method;
 use obs_core::propagate::message::embedded;
+use obs_core::span::CallSpan;
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SpanKind;
 use serde_json::{Map, Value, json};
@@ -91,7 +92,12 @@ impl Runner {
         }
         let message = NewMessage::new(parameters["MessageBody"].to_string())
             .fifo(text("MessageGroupId"), text("MessageDeduplicationId"));
-        let sent = self.queue.send(&addressed(message)).await.map_err(|error| {
+        let send = CallSpan::start(format!("{} send", self.queue.name()), SpanKind::Producer)
+            .attribute("messaging.system", "aws_sqs")
+            .attribute("messaging.destination.name", self.queue.name().to_owned())
+            .attribute("messaging.operation.type", "send");
+        let send = send.observe(async { self.queue.send(&addressed(message)).await });
+        let sent = send.await.map_err(|error| {
             let kind = match error.kind() {
                 MessagingErrorKind::Invalid => "SQS.InvalidMessageContentsException",
                 _ => "SQS.SdkClientException",

@@ -22,6 +22,9 @@ fn main() -> Result<(), obs_core::config::ConfigError> {
         let report = Fleet::new(quota, config).load(load).run_for(run, 7)?;
         println!("{name:18} {report}");
     }
+    let window = Quota::fixed_window(5_000, Duration::from_secs(5));
+    let report = Fleet::new(window, config).load(Load::Even { per_second: 2_000.0 });
+    println!("{:18} {}", "window, 2,000/s", report.run_for(run, 7)?);
     let hot = Fleet::new(Quota::per_second(10_000), config).nodes(20);
     let report = hot.load(Load::Even { per_second: 10_000.0 }).run_for(run, 7)?;
     println!("{:18} {report}", "hot, 10,000/s");

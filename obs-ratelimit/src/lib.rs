@@ -38,7 +38,8 @@
 //! be exact then. Without the store,
 //! leases run out first, then comes the node's share, then what [`OnStoreFailure`] says; each step
 //! is counted and named in `x-ratelimit-fallback`. No request waits longer than the store's
-//! time-out, and none fails because of it. With a clock of the caller's, as in DynamoDB, a window
+//! time-out, and none fails because of it. Where a limit is promised exactly, of windows and of what
+//! runs at once, a request is refused that waited so long while the store gave to others. With a clock of the caller's, as in DynamoDB, a window
 //! begins early by as much as the fastest clock is ahead.
 //!
 //! # Features
@@ -52,12 +53,30 @@
 //! | `dynamodb` | a store in a DynamoDB table |
 //! | `sim` | the fleet simulator |
 //!
+//! # Time
+//!
+//! A decision reads the clock once. Where the time that a limit is about, in which a bucket refills
+//! or a window ends, is a second or more, that is [the kernel's last tick](obs_core::clock::Clock::coarse),
+//! which costs a fifth of an exact reading and is late by at most 10 ms, never early. What is
+//! admitted in a span `W` is then what the quota promises for `W` and those 10 ms, a hundredth of a
+//! burst at most; a window ends late by as much. A refusal that the exact time could turn is decided
+//! by the exact time, so `Retry-After` is neither a second too long nor too short. Shorter limits,
+//! [strict](Quota::strict) ones and the ends of leases are always timed exactly.
+//!
+//! # Keys
+//!
+//! In a table a key is a 64-bit hash under a secret that is drawn when the limiter is built: nobody
+//! outside the process can choose keys that share a bucket. By chance, two of a million keys do with
+//! a probability of three in a hundred million. Names in a store are 128-bit hashes under the fleet's
+//! secret.
+//!
 //! # Cost
 //!
 //! A local or leased decision takes one lock of its own set of cells, for the time of the decision,
 //! and allocates nothing; headers allocate, and so does what has to be settled when a request
-//! ends. A table of 262,144 keys is 7 MiB for rates, 16 MiB for windows, and about 48 MiB for
-//! leases, all of it taken when the limiter is built.
+//! ends. A table of 262,144 keys is 9 MiB for rates, 18 MiB for windows, and about 55 MiB for
+//! leases, all of it taken when the limiter is built. Quotas and overrides that were replaced while
+//! the limiter runs are read a little more slowly than its first ones.
 //!
 //! [`Admit`]: obs_core::admit::Admit
 //! [`Control`]: obs_core::control::Control

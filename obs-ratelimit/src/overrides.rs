@@ -85,10 +85,7 @@ impl Overrides {
 
     pub(crate) fn check(&self, key: &Key) -> Result<(), ConfigError> {
         for (values, limit) in &self.entries {
-            if key
-                .encode_values(&values.iter().map(String::as_str).collect::<Vec<_>>(), [0; 2])
-                .is_none()
-            {
+            if !key.fits(&values.iter().map(String::as_str).collect::<Vec<_>>()) {
                 let rule = "must have one value for each part of the key";
                 return Err(ConfigError::new("overrides", values.join(", "), rule));
             }

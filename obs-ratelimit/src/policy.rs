@@ -11,7 +11,7 @@ use crate::key::Key;
 use crate::overrides::Overrides;
 use crate::quota::Quota;
 
-/// Keys that a table holds by default: 262,144, as 7 MiB for a rate.
+/// Keys that a table holds by default: 262,144, as 9 MiB for a rate.
 pub const DEFAULT_MAX_KEYS: usize = 262_144;
 
 /// A named limit, checked.
@@ -222,7 +222,7 @@ impl PolicyBuilder {
     /// while it uses them: never more than the limit run at once, except on nodes that do not reach
     /// the store for longer than [`place_age`](crate::LeaseConfig::place_age).
     ///
-    /// Needs tokio to run on. A node keeps about 190 bytes for a key.
+    /// Needs tokio to run on. A node keeps about 220 bytes for a key.
     #[cfg(feature = "shared")]
     pub fn leased(
         mut self,

@@ -5,17 +5,24 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+};
+use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use obs_core::clock::{Clock, ManualClock};
 use obs_core::environment::Environment;
-use obs_ratelimit::{DynamoDbStore, Store, StoreErrorKind, Take};
+use obs_ratelimit::{
+    CalendarUnit, DynamoDbStore, Hold, Quota, SharedQuota, Store, StoreErrorKind, Take,
+};
 use support::conformance::{HOUR, Subject, bucket, new_key, take};
 use support::proxy::{Proxy, Weather};
 use support::{admitted, bear_without_a_store, open_over};
@@ -100,6 +107,96 @@ async fn a_missing_table_is_rejected_and_a_missing_endpoint_unavailable() {
     assert_eq!(no_table.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Rejected);
     let nowhere = DynamoDbStore::new(client("http://127.0.0.1:1"), TABLE, Clock::system());
     assert_eq!(nowhere.take(wanted).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
+/// Counts the calls of a client.
+#[derive(Clone, Debug, Default)]
+struct Calls(Arc<AtomicU64>);
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A node of a fleet, in virtual time, and what it calls.
+async fn node(clock: &ManualClock, calls: &Calls) -> Subject {
+    let config = ready().await.config().to_builder().interceptor(calls.clone()).build();
+    Arc::new(DynamoDbStore::new(Client::from_conf(config), TABLE, clock.clock()))
+}
+
+#[tokio::test]
+async fn a_lease_takes_one_write_in_steady_state() {
+    for quota in [
+        Quota::rate(1_000, HOUR).burst(1_000),
+        Quota::fixed_window(1_000, HOUR),
+        Quota::sliding_window(1_000, HOUR),
+        Quota::calendar(1_000, CalendarUnit::Month),
+    ] {
+        let (clock, calls, key) = (ManualClock::default(), Calls::default(), new_key());
+        let nodes = [node(&clock, &calls).await, node(&clock, &calls).await];
+        let take = async |node: &Subject| {
+            let take = Take::new(key, SharedQuota::new(quota).unwrap(), 10);
+            assert_eq!(node.take(take).await.unwrap().tokens, 10, "{quota:?}");
+        };
+        // A window that carries something over from the one before.
+        for node in &nodes {
+            take(node).await;
+        }
+        clock.advance(HOUR);
+        for node in &nodes {
+            take(node).await;
+        }
+        let before = calls.0.load(Ordering::Relaxed);
+        for _ in 0..10 {
+            for node in &nodes {
+                take(node).await;
+            }
+        }
+        assert_eq!(calls.0.load(Ordering::Relaxed) - before, 20, "{quota:?}");
+    }
+}
+
+#[tokio::test]
+async fn renewing_places_takes_one_write_until_an_entry_is_as_old_as_they_live() {
+    let (clock, calls, key) = (ManualClock::default(), Calls::default(), new_key());
+    let nodes = [node(&clock, &calls).await, node(&clock, &calls).await];
+    let hold = async |number: usize, turn, keep, want| {
+        let (limit, holder, valid_for) = (10, number as u64, Duration::from_secs(30));
+        let hold = Hold { key, limit, holder, turn, keep, want, least: 1, valid_for };
+        let grant = nodes[number].hold(hold).await.unwrap();
+        (grant.tokens, grant.remaining)
+    };
+    assert_eq!(hold(0, 1, 0, 2).await, (2, 8));
+    assert_eq!(hold(1, 1, 0, 3).await, (3, 5));
+    let before = calls.0.load(Ordering::Relaxed);
+    for turn in 2..4 {
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(hold(0, turn, 2, 0).await, (0, 5));
+        assert_eq!(hold(1, turn, 3, 0).await, (0, 5));
+    }
+    assert_eq!(hold(0, 4, 2, 1).await, (1, 4));
+    assert_eq!(hold(1, 4, 2, 0).await, (0, 5));
+    assert_eq!(calls.0.load(Ordering::Relaxed) - before, 6);
+    // Nobody gets more than there is, nor by a call that was overtaken.
+    assert_eq!(hold(0, 5, 3, 9).await, (5, 0));
+    assert_eq!(hold(1, 5, 2, 1).await, (0, 0));
+    assert_eq!(hold(1, 4, 2, 1).await, (0, 0));
+    // A node that fell silent holds nothing in the end.
+    clock.advance(Duration::from_secs(20));
+    assert_eq!(hold(0, 6, 8, 0).await, (0, 0));
+    clock.advance(Duration::from_secs(11));
+    assert_eq!(hold(0, 7, 8, 1).await, (1, 1));
 }
 
 async fn behind_a_proxy() -> (Proxy, Subject) {

@@ -7,6 +7,7 @@ use crate::command::{Failure, Outcome, capture, cargo, run};
 /// What has models. The tests that are models are in modules of the name `model`.
 const SELECTION: &[&str] = &[
     "--package=obs-aws-core",
+    "--package=obs-aws-ratelimit",
     "--package=obs-aws-tower",
     "--features=obs-aws-tower/bulkhead,obs-aws-tower/retry",
 ];

@@ -56,6 +56,11 @@ pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
     fn monotonic(&self) -> Instant;
     /// Reads the wall clock.
     fn wall(&self) -> Timestamp;
+    /// Reads the monotonic time as [`Clock::coarse`] does: late perhaps, never early. Default: not
+    /// late.
+    fn coarse(&self) -> Instant {
+        self.monotonic()
+    }
     /// How long the process was frozen so far; see [`Clock::running`]. Default: never.
     ///
     /// ```
@@ -135,14 +140,25 @@ impl Clock {
     /// Reads the monotonic time as the kernel's timer last left it: at most about 10 ms late, never
     /// early, at about a fifth of the cost of [`Clock::now`]. Both share one origin.
     ///
-    /// On systems without such a clock, and on clocks other than the system's, it is
+    /// On systems without such a clock, and on clocks other than the system's that have none, it is
     /// [`Clock::now`].
     #[inline]
     #[must_use]
     pub fn coarse(&self) -> Instant {
         match &self.0 {
             Source::System => system_coarse(),
-            Source::Custom(source) => source.monotonic(),
+            Source::Custom(source) => source.coarse(),
+        }
+    }
+
+    /// Reads the wall clock as the kernel's timer last left it, as [`Clock::coarse`] reads the
+    /// monotonic one.
+    #[inline]
+    #[must_use]
+    pub fn coarse_wall(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => system_coarse_wall(),
+            Source::Custom(source) => source.wall(),
         }
     }
 
@@ -197,7 +213,7 @@ impl Clock {
 }
 
 #[cfg(target_os = "linux")]
-use linux::{system_coarse, system_monotonic, system_wall};
+use linux::{system_coarse, system_coarse_wall, system_monotonic, system_wall};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -217,7 +233,17 @@ mod linux {
 
     #[inline]
     pub(super) fn system_wall() -> Timestamp {
-        let time = clock_gettime(ClockId::Realtime);
+        since_epoch(ClockId::Realtime)
+    }
+
+    #[inline]
+    pub(super) fn system_coarse_wall() -> Timestamp {
+        since_epoch(ClockId::RealtimeCoarse)
+    }
+
+    #[inline]
+    fn since_epoch(clock: ClockId) -> Timestamp {
+        let time = clock_gettime(clock);
         // A clock set to before 1970 reads 0.
         let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
         let nanos = u64::try_from(time.tv_nsec).unwrap_or_default();
@@ -235,6 +261,11 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 fn system_coarse() -> Instant {
     system_monotonic()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_coarse_wall() -> Timestamp {
+    system_wall()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,13 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use obs_core::config::ConfigError;
 
-use super::plans::{BLOCKED, Override, PlanOf, Plans, reason};
+use super::plans::{BLOCKED, InPlace, Override, PlanOf, Plans, reason};
 use super::{Engine, Figures, Receipt, Refused, Report, Spent, Subject, Tell};
 use crate::lease::NameOf;
-use crate::local::{BucketCell, Cell, InFlightCell, Table, Timer, WindowCell};
+use crate::local::{BucketCell, Cell, Grain, InFlightCell, TICK, Table, Timer, Wait, WindowCell};
 use crate::overrides::Limit;
 use crate::quota::{Plan, Quota};
 use crate::store::StoreKey;
@@ -15,7 +14,7 @@ use crate::store::StoreKey;
 /// A limit with a cell for each key, in this process.
 pub(crate) struct Keyed<C: Cell> {
     table: Table<C>,
-    plans: ArcSwap<Plans<C::Plan>>,
+    plans: InPlace<C::Plan>,
     timer: Arc<Timer>,
 }
 
@@ -53,7 +52,7 @@ where
         max_keys: usize,
         timer: Arc<Timer>,
     ) -> Result<Self, ConfigError> {
-        let plans = ArcSwap::from_pointee(Plans::new(quota, overrides, None)?);
+        let plans = InPlace::new(Plans::new(quota, overrides, None)?);
         Ok(Self { table: Table::new(max_keys), plans, timer })
     }
 
@@ -61,6 +60,60 @@ where
         let standing = cell.standing(plan, now);
         Report { capacity: plan.capacity(), window: plan.window(), standing }
     }
+
+    fn exact_now(&self, plans: &Plans<C::Plan>) -> u64 {
+        self.timer.now(plans.base, Grain::Exact)
+    }
+
+    /// Charges the key of a plan.
+    #[inline]
+    fn charge(
+        &self,
+        plans: &Plans<C::Plan>,
+        plan: &C::Plan,
+        fingerprint: u64,
+        cost: u64,
+        tell: Tell,
+    ) -> Spent {
+        let now = self.timer.now(plans.base, plans.grain);
+        if cost == 0 {
+            let (cell, now) = self.table.read(fingerprint, now);
+            let report = tell.admitted(|| self.report_of(&cell, plan, now));
+            return Spent::Admitted { receipt: Receipt::default(), report, fallback: None };
+        }
+        let mut report = None;
+        let (spent, place) = self.table.with(fingerprint, now, |cell, now, place| {
+            let mut spent = cell.spend(plan, *now, cost);
+            if let Err(wait) = spent
+                && plans.grain == Grain::Tick
+                && is_near(wait)
+            {
+                *now = self.exact_now(plans).max(*now);
+                spent = cell.spend(plan, *now, cost);
+            }
+            if tell.is_due(spent.is_ok()) {
+                report = Some(self.report_of(cell, plan, *now));
+            }
+            (spent, place)
+        });
+        match spent {
+            Ok(charged) => {
+                let receipt = Receipt { charged, place };
+                Spent::Admitted { receipt, report, fallback: None }
+            }
+            Err(wait) => {
+                let report = report.unwrap_or_default();
+                Spent::Refused(Refused { wait, reason: reason(wait), report, fallback: None })
+            }
+        }
+    }
+}
+
+/// Whether the exact time could make another answer of a refusal at a tick: admit the request, or
+/// ask it to wait a second less.
+#[inline]
+fn is_near(wait: Wait) -> bool {
+    matches!(wait, Wait::Nanos(wait) if wait % 1_000_000_000 <= TICK.as_nanos() as u64)
 }
 
 impl<C> Engine for Keyed<C>
@@ -71,31 +124,10 @@ where
     #[inline]
     fn spend(&self, subject: Subject, _: NameOf<'_>, cost: u64, tell: Tell) -> Spent {
         let plans = self.plans.load();
-        let plan = match plans.of(subject.override_of) {
-            Override::Plan(plan) => plan,
-            Override::Unlimited => return Spent::Unlimited,
-            Override::Blocked => return Spent::Refused(BLOCKED),
-        };
-        let now = self.timer.now(plans.base);
-        if cost == 0 {
-            let (cell, now) = self.table.read(subject.fingerprint, now);
-            let report = tell.admitted(|| self.report_of(&cell, &plan, now));
-            return Spent::Admitted { receipt: Receipt::default(), report, fallback: None };
-        }
-        let (spent, place, cell, now) =
-            self.table.with(subject.fingerprint, now, |cell, now, place| {
-                (cell.spend(&plan, now, cost), place, *cell, now)
-            });
-        match spent {
-            Ok(charged) => Spent::Admitted {
-                receipt: Receipt { charged, place },
-                report: tell.admitted(|| self.report_of(&cell, &plan, now)),
-                fallback: None,
-            },
-            Err(wait) => {
-                let report = tell.refused(|| self.report_of(&cell, &plan, now));
-                Spent::Refused(Refused { wait, reason: reason(wait), report, fallback: None })
-            }
+        match plans.of(subject.override_of) {
+            Override::Plan(plan) => self.charge(&plans, plan, subject.fingerprint, cost, tell),
+            Override::Unlimited => Spent::Unlimited,
+            Override::Blocked => Spent::Refused(BLOCKED),
         }
     }
 
@@ -106,11 +138,11 @@ where
             Override::Unlimited => return Ok(()),
             Override::Blocked => return Err(BLOCKED),
         };
-        let (mut cell, now) = self.table.read(subject.fingerprint, self.timer.now(plans.base));
-        match cell.spend(&plan, now, cost) {
+        let (mut cell, now) = self.table.read(subject.fingerprint, self.exact_now(&plans));
+        match cell.spend(plan, now, cost) {
             Ok(_) => Ok(()),
             Err(wait) => {
-                let report = self.report_of(&cell, &plan, now);
+                let report = self.report_of(&cell, plan, now);
                 Err(Refused { wait, reason: reason(wait), report, fallback: None })
             }
         }
@@ -119,13 +151,14 @@ where
     fn debit(&self, subject: Subject, _: NameOf<'_>, cost: u64) {
         let plans = self.plans.load();
         if let Override::Plan(plan) = plans.of(subject.override_of) {
-            let now = self.timer.now(plans.base);
-            self.table.with(subject.fingerprint, now, |cell, now, _| cell.debit(&plan, now, cost));
+            let now = self.exact_now(&plans);
+            self.table.with(subject.fingerprint, now, |cell, now, _| cell.debit(plan, *now, cost));
         }
     }
 
     fn refund(&self, subject: Subject, _: Option<StoreKey>, receipt: Receipt) {
-        let now = self.timer.now(self.plans.load().base);
+        let plans = self.plans.load();
+        let now = self.timer.now(plans.base, plans.grain);
         self.table.revisit(subject.fingerprint, now, receipt.place, |cell, now| {
             cell.refund(now, receipt.charged);
         });
@@ -138,8 +171,8 @@ where
             Override::Unlimited => return None,
             Override::Blocked => return Some(BLOCKED.report),
         };
-        let (cell, now) = self.table.read(subject.fingerprint, self.timer.now(plans.base));
-        Some(self.report_of(&cell, &plan, now))
+        let (cell, now) = self.table.read(subject.fingerprint, self.exact_now(&plans));
+        Some(self.report_of(&cell, plan, now))
     }
 
     fn forget(&self, subject: Subject) {
@@ -149,20 +182,18 @@ where
     fn grant(&self, subject: Subject, tokens: u64) {
         let plans = self.plans.load();
         if let Override::Plan(plan) = plans.of(subject.override_of) {
-            let now = self.timer.now(plans.base);
+            let now = self.exact_now(&plans);
             self.table
-                .with(subject.fingerprint, now, |cell, now, _| cell.grant(&plan, now, tokens));
+                .with(subject.fingerprint, now, |cell, now, _| cell.grant(plan, *now, tokens));
         }
     }
 
     fn replace(&self, default: Quota, overrides: Vec<(u64, Limit)>) -> Result<(), ConfigError> {
-        let plans = self.plans.load().replaced(default, overrides)?;
-        self.plans.store(Arc::new(plans));
-        Ok(())
+        self.plans.replace(default, overrides)
     }
 
     fn figures(&self) -> Figures {
-        let now = self.timer.now(self.plans.load().base);
+        let now = self.exact_now(&self.plans.load());
         Figures {
             limited_keys: self.table.limited_keys(now),
             overflowed: self.table.overflowed(),

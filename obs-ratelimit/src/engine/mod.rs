@@ -12,6 +12,7 @@ use std::pin::Pin;
 use obs_core::config::ConfigError;
 
 pub(crate) use keyed::keyed;
+pub(crate) use plans::advertised;
 #[cfg(feature = "shared")]
 pub(crate) use shared::{leased, strict};
 
@@ -98,6 +99,12 @@ pub(crate) enum Tell {
 }
 
 impl Tell {
+    /// Whether the standing of a key is wanted after this answer.
+    #[inline]
+    pub(crate) fn is_due(self, is_admitted: bool) -> bool {
+        self == Self::Everything || (self == Self::Refusals && !is_admitted)
+    }
+
     /// The standing of a key that was admitted.
     #[inline]
     pub(crate) fn admitted(self, report: impl FnOnce() -> Report) -> Option<Report> {

@@ -1,9 +1,14 @@
 use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use arc_swap::{ArcSwapOption, Guard};
 use obs_core::config::ConfigError;
 
 use super::{Reason, Refused, Report};
-use crate::local::{Standing, TimeBase, Wait};
+use crate::local::{Grain, Standing, TICK, TimeBase, Wait};
 use crate::overrides::Limit;
 use crate::quota::{BucketPlan, CalendarUnit, Plan, Quota, SharedPlan, WindowPlan, WindowSpan};
 
@@ -11,6 +16,7 @@ use crate::quota::{BucketPlan, CalendarUnit, Plan, Quota, SharedPlan, WindowPlan
 #[derive(Debug)]
 pub(crate) struct Plans<P> {
     pub(super) base: TimeBase,
+    pub(super) grain: Grain,
     default: P,
     overrides: HashMap<u64, Override<P>>,
 }
@@ -31,6 +37,9 @@ pub(crate) trait PlanOf: Sized {
     fn window(&self) -> u64;
     fn base(&self) -> TimeBase;
 
+    /// How exactly it must be timed.
+    fn grain(&self) -> Grain;
+
     /// Whether a cell of the one is a cell of the other.
     fn is_same_kind(&self, _other: &Self) -> bool {
         true
@@ -43,6 +52,11 @@ fn other_kind(quota: Quota) -> ConfigError {
 }
 
 const NANOS: u64 = 1_000_000_000;
+
+/// A tick is exact enough where the time that a limit is about is a hundred of them.
+fn grain_of(time: u64) -> Grain {
+    if Duration::from_nanos(time) >= 100 * TICK { Grain::Tick } else { Grain::Exact }
+}
 
 impl PlanOf for BucketPlan {
     fn from_quota(quota: Quota) -> Result<Self, ConfigError> {
@@ -63,6 +77,10 @@ impl PlanOf for BucketPlan {
 
     fn base(&self) -> TimeBase {
         if self.is_long() { TimeBase::Steady } else { TimeBase::Monotonic }
+    }
+
+    fn grain(&self) -> Grain {
+        if self.is_strict() { Grain::Exact } else { grain_of(self.full().nanos) }
     }
 }
 
@@ -93,6 +111,13 @@ impl PlanOf for WindowPlan {
     fn base(&self) -> TimeBase {
         TimeBase::Steady
     }
+
+    fn grain(&self) -> Grain {
+        match self.span {
+            WindowSpan::Fixed(period) | WindowSpan::Sliding(period) => grain_of(period),
+            WindowSpan::Calendar(_) => Grain::Tick,
+        }
+    }
 }
 
 impl PlanOf for SharedPlan {
@@ -114,6 +139,10 @@ impl PlanOf for SharedPlan {
     /// Leases are short, whatever the period: they are timed on the monotonic clock.
     fn base(&self) -> TimeBase {
         TimeBase::Monotonic
+    }
+
+    fn grain(&self) -> Grain {
+        Grain::Exact
     }
 
     fn is_same_kind(&self, other: &Self) -> bool {
@@ -140,6 +169,11 @@ impl PlanOf for u64 {
     fn base(&self) -> TimeBase {
         TimeBase::Monotonic
     }
+
+    /// Places know no time.
+    fn grain(&self) -> Grain {
+        Grain::Tick
+    }
 }
 
 impl<P: PlanOf + Copy> Plans<P> {
@@ -164,16 +198,15 @@ impl<P: PlanOf + Copy> Plans<P> {
             };
             Ok((key, plan))
         };
-        let overrides = overrides.into_iter().map(plan).collect::<Result<_, ConfigError>>()?;
-        Ok(Self { base: base.unwrap_or_else(|| default.base()), default, overrides })
+        let overrides: HashMap<_, _> =
+            overrides.into_iter().map(plan).collect::<Result<_, ConfigError>>()?;
+        let is_exact = |plan: &Override<P>| matches!(plan, Override::Plan(plan) if plan.grain() == Grain::Exact);
+        let grain = if overrides.values().any(is_exact) { Grain::Exact } else { default.grain() };
+        Ok(Self { base: base.unwrap_or_else(|| default.base()), grain, default, overrides })
     }
 
     /// The plans that replace these; on the same clock.
-    pub(super) fn replaced(
-        &self,
-        quota: Quota,
-        overrides: Vec<(u64, Limit)>,
-    ) -> Result<Self, ConfigError> {
+    fn replaced(&self, quota: Quota, overrides: Vec<(u64, Limit)>) -> Result<Self, ConfigError> {
         let plans = Self::new(quota, overrides, Some(self.base))?;
         if !plans.default.is_same_kind(&self.default) {
             return Err(other_kind(quota));
@@ -182,12 +215,78 @@ impl<P: PlanOf + Copy> Plans<P> {
     }
 
     #[inline]
-    pub(super) fn of(&self, key: u64) -> Override<P> {
+    pub(super) fn of(&self, key: u64) -> Override<&P> {
         if self.overrides.is_empty() {
-            return Override::Plan(self.default);
+            return Override::Plan(&self.default);
         }
-        self.overrides.get(&key).copied().unwrap_or(Override::Plan(self.default))
+        match self.overrides.get(&key) {
+            None => Override::Plan(&self.default),
+            Some(Override::Plan(plan)) => Override::Plan(plan),
+            Some(Override::Unlimited) => Override::Unlimited,
+            Some(Override::Blocked) => Override::Blocked,
+        }
     }
+}
+
+/// The plans in place. Until they are replaced for the first time, looking at them costs a load.
+#[derive(Debug)]
+pub(super) struct InPlace<P> {
+    first: Plans<P>,
+    is_replaced: AtomicBool,
+    latest: ArcSwapOption<Plans<P>>,
+}
+
+/// The plans that were in place when they were looked at.
+pub(super) enum InUse<'a, P> {
+    First(&'a Plans<P>),
+    Latest(Guard<Option<Arc<Plans<P>>>>, &'a Plans<P>),
+}
+
+impl<P> Deref for InUse<'_, P> {
+    type Target = Plans<P>;
+
+    #[inline]
+    fn deref(&self) -> &Plans<P> {
+        match self {
+            Self::First(plans) => plans,
+            Self::Latest(plans, first) => plans.as_deref().unwrap_or(first),
+        }
+    }
+}
+
+impl<P: PlanOf + Copy> InPlace<P> {
+    pub(super) fn new(plans: Plans<P>) -> Self {
+        Self { first: plans, is_replaced: AtomicBool::new(false), latest: ArcSwapOption::empty() }
+    }
+
+    #[inline]
+    pub(super) fn load(&self) -> InUse<'_, P> {
+        if self.is_replaced.load(Ordering::Acquire) {
+            return InUse::Latest(self.latest.load(), &self.first);
+        }
+        InUse::First(&self.first)
+    }
+
+    /// Puts others in place, on the same clock.
+    pub(super) fn replace(
+        &self,
+        default: Quota,
+        overrides: Vec<(u64, Limit)>,
+    ) -> Result<(), ConfigError> {
+        let plans = self.load().replaced(default, overrides)?;
+        self.latest.store(Some(Arc::new(plans)));
+        self.is_replaced.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// What headers say of a quota: its capacity, and the whole seconds in which that can be used once.
+pub(crate) fn advertised(quota: Quota) -> Result<(u64, u64), ConfigError> {
+    Ok(match quota.plan()? {
+        Plan::Bucket(plan) => (plan.capacity(), plan.window()),
+        Plan::Window(plan) => (plan.capacity(), plan.window()),
+        Plan::Concurrency(limit) => (limit, 0),
+    })
 }
 
 pub(super) fn reason(wait: Wait) -> Reason {

@@ -1,55 +1,28 @@
 use super::siphash::siphash128;
+use super::{LONGEST, MAX_PARTS, Parts};
 
 /// The parts of one key, encoded so that different parts never give the same bytes.
 ///
-/// Each part is a tag, a length and its bytes. A part longer than [`INLINE`] bytes is replaced by
+/// It is what names a key in a store. Each part is a tag, a length and its bytes. A part longer than [`INLINE`] bytes is replaced by
 /// its 128-bit digest under a tag of its own, so a key has a fixed largest size and building it
 /// never allocates.
 pub(crate) struct KeyBuffer {
     bytes: [u8; CAPACITY],
     length: usize,
-    missing: bool,
-}
-
-impl Default for KeyBuffer {
-    fn default() -> Self {
-        Self { bytes: [0; CAPACITY], length: 0, missing: false }
-    }
+    secret: [u64; 2],
 }
 
 /// The longest part that stands in the key as it is.
 const INLINE: usize = 64;
-/// The longest part whose own digest is taken; all longer ones share one.
-const LONGEST: usize = 8_192;
-/// The most parts of a key.
-pub(crate) const MAX_PARTS: usize = 6;
 const CAPACITY: usize = MAX_PARTS * (2 + INLINE);
 
 const DIGEST: u8 = 0x80;
 const ABSENT: u8 = 0xff;
 
 impl KeyBuffer {
-    /// Makes it ready for another key.
-    pub(crate) fn clear(&mut self) {
-        self.length = 0;
-        self.missing = false;
-    }
-
-    /// Appends a part. `secret` keys the digest of a long one.
-    #[inline]
-    pub(crate) fn push(&mut self, tag: u8, part: &[u8], secret: [u64; 2]) {
-        if part.len() <= INLINE {
-            self.append(tag, part.len() as u8, part);
-        } else {
-            let part = if part.len() > LONGEST { &[] } else { part };
-            self.append(tag | DIGEST, 16, &siphash128(secret, part).to_le_bytes());
-        }
-    }
-
-    /// Appends a part that the request does not have.
-    pub(crate) fn push_absent(&mut self, tag: u8) {
-        self.missing = true;
-        self.append(tag, ABSENT, &[]);
+    /// A key without parts yet; `secret` keys the digests of long ones.
+    pub(crate) const fn new(secret: [u64; 2]) -> Self {
+        Self { bytes: [0; CAPACITY], length: 0, secret }
     }
 
     fn append(&mut self, tag: u8, length: u8, part: &[u8]) {
@@ -63,14 +36,23 @@ impl KeyBuffer {
         }
     }
 
-    /// Whether a part was absent.
-    pub(crate) const fn is_missing_a_part(&self) -> bool {
-        self.missing
-    }
-
-    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+}
+
+impl Parts for KeyBuffer {
+    fn push(&mut self, tag: u8, part: &[u8]) {
+        if part.len() <= INLINE {
+            self.append(tag, part.len() as u8, part);
+        } else {
+            let part = if part.len() > LONGEST { &[] } else { part };
+            self.append(tag | DIGEST, 16, &siphash128(self.secret, part).to_le_bytes());
+        }
+    }
+
+    fn push_absent(&mut self, tag: u8) {
+        self.append(tag, ABSENT, &[]);
     }
 }
 
@@ -81,9 +63,9 @@ mod tests {
     use super::*;
 
     fn encode(parts: &[Vec<u8>]) -> Vec<u8> {
-        let mut buffer = KeyBuffer::default();
+        let mut buffer = KeyBuffer::new([1, 2]);
         for part in parts {
-            buffer.push(1, part, [1, 2]);
+            buffer.push(1, part);
         }
         buffer.as_bytes().to_vec()
     }
@@ -117,10 +99,9 @@ mod tests {
 
     #[test]
     fn an_absent_part_is_not_an_empty_one() {
-        let (mut absent, mut empty) = (KeyBuffer::default(), KeyBuffer::default());
+        let (mut absent, mut empty) = (KeyBuffer::new([0; 2]), KeyBuffer::new([0; 2]));
         absent.push_absent(1);
-        empty.push(1, b"", [0, 0]);
+        empty.push(1, b"");
         assert_ne!(absent.as_bytes(), empty.as_bytes());
-        assert!(absent.is_missing_a_part());
     }
 }

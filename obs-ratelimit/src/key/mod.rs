@@ -1,6 +1,7 @@
 //! Whose limit a request counts against.
 
 mod buffer;
+mod fingerprint;
 mod siphash;
 
 use std::fmt;
@@ -12,8 +13,23 @@ use obs_core::client_address::TrustedHops;
 use obs_core::config::ConfigError;
 use obs_core::context::RequestContext;
 
-pub(crate) use buffer::{KeyBuffer, MAX_PARTS};
+pub(crate) use buffer::KeyBuffer;
+pub(crate) use fingerprint::TableSeed;
 pub(crate) use siphash::siphash128;
+
+/// Takes the parts of a key, one after another.
+pub(crate) trait Parts {
+    /// Appends a part.
+    fn push(&mut self, tag: u8, part: &[u8]);
+
+    /// Appends a part that the request does not have.
+    fn push_absent(&mut self, tag: u8);
+}
+
+/// The most parts of a key.
+const MAX_PARTS: usize = 6;
+/// The longest part that is told from others; all longer ones count as one. Unit: bytes.
+const LONGEST: usize = 8_192;
 
 /// What of a request names the bucket it counts against.
 ///
@@ -211,53 +227,43 @@ impl Key {
         Ok(())
     }
 
-    /// Encodes the key of a request into `buffer`, which is emptied first.
+    /// Tells the parts of a request's key.
     #[inline]
-    pub(crate) fn encode(
-        &self,
-        request: &request::Parts,
-        secret: [u64; 2],
-        buffer: &mut KeyBuffer,
-    ) {
-        buffer.clear();
+    pub(crate) fn encode(&self, request: &request::Parts, into: &mut impl Parts) {
         for part in &self.parts {
-            part.encode(request, secret, buffer);
+            part.encode(request, into);
         }
     }
 
-    /// Encodes a key from the values of its parts, in their order; `None` if their number differs.
-    pub(crate) fn encode_values(&self, values: &[&str], secret: [u64; 2]) -> Option<KeyBuffer> {
-        if values.len() != self.parts.len() {
-            return None;
-        }
-        let mut buffer = KeyBuffer::default();
-        for (part, value) in self.parts.iter().zip(values) {
-            match (part, value.parse()) {
-                (Part::Address { prefix, .. }, Ok(address)) => {
-                    buffer.push(part.tag(), &masked(address, *prefix), secret);
-                }
-                _ => buffer.push(part.tag(), value.as_bytes(), secret),
+    /// Whether a key has as many parts as there are values.
+    pub(crate) const fn fits(&self, values: &[&str]) -> bool {
+        values.len() == self.parts.len()
+    }
+
+    /// Tells the parts of the key that has these values, in their order; they must
+    /// [fit](Self::fits).
+    #[inline]
+    pub(crate) fn encode_values(&self, values: &[&str], into: &mut impl Parts) {
+        for (index, part) in self.parts.iter().enumerate() {
+            let Some(value) = values.get(index) else { return };
+            match part {
+                Part::Address { prefix, .. } => match value.parse() {
+                    Ok(address) => into.push(part.tag(), &masked(address, *prefix)),
+                    Err(_) => into.push(part.tag(), value.as_bytes()),
+                },
+                _ => into.push(part.tag(), value.as_bytes()),
             }
         }
-        Some(buffer)
     }
-}
 
-impl Key {
-    /// Encodes `of`, a key whose parts are among those of this one, from the values of this one;
-    /// `None` if a part is not.
-    pub(crate) fn part_of(
-        &self,
-        values: &[&str],
-        of: &Self,
-        secret: [u64; 2],
-    ) -> Option<KeyBuffer> {
+    /// The values of `of`, a key whose parts are among those of this one, from the values of this
+    /// one; `None` if a part is not.
+    pub(crate) fn values_of<'a>(&self, of: &Self, values: &[&'a str]) -> Option<Vec<&'a str>> {
         let value = |part: &Part| {
             let mut known = self.parts.iter().zip(values);
             known.find(|(known, _)| known.is_like(part)).map(|(_, value)| *value)
         };
-        let values = of.parts.iter().map(value).collect::<Option<Vec<&str>>>()?;
-        of.encode_values(&values, secret)
+        of.parts.iter().map(value).collect()
     }
 }
 
@@ -280,7 +286,7 @@ impl Part {
     }
 
     #[inline]
-    fn encode(&self, request: &request::Parts, secret: [u64; 2], into: &mut KeyBuffer) {
+    fn encode(&self, request: &request::Parts, into: &mut impl Parts) {
         let tag = self.tag();
         let from_header =
             |name: &HeaderName| request.headers.get(name).map(http::HeaderValue::as_bytes);
@@ -292,7 +298,7 @@ impl Part {
                 let tenant = matches!(self, Self::Tenant(_));
                 let known = RequestContext::with_current(|context| {
                     let id = if tenant { context.tenant_id() } else { context.user_id() };
-                    id.map(|id| into.push(tag, id.as_bytes(), secret)).is_some()
+                    id.map(|id| into.push(tag, id.as_bytes())).is_some()
                 });
                 match known {
                     Some(true) => return,
@@ -304,20 +310,20 @@ impl Part {
             }
             Self::Address { hops, prefix, peer } => {
                 return match hops.client_address(&request.headers, peer(request)) {
-                    Some(address) => into.push(tag, &masked(address, *prefix), secret),
+                    Some(address) => into.push(tag, &masked(address, *prefix)),
                     None => into.push_absent(tag),
                 };
             }
             Self::Method => Some(method(&request.method).as_bytes()),
             Self::Route(read) | Self::Custom(_, read) => {
                 return match read(request) {
-                    Some(value) => into.push(tag, value.as_bytes(), secret),
+                    Some(value) => into.push(tag, value.as_bytes()),
                     None => into.push_absent(tag),
                 };
             }
         };
         match bytes.filter(|bytes| !bytes.is_empty()) {
-            Some(bytes) => into.push(tag, bytes, secret),
+            Some(bytes) => into.push(tag, bytes),
             None => into.push_absent(tag),
         }
     }
@@ -368,8 +374,8 @@ mod tests {
             request.header("x-forwarded-for", *line)
         });
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let mut buffer = KeyBuffer::default();
-        key.encode(&parts, [0; 2], &mut buffer);
+        let mut buffer = KeyBuffer::new([0; 2]);
+        key.encode(&parts, &mut buffer);
         buffer.as_bytes().to_vec()
     }
 

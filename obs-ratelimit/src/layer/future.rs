@@ -40,7 +40,6 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        limiter: Limiter,
         #[pin]
         state: State<S, B>,
     }
@@ -52,21 +51,37 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        Passed { #[pin] future: S::Future, passed: Passed },
-        Denied { denied: Option<Denied> },
-        Pending { decision: Waiting, inner: S, request: Option<Request<B>> },
+        Passed { #[pin] future: S::Future, rest: Option<Rest> },
+        Refused { response: Option<S::Response> },
+        Pending { decision: Waiting, limiter: Limiter, inner: S, request: Option<Request<B>> },
     }
 }
 
 type Waiting = Pin<Box<dyn Future<Output = Result<Passed, Denied>> + Send>>;
 
+/// What is left to do when the response is there.
+struct Rest {
+    limiter: Limiter,
+    passed: Passed,
+}
+
+impl Rest {
+    /// `None` where nothing is: then the limiter's count of handles, which all threads share, is left
+    /// alone.
+    fn of(limiter: &Limiter, passed: Passed) -> Option<Self> {
+        let Passed { reservation, reports, fallback } = &passed;
+        let is_done = reservation.is_none() && reports.is_empty() && fallback.is_none();
+        (!is_done).then(|| Self { limiter: limiter.clone(), passed })
+    }
+}
+
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
-    pub(super) const fn passed(future: S::Future, limiter: Limiter, passed: Passed) -> Self {
-        Self { limiter, state: State::Passed { future, passed } }
+    pub(super) fn passed(future: S::Future, limiter: &Limiter, passed: Passed) -> Self {
+        Self { state: State::Passed { future, rest: Rest::of(limiter, passed) } }
     }
 
-    pub(super) const fn denied(limiter: Limiter, denied: Denied) -> Self {
-        Self { limiter, state: State::Denied { denied: Some(denied) } }
+    pub(super) const fn refused(response: S::Response) -> Self {
+        Self { state: State::Refused { response: Some(response) } }
     }
 
     pub(super) fn pending(
@@ -77,7 +92,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     ) -> Self {
         let tell = limiter.tell();
         let decision = Box::pin(limiter.clone().resolve(pending, tell, false));
-        Self { limiter, state: State::Pending { decision, inner, request: Some(request) } }
+        Self { state: State::Pending { decision, limiter, inner, request: Some(request) } }
     }
 }
 
@@ -92,20 +107,25 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProjection::Passed { future, passed } => {
+                StateProjection::Passed { future, rest } => {
                     let result = ready!(future.poll(context));
-                    return Poll::Ready(finish(this.limiter, passed, result));
+                    return Poll::Ready(match rest.take() {
+                        None => result.map(bare),
+                        Some(rest) => finish(rest, result),
+                    });
                 }
-                StateProjection::Denied { denied } => {
-                    let denied = denied.take().expect("a future is not polled after it is ready");
-                    return Poll::Ready(Ok(refuse(this.limiter, &denied)));
+                StateProjection::Refused { response } => {
+                    let response =
+                        response.take().expect("a future is not polled after it is ready");
+                    return Poll::Ready(Ok(bare(response)));
                 }
-                StateProjection::Pending { decision, inner, request } => {
+                StateProjection::Pending { decision, limiter, inner, request } => {
                     match ready!(decision.as_mut().poll(context)) {
-                        Err(denied) => State::Denied { denied: Some(denied) },
+                        Err(denied) => State::Refused { response: Some(refuse(limiter, &denied)) },
                         Ok(passed) => {
                             let request = request.take().expect("a request is sent on once");
-                            State::Passed { future: inner.call(request), passed }
+                            let rest = Rest::of(limiter, passed);
+                            State::Passed { future: inner.call(request), rest }
                         }
                     }
                 }
@@ -115,9 +135,13 @@ where
     }
 }
 
+/// A response whose end nobody waits for.
+fn bare<B>(response: Response<B>) -> Response<ResponseBody<B>> {
+    response.map(|body| ResponseBody::new(body, None))
+}
+
 fn finish<B, E>(
-    limiter: &Limiter,
-    passed: &mut Passed,
+    Rest { limiter, mut passed }: Rest,
     result: Result<Response<B>, E>,
 ) -> Result<Response<ResponseBody<B>>, E> {
     let mut reservation = passed.reservation.take();
@@ -131,7 +155,7 @@ fn finish<B, E>(
         }
     };
     let status = response.status();
-    limiter.passed_headers(response.headers_mut(), passed, Some(status));
+    limiter.passed_headers(response.headers_mut(), &passed, Some(status));
     let outcome = Outcome::from_status(status.as_u16());
     if let Some(reservation) = &mut reservation {
         reservation.decide(outcome);
@@ -141,15 +165,15 @@ fn finish<B, E>(
     }))
 }
 
-fn refuse<B: From<Bytes>>(limiter: &Limiter, denied: &Denied) -> Response<ResponseBody<B>> {
+pub(super) fn refuse<B: From<Bytes>>(limiter: &Limiter, denied: &Denied) -> Response<B> {
     let mut response = limiter.refuse::<B>(denied);
     // For layers further out, which tell who refused.
     response.extensions_mut().insert(Outcome::Rejected(Rejection::RateLimit));
-    response.map(|body| ResponseBody::new(body, None))
+    response
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for ResponseFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("limiter", &self.limiter).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

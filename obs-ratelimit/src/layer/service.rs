@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::future::refuse;
 use super::{ResponseBody, ResponseFuture};
 use crate::limiter::{Decision, Limiter, RequestCost};
 
@@ -76,9 +77,9 @@ where
         match self.limiter.decide(&parts, self.limiter.tell()) {
             Decision::Passed(passed) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
-                ResponseFuture::passed(future, self.limiter.clone(), passed)
+                ResponseFuture::passed(future, &self.limiter, passed)
             }
-            Decision::Denied(denied) => ResponseFuture::denied(self.limiter.clone(), denied),
+            Decision::Denied(denied) => ResponseFuture::refused(refuse(&self.limiter, &denied)),
             Decision::Pending(pending) => {
                 // The one that is ready goes with the request; its clone must become ready anew.
                 let clone = self.inner.clone();

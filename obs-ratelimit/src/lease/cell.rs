@@ -4,7 +4,7 @@ use super::LeaseConfig;
 use super::bound::silent_plan;
 use super::config::OnStoreFailure;
 use super::step::{Fallback, Step};
-use crate::local::{BucketCell, Cell, Slot, Standing, Wait};
+use crate::local::{BucketCell, Cell, Slot, Standing, TICK as LATE, Wait};
 use crate::quota::{BucketPlan, SharedPlan};
 use crate::store::Grant;
 
@@ -110,11 +110,12 @@ const RECHECK: u64 = 10_000 * MILLI;
     reason = "demand, pace and shares are estimates"
 )]
 impl LeaseCell {
-    /// Pays out of the running lease, if that is all there is to do; the stamp of the lease.
+    /// Pays out of the running lease, if that is all there is to do; the stamp of the lease. `now`
+    /// may be late by a tick.
     #[inline]
     pub(crate) fn pay(&mut self, now: u64, cost: u64) -> Option<u64> {
         let left = u64::from(self.current.tokens).checked_sub(cost)?;
-        let is_more_to_do = now >= self.current.expires
+        let is_more_to_do = now.saturating_add(LATE.as_nanos() as u64) >= self.current.expires
             || left <= u64::from(self.low_water)
             || now.saturating_sub(self.tick_at) >= TICK;
         if is_more_to_do {
@@ -184,6 +185,17 @@ impl LeaseCell {
             self.untold = self.untold.saturating_add(cost as u32);
         }
         passes
+    }
+
+    /// Decides about a request that has waited since then. Of a window nothing may be used beside
+    /// what the store gave, as long as it gives.
+    pub(crate) fn give_up(&mut self, scene: &Scene<'_>, cost: u64, since: u64) -> Step {
+        if scene.plan.is_window() && self.last_grant_at >= since {
+            let held = self.hold_until.saturating_sub(scene.now);
+            let wait = Wait::Nanos(held.max(scene.round_trip).max(1));
+            return Step::Refuse { wait, fallback: None };
+        }
+        self.fall_back(scene, cost)
     }
 
     /// Decides without the store.

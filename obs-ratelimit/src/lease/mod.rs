@@ -27,6 +27,15 @@ pub(crate) use step::{Chore, Fallback, NameOf, Step};
 use crate::local::{Place, Standing};
 use crate::store::{Grant, Store, StoreError, StoreFuture};
 
+/// The time, cheaply and exactly.
+#[derive(Clone, Copy)]
+pub(crate) struct Time<'a> {
+    /// Late by at most [`TICK`](crate::local::TICK), and never early.
+    pub(crate) tick: u64,
+    /// Reads it exactly.
+    pub(crate) exact: &'a dyn Fn() -> u64,
+}
+
 /// The leases of one policy on one node.
 pub(crate) trait Plane: fmt::Debug + Send + Sync + 'static {
     type Plan: Copy + fmt::Debug + Send + Sync + 'static;
@@ -43,11 +52,14 @@ pub(crate) trait Plane: fmt::Debug + Send + Sync + 'static {
         name: NameOf<'_>,
         plan: &Self::Plan,
         cost: u64,
-        now: u64,
+        time: Time<'_>,
     ) -> (Step, Option<Self::Ask>);
 
-    /// Decides about a request that has waited for the store as long as it may.
-    fn fall_back(&self, fingerprint: u64, plan: &Self::Plan, cost: u64, now: u64) -> Step;
+    /// Decides about a request that has waited since `since`, as long as it may: without the store
+    /// if that has not answered, and else, where the limit is promised exactly, by refusing it, for
+    /// others were faster.
+    fn give_up(&self, fingerprint: u64, plan: &Self::Plan, cost: u64, since: u64, now: u64)
+    -> Step;
 
     /// The key that a call is for.
     fn fingerprint(ask: &Self::Ask) -> u64;

@@ -68,6 +68,15 @@ impl PlaceCell {
         (Step::Await, self.ask(room, cost))
     }
 
+    /// Decides about a request that has waited since then. As long as the store answers, no more
+    /// run than it gives places.
+    pub(crate) fn give_up(&mut self, room: &Room<'_>, cost: u64, since: u64) -> Step {
+        if self.last_answer_at >= since {
+            return Step::Refuse { wait: Wait::Unknown, fallback: None };
+        }
+        self.fall_back(room, cost)
+    }
+
     /// Decides without the store.
     pub(crate) fn fall_back(&mut self, room: &Room<'_>, cost: u64) -> Step {
         let action = room.config.on_store_failure;

@@ -9,7 +9,7 @@ use obs_core::config::ConfigError;
 use obs_core::random::Random;
 
 use super::place_cell::{PlaceCell, Room, WantedPlaces};
-use super::{Chore, Counts, Gate, LeaseConfig, NameOf, OnStoreFailure, Plane, Step};
+use super::{Chore, Counts, Gate, LeaseConfig, NameOf, OnStoreFailure, Plane, Step, Time};
 use crate::local::{Place, Standing, Table};
 use crate::store::{Grant, Hold, Store, StoreError, StoreFuture, StoreKey};
 
@@ -133,9 +133,10 @@ impl Plane for PlacePlane {
         name: NameOf<'_>,
         limit: &u64,
         cost: u64,
-        now: u64,
+        time: Time<'_>,
     ) -> (Step, Option<AskForPlaces>) {
-        let (step, wanted) = self.table.with(fingerprint, now, |cell, now, place| {
+        let (step, wanted) = self.table.with(fingerprint, (time.exact)(), |cell, now, place| {
+            let now = *now;
             let room = self.room(&self.config, *limit, now);
             let share = Room { config: &self.share_config, ..room };
             if place == Place::Shared {
@@ -161,9 +162,9 @@ impl Plane for PlacePlane {
         (self.note(step), ask)
     }
 
-    fn fall_back(&self, fingerprint: u64, limit: &u64, cost: u64, now: u64) -> Step {
+    fn give_up(&self, fingerprint: u64, limit: &u64, cost: u64, since: u64, now: u64) -> Step {
         self.note(self.table.with(fingerprint, now, |cell, now, place| {
-            cell.fall_back(&self.room(&self.config, *limit, now), cost).at(place)
+            cell.give_up(&self.room(&self.config, *limit, *now), cost, since).at(place)
         }))
     }
 

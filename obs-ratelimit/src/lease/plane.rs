@@ -10,7 +10,7 @@ use obs_core::random::Random;
 
 use super::bound::silent_plan;
 use super::cell::{LeaseCell, Scene, Wanted};
-use super::{Chore, Counts, Gate, LeaseConfig, NameOf, OnStoreFailure, Plane, Step};
+use super::{Chore, Counts, Gate, LeaseConfig, NameOf, OnStoreFailure, Plane, Step, Time};
 use crate::local::{Place, Standing, Table};
 use crate::quota::{BucketPlan, SharedPlan};
 use crate::store::{GiveBack, Grant, SharedQuota, Store, StoreError, StoreFuture, StoreKey, Take};
@@ -135,21 +135,24 @@ impl Plane for TokenPlane {
         name: NameOf<'_>,
         plan: &SharedPlan,
         cost: u64,
-        now: u64,
+        time: Time<'_>,
     ) -> (Step, Option<Ask>) {
-        let (step, wanted) = self.table.with(fingerprint, now, |cell, now, place| {
-            if place == Place::Shared {
-                let scene = self.scene(&self.share_config, plan, now);
-                return (cell.fall_back(&scene, cost).at(place), None);
-            }
-            if let Some(stamp) = cell.pay(now, cost) {
+        let (step, wanted) = self.table.with(fingerprint, time.tick, |cell, now, place| {
+            if place == Place::Own
+                && let Some(stamp) = cell.pay(*now, cost)
+            {
                 return (Step::pass(stamp), None);
             }
-            let scene = self.scene(&self.config, plan, now);
+            *now = (time.exact)().max(*now);
+            if place == Place::Shared {
+                let scene = self.scene(&self.share_config, plan, *now);
+                return (cell.fall_back(&scene, cost).at(place), None);
+            }
+            let scene = self.scene(&self.config, plan, *now);
             let (step, wanted) = cell.spend(&scene, cost);
             let Some(wanted) = wanted else { return (step, None) };
             let (step, permit) = self.permit(cell, &scene, step, wanted, cost);
-            (step, permit.map(|permit| (wanted, permit, now)))
+            (step, permit.map(|permit| (wanted, permit, *now)))
         });
         let ask = wanted.map(|(wanted, permit, asked_at)| {
             let Wanted { want, least, debit } = wanted;
@@ -159,9 +162,16 @@ impl Plane for TokenPlane {
         (self.note(step), ask)
     }
 
-    fn fall_back(&self, fingerprint: u64, plan: &SharedPlan, cost: u64, now: u64) -> Step {
+    fn give_up(
+        &self,
+        fingerprint: u64,
+        plan: &SharedPlan,
+        cost: u64,
+        since: u64,
+        now: u64,
+    ) -> Step {
         self.note(self.table.with(fingerprint, now, |cell, now, place| {
-            cell.fall_back(&self.scene(&self.config, plan, now), cost).at(place)
+            cell.give_up(&self.scene(&self.config, plan, *now), cost, since).at(place)
         }))
     }
 

@@ -7,9 +7,11 @@ use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
 use obs_core::metric::{Descriptor, Recorder, Unit};
 
+use super::headers::Usual;
 use super::{Active, Counters, Inner, Limiter, Prebuilt, Secret, Tally};
-use crate::engine::{Engine, keyed};
+use crate::engine::{Engine, advertised, keyed};
 use crate::headers::Headers;
+use crate::key::TableSeed;
 use crate::local::Timer;
 use crate::overrides::Limit;
 use crate::policy::{Charge, Mode, Policy, Predicate};
@@ -166,10 +168,9 @@ impl LimiterBuilder {
             }
         }
         let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let secret = Secret {
-            table: foldhash::quality::FixedState::with_seed(self.seed.unwrap_or_else(random)),
-            fleet: self.fleet_secret.unwrap_or_default(),
-        };
+        let (hasher, shared) = self.seed.map_or_else(|| (random(), random()), |seed| (seed, !seed));
+        let table = TableSeed::new(hasher, shared);
+        let secret = Secret { table, fleet: self.fleet_secret.unwrap_or_default() };
         let timer = Arc::new(Timer::new(self.clock));
         let has_secret = self.fleet_secret.is_some();
         let activate = |policy: Policy| {
@@ -201,8 +202,11 @@ impl LimiterBuilder {
             })
         };
         let late_cost = self.policies.iter().any(|policy| policy.late_cost);
-        let policies =
+        let quotas = self.policies.iter().map(|policy| advertised(policy.quota));
+        let quotas = quotas.collect::<Result<_, ConfigError>>()?;
+        let policies: Box<[Active]> =
             self.policies.into_iter().map(activate).collect::<Result<_, ConfigError>>()?;
+        let usual = Usual::new(&policies, quotas);
         let recorder = self.recorder.as_deref();
         let fallbacks = ["share", "reuse", "open", "closed"].map(|step| match recorder {
             None => Tally::default(),
@@ -214,6 +218,7 @@ impl LimiterBuilder {
             policies,
             secret,
             headers,
+            usual,
             timer,
             skip,
             late_cost,

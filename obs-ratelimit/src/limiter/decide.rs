@@ -4,9 +4,8 @@ use http::request;
 use smallvec::SmallVec;
 
 use super::reservation::{Held, HeldCharges};
-use super::{Active, Inner, Limiter, RequestCost, Reservation};
+use super::{Active, Check, Inner, Limiter, RequestCost, Reservation};
 use crate::engine::{Reason, Refused, Report, Spent, Subject, Tell};
-use crate::key::KeyBuffer;
 use crate::lease::{Fallback, NameOf};
 use crate::local::Wait;
 use crate::policy::OnMissingKey;
@@ -30,10 +29,13 @@ pub(crate) struct Passed {
     /// What must be settled when the request ends.
     pub(crate) reservation: Option<Box<Reservation>>,
     /// Where every policy stands, if headers may tell it.
-    pub(crate) reports: Vec<PolicyReport>,
+    pub(crate) reports: Reports,
     /// The step of the ladder, if a store is missing.
     pub(crate) fallback: Option<Fallback>,
 }
+
+/// The standings of a request's keys.
+pub(crate) type Reports = SmallVec<[PolicyReport; 1]>;
 
 /// The standing of the request's key under the policy with this index.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +49,7 @@ pub(crate) struct PolicyReport {
 pub(crate) struct Denied {
     /// The policies that refused, at least one.
     pub(crate) violated: SmallVec<[(usize, Refused); 1]>,
-    pub(crate) reports: Vec<PolicyReport>,
+    pub(crate) reports: Reports,
 }
 
 /// What the policies are asked about a request, without the request.
@@ -81,15 +83,11 @@ impl Denied {
 
     /// The longest of the waits; `None` if a wait has no end.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let mut longest = 0;
+        let mut longest = Duration::ZERO;
         for (_, refused) in &self.violated {
-            match refused.wait {
-                Wait::Nanos(nanos) => longest = nanos.max(longest),
-                Wait::Unknown => longest = longest.max(UNKNOWN_WAIT),
-                Wait::Never => return None,
-            }
+            longest = longest.max(refused.wait.to_caller()?);
         }
-        Some(Duration::from_nanos(longest))
+        Some(longest)
     }
 
     pub(crate) fn fallback(&self) -> Option<Fallback> {
@@ -102,8 +100,18 @@ impl Denied {
     }
 }
 
-/// What a caller is told to wait for a place that a running request holds: 1 s.
-const UNKNOWN_WAIT: u64 = 1_000_000_000;
+impl Wait {
+    /// What a caller is told to wait; `None` for a wait without end. For a place that a running
+    /// request holds it is 1 s.
+    #[inline]
+    pub(super) const fn to_caller(self) -> Option<Duration> {
+        match self {
+            Self::Nanos(nanos) => Some(Duration::from_nanos(nanos)),
+            Self::Unknown => Some(Duration::from_secs(1)),
+            Self::Never => None,
+        }
+    }
+}
 
 /// What the policies asked so far have said.
 #[derive(Default)]
@@ -139,11 +147,10 @@ impl Limiter {
             return Decision::Passed(Passed::default());
         }
         let mut said = Said { names: hold, ..Said::default() };
-        let mut buffer = KeyBuffer::default();
         for (index, active) in inner.policies.iter().enumerate() {
             // Nobody can refuse after the last: what it charges is only kept to be settled.
             let keep = hold || active.settles || index + 1 < inner.policies.len();
-            match self.ask(index, active, request, &mut buffer, (tell, keep), &mut said) {
+            match self.ask(index, active, request, (tell, keep), &mut said) {
                 Answer::Passes => {}
                 Answer::Refused(refused) => {
                     return Decision::Denied(
@@ -160,6 +167,51 @@ impl Limiter {
         }
         self.pass(&mut said, hold, || self.late_cost(request));
         Decision::Passed(said.passed)
+    }
+
+    /// Asks one policy about one key. What it charges stays charged; a place is given back.
+    #[inline]
+    pub(super) fn charge_key(
+        &self,
+        index: usize,
+        subject: Subject,
+        name: NameOf<'_>,
+        cost: u64,
+    ) -> Check {
+        let active = &self.0.policies[index];
+        match active.engine.spend(subject, name, cost, Tell::Nothing) {
+            Spent::Admitted { receipt, fallback, .. } => {
+                active.counters.admitted.add();
+                self.count(fallback);
+                if active.holds_places {
+                    active.engine.refund(subject, None, receipt);
+                }
+                Check::ADMITTED
+            }
+            // It cannot wait for a store; the others do.
+            Spent::Unlimited | Spent::Await => Check::ADMITTED,
+            Spent::Refused(refused) => {
+                if active.policy.charge_refused {
+                    active.engine.debit(subject, name, cost);
+                }
+                let is_shadow = active.is_shadow(self.clock());
+                active.counters.refused(refused.reason, is_shadow);
+                if is_shadow {
+                    return Check::ADMITTED;
+                }
+                self.count(refused.fallback);
+                let refused_by = Some(active.policy.name.clone());
+                Check { refused_by, retry_after: refused.wait.to_caller() }
+            }
+        }
+    }
+
+    /// Counts a decision that was made without its store.
+    #[inline]
+    fn count(&self, fallback: Option<Fallback>) {
+        if let Some(fallback) = fallback {
+            self.0.fallbacks[fallback as usize].add();
+        }
     }
 
     fn late_cost(&self, request: &request::Parts) -> Option<RequestCost> {
@@ -180,9 +232,7 @@ impl Limiter {
             policies[held.policy].counters.admitted.add();
             settles |= policies[held.policy].settles;
         }
-        if let Some(fallback) = said.passed.fallback {
-            self.0.fallbacks[fallback as usize].add();
-        }
+        self.count(said.passed.fallback);
         if settles {
             let mut held = std::mem::take(&mut said.held);
             held.retain(|held| hold || policies[held.policy].settles);
@@ -197,7 +247,6 @@ impl Limiter {
         index: usize,
         active: &Active,
         request: &request::Parts,
-        buffer: &mut KeyBuffer,
         (tell, keep): (Tell, bool),
         said: &mut Said,
     ) -> Answer {
@@ -205,14 +254,14 @@ impl Limiter {
         if policy.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
             return Answer::Passes;
         }
-        let Some(subject) = active.subject(request, &self.0.secret, buffer) else {
+        let Some(subject) = active.subject(request, &self.0.secret) else {
             return match policy.on_missing_key {
                 OnMissingKey::Refuse => Answer::Refused(MISSING_KEY),
                 OnMissingKey::Share | OnMissingKey::Skip => Answer::Passes,
             };
         };
         let cost = policy.cost.of(request);
-        let name = || self.0.secret.shared(policy.name(), buffer.as_bytes());
+        let name = || active.name(request, &self.0.secret);
         let spent = active.engine.spend(subject, &name, cost, tell);
         if !keep && let Spent::Admitted { report, fallback, .. } = spent {
             active.counters.admitted.add();
@@ -259,14 +308,13 @@ impl Limiter {
     /// What the policies from `first` on are asked about a request.
     fn asked(&self, request: &request::Parts, first: usize) -> Vec<Asked> {
         let inner = &*self.0;
-        let mut buffer = KeyBuffer::default();
         let asked = |(index, active): (usize, &Active)| {
             let policy = &active.policy;
             if policy.skip.as_ref().is_some_and(|skip| (skip.0)(request)) {
                 return None;
             }
-            let subject = active.subject(request, &inner.secret, &mut buffer)?;
-            let name = inner.secret.shared(policy.name(), buffer.as_bytes());
+            let subject = active.subject(request, &inner.secret)?;
+            let name = active.name(request, &inner.secret);
             Some(Asked { policy: index, subject, name, cost: policy.cost.of(request) })
         };
         inner.policies.iter().enumerate().skip(first).filter_map(asked).collect()
@@ -300,9 +348,7 @@ impl Limiter {
                 }
             }
         }
-        if let Some(fallback) = denied.fallback() {
-            inner.fallbacks[fallback as usize].add();
-        }
+        self.count(denied.fallback());
         denied
     }
 }

@@ -1,7 +1,8 @@
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use smallvec::SmallVec;
 
-use super::{Limiter, Passed, PolicyReport};
+use super::text::{LONGEST_NUMBER, Text, number};
+use super::{Active, Limiter, Passed, PolicyReport};
 use crate::engine::Report;
 use crate::headers::{Emit, ResetStyle, imf_fixdate};
 use crate::lease::Fallback;
@@ -14,10 +15,41 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 const FALLBACK: HeaderName = HeaderName::from_static("x-ratelimit-fallback");
 
-/// The largest integer of a structured field (RFC 9651, section 3.3.1).
-const LARGEST: u64 = 999_999_999_999_999;
+/// The headers that say what the quotas are, as long as they are those of the policies themselves.
+#[derive(Debug)]
+pub(crate) struct Usual {
+    /// Capacities and windows, one pair for each policy.
+    quotas: Box<[(u64, u64)]>,
+    policies: HeaderValue,
+    limits: Box<[HeaderValue]>,
+}
 
-type Text = SmallVec<[u8; 128]>;
+impl Usual {
+    pub(super) fn new(policies: &[Active], quotas: Box<[(u64, u64)]>) -> Self {
+        let report = |(policy, (capacity, window)): (usize, &(u64, u64))| {
+            let (capacity, window) = (*capacity, *window);
+            PolicyReport { policy, report: Report { capacity, window, ..Report::default() } }
+        };
+        let reports: Vec<_> = quotas.iter().enumerate().map(report).collect();
+        let limits = quotas.iter().map(|(capacity, _)| number(*capacity)).collect();
+        Self { policies: write_policies(policies, &reports), quotas, limits }
+    }
+
+    fn policies(&self, reports: &[PolicyReport]) -> Option<HeaderValue> {
+        let is_usual = reports.len() == self.quotas.len()
+            && reports.iter().zip(&self.quotas).all(|(PolicyReport { report, .. }, quota)| {
+                (report.capacity, report.window) == *quota
+            });
+        is_usual.then(|| self.policies.clone())
+    }
+
+    fn limit(&self, report: &PolicyReport) -> HeaderValue {
+        match self.quotas[report.policy].0 == report.report.capacity {
+            true => self.limits[report.policy].clone(),
+            false => number(report.report.capacity),
+        }
+    }
+}
 
 impl Limiter {
     /// Whether a response that was not refused gets headers.
@@ -36,9 +68,12 @@ impl Limiter {
         if reports.is_empty() {
             return;
         }
+        let policies = &self.0.policies;
         if self.0.headers.ietf {
-            self.put(headers, RATE_LIMIT_POLICY, value(&self.policies(reports)));
-            self.put(headers, RATE_LIMIT, value(&self.limits(reports)));
+            let usual = self.0.usual.policies(reports);
+            let quotas = usual.unwrap_or_else(|| write_policies(policies, reports));
+            self.put(headers, RATE_LIMIT_POLICY, quotas);
+            self.put(headers, RATE_LIMIT, write_limits(policies, reports));
         }
         if let Some(style) = self.0.headers.x_rate_limit {
             self.write_x_rate_limit(headers, reports, style);
@@ -69,56 +104,76 @@ impl Limiter {
         style: ResetStyle,
     ) {
         let scarcest = reports.iter().min_by(|a, b| fraction_left(a).total_cmp(&fraction_left(b)));
-        let Some(PolicyReport { report, .. }) = scarcest else { return };
-        let mut reset = time_left(report);
+        let Some(scarcest) = scarcest else { return };
+        let mut reset = time_left(&scarcest.report);
         if style == ResetStyle::Epoch {
             let now = self.clock().wall().unix_seconds();
             reset = reset.saturating_add(now);
             if !headers.contains_key(header::DATE) {
-                headers.insert(header::DATE, value(imf_fixdate(now).as_bytes()));
+                let date =
+                    HeaderValue::try_from(imf_fixdate(now)).expect("a date is visible ASCII");
+                headers.insert(header::DATE, date);
             }
         }
-        self.put(headers, LIMIT, report.capacity.into());
-        self.put(headers, REMAINING, report.standing.remaining.into());
-        self.put(headers, RESET, reset.into());
+        self.put(headers, LIMIT, self.0.usual.limit(scarcest));
+        self.put(headers, REMAINING, number(scarcest.report.standing.remaining));
+        self.put(headers, RESET, number(reset));
     }
 
     fn put(&self, headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
-        if self.0.headers.replace || !headers.contains_key(&name) {
-            headers.insert(name, value);
+        match headers.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            Entry::Occupied(mut place) if self.0.headers.replace => {
+                place.insert(value);
+            }
+            Entry::Occupied(_) => {}
         }
     }
+}
 
-    /// `"tenant";q=200;w=2, "daily";q=1000;w=86400`
-    fn policies(&self, reports: &[PolicyReport]) -> Text {
-        let mut text = Text::new();
+/// `"tenant";q=200;w=2, "daily";q=1000;w=86400`
+fn write_policies(policies: &[Active], reports: &[PolicyReport]) -> HeaderValue {
+    const PARAMETERS: usize = ";q=;qu=\"concurrent-requests\";w=".len() + 2 * LONGEST_NUMBER;
+    Text::write(room(policies, reports, PARAMETERS), |text| {
         for PolicyReport { policy, report } in reports {
-            let active = &self.0.policies[*policy];
-            write_name(&mut text, active.policy.name());
-            write_parameter(&mut text, b";q=", report.capacity);
+            let active = &policies[*policy];
+            write_name(text, active.policy.name());
+            text.push(b";q=");
+            text.push_number(report.capacity);
             if active.holds_places {
-                text.extend_from_slice(b";qu=\"concurrent-requests\"");
+                text.push(b";qu=\"concurrent-requests\"");
             }
             if report.window > 0 {
-                write_parameter(&mut text, b";w=", report.window);
+                text.push(b";w=");
+                text.push_number(report.window);
             }
         }
-        text
-    }
+    })
+}
 
-    /// `"tenant";r=12;t=1, "daily";r=700;t=86`
-    fn limits(&self, reports: &[PolicyReport]) -> Text {
-        let mut text = Text::new();
+/// `"tenant";r=12;t=1, "daily";r=700;t=86`
+fn write_limits(policies: &[Active], reports: &[PolicyReport]) -> HeaderValue {
+    const PARAMETERS: usize = ";r=;t=".len() + 2 * LONGEST_NUMBER;
+    Text::write(room(policies, reports, PARAMETERS), |text| {
         for PolicyReport { policy, report } in reports {
-            write_name(&mut text, self.0.policies[*policy].policy.name());
-            write_parameter(&mut text, b";r=", report.standing.remaining);
+            write_name(text, policies[*policy].policy.name());
+            text.push(b";r=");
+            text.push_number(report.standing.remaining);
             let more_in = time_left(report);
             if more_in > 0 {
-                write_parameter(&mut text, b";t=", more_in);
+                text.push(b";t=");
+                text.push_number(more_in);
             }
         }
-        text
-    }
+    })
+}
+
+/// Bytes that are enough for a list of these policies, each with its quotes and separator.
+fn room(policies: &[Active], reports: &[PolicyReport], parameters: usize) -> usize {
+    let names = reports.iter().map(|report| policies[report.policy].policy.name().len());
+    names.map(|name| name + "\"\", ".len() + parameters).sum()
 }
 
 /// Says that a store is missing, and on which step of the ladder the decision was made.
@@ -129,22 +184,13 @@ pub(crate) fn write_fallback(headers: &mut HeaderMap, fallback: Option<Fallback>
 }
 
 /// Names were checked when their policies were built: nothing in them needs escaping.
-fn write_name(text: &mut Text, name: &str) {
+fn write_name(text: &mut Text<'_>, name: &str) {
     if !text.is_empty() {
-        text.extend_from_slice(b", ");
+        text.push(b", ");
     }
-    text.push(b'"');
-    text.extend_from_slice(name.as_bytes());
-    text.push(b'"');
-}
-
-fn write_parameter(text: &mut Text, name: &[u8], number: u64) {
-    text.extend_from_slice(name);
-    text.extend_from_slice(itoa::Buffer::new().format(number.min(LARGEST)).as_bytes());
-}
-
-fn value(text: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(text).expect("names are visible ASCII, and the rest is digits")
+    text.push(b"\"");
+    text.push(name.as_bytes());
+    text.push(b"\"");
 }
 
 /// Whole seconds until there is more, rounded up; at least 1 where nothing is left.

@@ -129,17 +129,10 @@ impl Limiter {
 
     pub(super) fn find(&self, policy: &str, key: &[&str]) -> Result<Named<'_>, ConfigError> {
         let active = self.active(policy)?;
+        active.fits(key)?;
         let secret = &self.0.secret;
-        let buffer = active.policy.key.encode_values(key, secret.fleet).ok_or_else(|| {
-            ConfigError::new("key", key.join(", "), "must have one value for each part of the key")
-        })?;
-        let fingerprint = secret.fingerprint(buffer.as_bytes());
-        let of = active.policy.override_key.as_ref();
-        let override_of = of.and_then(|of| active.policy.key.part_of(key, of, secret.fleet));
-        let override_of =
-            override_of.map_or(fingerprint, |buffer| secret.fingerprint(buffer.as_bytes()));
-        let name = secret.shared(policy, buffer.as_bytes());
-        Ok(Named { active, subject: Subject { fingerprint, override_of }, name })
+        let (subject, name) = (active.subject_of(key, secret), active.name_of(key, secret));
+        Ok(Named { active, subject, name })
     }
 }
 

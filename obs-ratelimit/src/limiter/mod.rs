@@ -11,8 +11,10 @@ mod key;
 mod pending;
 mod refusal;
 mod reservation;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +23,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::request;
 use obs_core::clock::Clock;
 use obs_core::config::ConfigError;
-use obs_core::metric::Counter;
 use smallvec::SmallVec;
 
 pub use acquire::Acquired;
@@ -31,10 +32,11 @@ pub(crate) use decide::{Decision, Denied, Passed, Pending, PolicyReport};
 pub use key::{KeyInStore, Peek};
 pub(crate) use refusal::Prebuilt;
 pub(crate) use reservation::Reservation;
+pub(crate) use tally::Tally;
 
 use crate::engine::{Engine, Reason, Subject, Tell};
 use crate::headers::Headers;
-use crate::key::{Key, KeyBuffer, siphash128};
+use crate::key::{Key, KeyBuffer, TableSeed, siphash128};
 use crate::local::Timer;
 use crate::overrides::{Limit, Overrides};
 use crate::policy::Policy;
@@ -68,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) policies: Box<[Active]>,
     pub(crate) secret: Secret,
     pub(crate) headers: Headers,
+    pub(crate) usual: headers::Usual,
     pub(crate) timer: Arc<Timer>,
     pub(crate) skip: Option<crate::policy::Predicate>,
     /// Whether a policy learns what a request cost when it is answered.
@@ -115,34 +118,10 @@ impl Counters {
     }
 }
 
-/// A count for the control's snapshot and for the metric.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    count: AtomicU64,
-    metric: Counter,
-}
-
-impl Tally {
-    fn new(metric: Counter) -> Self {
-        Self { count: AtomicU64::new(0), metric }
-    }
-
-    #[inline]
-    fn add(&self) {
-        // Relaxed: a figure, not an order.
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.metric.add(1);
-    }
-
-    fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-}
-
 /// What keys are hashed with: one secret for this process's tables, one for the fleet's stores.
 #[derive(Clone)]
 pub(crate) struct Secret {
-    pub(crate) table: foldhash::quality::FixedState,
+    pub(crate) table: TableSeed,
     pub(crate) fleet: [u64; 2],
 }
 
@@ -173,17 +152,54 @@ impl Limiter {
     /// [`acquire`](Self::acquire) or through [`Admit`](obs_core::admit::Admit): here a request
     /// that would wait for a store passes.
     pub fn check(&self, request: &request::Parts) -> Check {
+        if let ([active], None) = (&*self.0.policies, &self.0.skip)
+            && active.policy.skip.is_none()
+            && let Some(subject) = active.subject(request, &self.0.secret)
+        {
+            let name = || active.name(request, &self.0.secret);
+            return self.charge_key(0, subject, &name, active.policy.cost.of(request));
+        }
         match self.decide(request, Tell::Nothing) {
             // It cannot wait for a store; the others do.
-            Decision::Pending(_) => Check { refused_by: None, retry_after: None },
+            Decision::Pending(_) => Check::ADMITTED,
             Decision::Passed(passed) => {
                 if let Some(reservation) = passed.reservation {
                     reservation.keep();
                 }
-                Check { refused_by: None, retry_after: None }
+                Check::ADMITTED
             }
             Decision::Denied(denied) => self.refused(&denied),
         }
+    }
+
+    /// Decides about one key of one policy, given as the values of its parts, and charges it
+    /// `cost`: for messages, jobs and whatever else is no HTTP request.
+    ///
+    /// It asks that policy alone, and neither its skip list nor its cost. As in
+    /// [`check`](Self::check), what is charged stays charged, a place of a concurrency limit is
+    /// given back at once, and what would wait for a store passes.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Key, Limiter, Policy, Quota};
+    ///
+    /// let policy = Policy::builder("tenant", Quota::per_minute(5)).key(Key::tenant()).build()?;
+    /// let limiter = Limiter::new(policy)?;
+    /// assert!(limiter.check_key("tenant", &["acme"], 3)?.is_admitted());
+    /// assert!(!limiter.check_key("tenant", &["acme"], 3)?.is_admitted());
+    /// assert!(limiter.check_key("tenant", &["other"], 3)?.is_admitted());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError`] if there is no such policy or the values do not fit its key.
+    #[inline]
+    pub fn check_key(&self, policy: &str, key: &[&str], cost: u64) -> Result<Check, ConfigError> {
+        let index = self.index_of(policy)?;
+        let active = &self.0.policies[index];
+        active.fits(key)?;
+        let secret = &self.0.secret;
+        let name = || active.name_of(key, secret);
+        Ok(self.charge_key(index, active.subject_of(key, secret), &name, cost))
     }
 
     /// What the headers want to know of a decision.
@@ -259,29 +275,35 @@ impl Limiter {
         &self.0.timer.clock
     }
 
-    pub(crate) fn active(&self, policy: &str) -> Result<&Active, ConfigError> {
-        let found = self.0.policies.iter().find(|active| &*active.policy.name == policy);
+    #[inline]
+    fn index_of(&self, policy: &str) -> Result<usize, ConfigError> {
+        let found = self.0.policies.iter().position(|active| &*active.policy.name == policy);
         found.ok_or_else(|| ConfigError::new("policy", policy, "must be a policy of this limiter"))
+    }
+
+    pub(crate) fn active(&self, policy: &str) -> Result<&Active, ConfigError> {
+        self.index_of(policy).map(|index| &self.0.policies[index])
     }
 }
 
 impl Secret {
-    #[inline]
-    pub(crate) fn fingerprint(&self, bytes: &[u8]) -> u64 {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = self.table.build_hasher();
-        hasher.write(bytes);
-        hasher.finish()
+    /// The fingerprint of the key that has these values.
+    pub(crate) fn fingerprint(&self, key: &Key, values: &[&str]) -> u64 {
+        let mut fingerprint = self.table.fingerprint();
+        key.encode_values(values, &mut fingerprint);
+        fingerprint.finish()
     }
 
-    /// The name of a key's bucket in a store: the same on every node that has this secret, and in
-    /// every version.
-    pub(crate) fn shared(&self, policy: &str, key: &[u8]) -> StoreKey {
+    /// The name of the bucket of a key in a store: the same on every node that has this secret, and
+    /// in every version. `encode` tells the key's parts.
+    pub(crate) fn name(&self, policy: &str, encode: impl FnOnce(&mut KeyBuffer)) -> StoreKey {
+        let mut key = KeyBuffer::new(self.fleet);
+        encode(&mut key);
         let mut bytes = SmallVec::<[u8; 512]>::new();
         bytes.push(1);
         bytes.push(policy.len() as u8);
         bytes.extend_from_slice(policy.as_bytes());
-        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(key.as_bytes());
         StoreKey::new(siphash128(self.fleet, &bytes))
     }
 
@@ -289,41 +311,74 @@ impl Secret {
     pub(crate) fn resolve(&self, key: &Key, overrides: &Overrides) -> Vec<(u64, Limit)> {
         let resolve = |(values, limit): &(Vec<String>, Limit)| {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
-            let key = key.encode_values(&values, self.fleet)?;
-            Some((self.fingerprint(key.as_bytes()), *limit))
+            (self.fingerprint(key, &values), *limit)
         };
-        overrides.entries.iter().filter_map(resolve).collect()
+        overrides.entries.iter().map(resolve).collect()
     }
 }
 
 impl Active {
-    /// Whether nothing is refused now.
-    pub(crate) fn is_shadow(&self, clock: &Clock) -> bool {
-        let until = self.shadow_until.load(Ordering::Relaxed);
-        self.policy.shadow || (until > 0 && clock.now().as_nanos() < until)
+    /// Checks that a key of this policy can have these values.
+    #[inline]
+    pub(crate) fn fits(&self, values: &[&str]) -> Result<(), ConfigError> {
+        if self.policy.key.fits(values) {
+            return Ok(());
+        }
+        let rule = "must have one value for each part of the key";
+        Err(ConfigError::new("key", values.join(", "), rule))
     }
 
-    /// The key of a request under this policy, encoded into `buffer`; `None` if it lacks a part and
-    /// that matters.
+    /// Whether nothing is refused now.
+    pub(crate) fn is_shadow(&self, clock: &Clock) -> bool {
+        if self.policy.shadow {
+            return true;
+        }
+        let until = self.shadow_until.load(Ordering::Relaxed);
+        until > 0 && clock.now().as_nanos() < until
+    }
+
+    /// The key of a request under this policy; `None` if it lacks a part and that matters.
     #[inline]
-    pub(crate) fn subject(
-        &self,
-        request: &request::Parts,
-        secret: &Secret,
-        buffer: &mut KeyBuffer,
-    ) -> Option<Subject> {
+    pub(crate) fn subject(&self, request: &request::Parts, secret: &Secret) -> Option<Subject> {
         let policy = &self.policy;
-        let override_of = policy.override_key.as_ref().map(|key| {
-            key.encode(request, secret.fleet, buffer);
-            secret.fingerprint(buffer.as_bytes())
-        });
-        policy.key.encode(request, secret.fleet, buffer);
-        if buffer.is_missing_a_part() && policy.on_missing_key != crate::policy::OnMissingKey::Share
-        {
+        let mut key = secret.table.fingerprint();
+        policy.key.encode(request, &mut key);
+        if key.misses_a_part() && policy.on_missing_key != crate::policy::OnMissingKey::Share {
             return None;
         }
-        let fingerprint = secret.fingerprint(buffer.as_bytes());
-        Some(Subject { fingerprint, override_of: override_of.unwrap_or(fingerprint) })
+        let fingerprint = key.finish();
+        let override_of = match &policy.override_key {
+            None => fingerprint,
+            Some(of) => {
+                let mut key = secret.table.fingerprint();
+                of.encode(request, &mut key);
+                key.finish()
+            }
+        };
+        Some(Subject { fingerprint, override_of })
+    }
+
+    /// The key that has these values; they must fit.
+    #[inline]
+    pub(crate) fn subject_of(&self, values: &[&str], secret: &Secret) -> Subject {
+        let key = &self.policy.key;
+        let fingerprint = secret.fingerprint(key, values);
+        let of = self.policy.override_key.as_ref();
+        let override_of = of.and_then(|of| {
+            let values = key.values_of(of, values)?;
+            Some(secret.fingerprint(of, &values))
+        });
+        Subject { fingerprint, override_of: override_of.unwrap_or(fingerprint) }
+    }
+
+    /// The name of a request's key in a store.
+    pub(crate) fn name(&self, request: &request::Parts, secret: &Secret) -> StoreKey {
+        secret.name(self.policy.name(), |into| self.policy.key.encode(request, into))
+    }
+
+    /// The name in a store of the key that has these values.
+    pub(crate) fn name_of(&self, values: &[&str], secret: &Secret) -> StoreKey {
+        secret.name(self.policy.name(), |into| self.policy.key.encode_values(values, into))
     }
 }
 
@@ -349,6 +404,8 @@ pub struct Check {
 }
 
 impl Check {
+    const ADMITTED: Self = Self { refused_by: None, retry_after: None };
+
     /// Whether the request may pass.
     #[must_use]
     pub const fn is_admitted(&self) -> bool {

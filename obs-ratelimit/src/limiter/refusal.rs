@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use obs_core::admit::Refusal;
 use obs_core::context::RequestContext;
 use obs_core::problem::{PreparedProblem, Problem};
 
 use super::headers::write_fallback;
+use super::text::number;
 use super::{Denied, Limiter};
 use crate::policy::Policy;
 
@@ -92,7 +93,7 @@ impl Limiter {
 
     fn denied_headers(&self, headers: &mut HeaderMap, denied: &Denied) {
         if let Some(wait) = denied.retry_after() {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+            headers.insert(header::RETRY_AFTER, number(whole_seconds(wait)));
         }
         self.write_headers(headers, &denied.reports);
         write_fallback(headers, denied.fallback());

@@ -7,6 +7,7 @@ use obs_core::outcome::Outcome;
 use proptest::prelude::*;
 
 use super::*;
+use crate::key::Parts;
 use crate::{Charge, Limit, OnMissingKey, Overrides};
 
 fn request(tenant: &str) -> request::Parts {
@@ -173,7 +174,7 @@ fn rl_43_a_route_key_is_the_template_and_a_made_up_method_is_not_a_new_one() {
 #[test]
 fn rl_44_two_processes_place_the_same_key_differently() {
     let policy = || tenant(Quota::per_second(1)).max_keys(1).build().unwrap();
-    let fingerprint = |limiter: &Limiter| limiter.0.secret.fingerprint(b"tenant");
+    let fingerprint = |limiter: &Limiter| limiter.0.secret.fingerprint(&Key::tenant(), &["acme"]);
     let (one, two) = (Limiter::new(policy()).unwrap(), Limiter::new(policy()).unwrap());
     assert_ne!(fingerprint(&one), fingerprint(&two));
     assert_eq!(fingerprint(&one), fingerprint(&one.clone()));
@@ -249,17 +250,44 @@ proptest! {
 
 #[test]
 fn rl_39_the_name_of_a_key_in_a_store_never_changes() {
-    let secret = Secret {
-        table: foldhash::quality::FixedState::with_seed(1),
-        fleet: [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908],
+    let secret = |fleet| Secret { table: TableSeed::new(1, 2), fleet };
+    let name = |fleet, policy, parts: &[(u8, &str)]| {
+        secret(fleet).name(policy, |into| {
+            parts.iter().for_each(|(tag, part)| into.push(*tag, part.as_bytes()));
+        })
     };
-    let key = Key::user().encode_values(&["acme", "ann"], secret.fleet).unwrap();
-    assert_eq!(key.as_bytes(), b"\x01\x04acme\x02\x03ann");
-    let name = secret.shared("per-user", key.as_bytes());
-    assert_eq!(name, secret.shared("per-user", b"\x01\x04acme\x02\x03ann"));
-    assert_ne!(name, secret.shared("per-use", b"r\x01\x04acme\x02\x03ann"));
-    let other = Secret { fleet: [1, 2], ..secret.clone() };
-    assert_ne!(name, other.shared("per-user", key.as_bytes()));
+    let fleet = [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908];
+    let of_key = secret(fleet).name("per-user", |into| {
+        Key::user().encode_values(&["acme", "ann"], into);
+        assert_eq!(into.as_bytes(), b"\x01\x04acme\x02\x03ann");
+    });
+    let parts = [(1, "acme"), (2, "ann")];
+    assert_eq!(of_key, name(fleet, "per-user", &parts));
+    assert_ne!(of_key, name(fleet, "per-use", &[(b'r', "acme"), (2, "ann")]));
+    assert_ne!(of_key, name([1, 2], "per-user", &parts));
     // What is stored by a fleet that runs today is found by the version of tomorrow.
-    assert_eq!(name.to_string(), "964008823636c8b0d65ff71b46c7f957");
+    assert_eq!(of_key.to_string(), "964008823636c8b0d65ff71b46c7f957");
+}
+
+#[test]
+fn a_key_without_a_request_is_charged_like_that_of_a_request() {
+    let overrides = Overrides::new().with(&["large"], Quota::per_minute(5));
+    let quota = tenant(Quota::per_minute(3)).overrides(overrides).build().unwrap();
+    let places = Policy::builder("places", Quota::concurrency(1)).build().unwrap();
+    let limiter = limiter(&ManualClock::default(), [quota, places]);
+    let check = |policy: &str, key: &[&str], cost| limiter.check_key(policy, key, cost).unwrap();
+    assert!(check("tenant", &["a"], 2).is_admitted());
+    assert!(limiter.check(&request("a")).is_admitted());
+    let refused = check("tenant", &["a"], 1);
+    assert_eq!(refused.refused_by(), Some("tenant"));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(20)));
+    assert_eq!(check("tenant", &["a"], 4).retry_after(), None, "dearer than the quota");
+    assert!(check("tenant", &["large"], 5).is_admitted());
+    for _ in 0..3 {
+        assert!(check("places", &[], 1).is_admitted(), "a place is given back at once");
+    }
+    assert_eq!(limiter.check_key("nobody", &["a"], 1).unwrap_err().field(), "policy");
+    assert_eq!(limiter.check_key("tenant", &["a", "b"], 1).unwrap_err().field(), "key");
+    let counted = limiter.active("tenant").unwrap();
+    assert_eq!((counted.counters.admitted.count(), counted.counters.limit.count()), (3, 1));
 }

@@ -4,8 +4,11 @@ mod bucket;
 #[cfg(feature = "governor")]
 mod governed;
 mod in_flight;
+#[cfg(all(test, obs_loom))]
+mod model;
+mod sync;
 mod table;
-#[cfg(test)]
+#[cfg(all(test, not(obs_loom)))]
 mod tests;
 mod time;
 mod window;
@@ -17,7 +20,7 @@ pub(crate) use bucket::BucketCell;
 pub(crate) use governed::GovernedCell;
 pub(crate) use in_flight::InFlightCell;
 pub(crate) use table::{Place, Table};
-pub(crate) use time::{TimeBase, Timer};
+pub(crate) use time::{Grain, TICK, TimeBase, Timer};
 pub(crate) use window::WindowCell;
 
 /// What a [`Table`] holds for a key.

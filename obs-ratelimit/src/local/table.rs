@@ -1,13 +1,12 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::Slot;
+use super::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// Cells for a bounded number of keys, which never forgets a key in debt.
 ///
-/// Keys are 64-bit keyed fingerprints. A set of [`WAYS`] cells shares a lock and, with its
-/// fingerprints, a cache line. A new key takes an empty cell or one that is fresh again, whose
+/// Keys are 64-bit keyed fingerprints. A set of [`WAYS`] cells shares a lock; with buckets it fills
+/// two cache lines side by side, and most keys are found in the first. A new key takes an empty cell or one that is fresh again, whose
 /// former key loses nothing. If all cells of its set are in debt, the key shares one of
 /// [`SHARED`] overflow cells with others, and stays there until that cell is fresh: a key that
 /// moved earlier would leave its debt behind.
@@ -19,19 +18,19 @@ pub(crate) struct Table<C> {
     overflowed: AtomicU64,
 }
 
-/// Cells of a set. Seven fingerprints and the lock fill one 64-byte line.
-const WAYS: usize = 7;
-
+/// Cells of a set. Behind the lock, the time and four fingerprints, the first line has room for the
+/// first bucket; the second line has the other three.
+pub(super) const WAYS: usize = 4;
 /// Overflow cells of a table.
-pub(crate) const SHARED: usize = 1_024;
+pub(crate) const SHARED: usize = if cfg!(obs_loom) { 1 } else { 1_024 };
 
-#[repr(align(64))]
+#[repr(align(128))]
 struct Padded<C>(Mutex<Set<C>>);
 
 #[repr(C)]
 struct Set<C> {
-    fingerprints: [u64; WAYS],
     latest: u64,
+    fingerprints: [u64; WAYS],
     cells: [C; WAYS],
 }
 
@@ -53,14 +52,18 @@ pub(crate) enum Place {
 
 impl<C: Slot> Table<C> {
     /// A table for at least `keys` keys; the memory is taken now and never grows.
+    ///
+    /// Chance gives some sets more keys than others. An eighth of the cells is spare, so that of as
+    /// many keys in debt as the table is for, one in seven has to share a cell.
     pub(crate) fn new(keys: usize) -> Self {
         let set = || {
             let set = Set { fingerprints: [0; WAYS], latest: 0, cells: [C::default(); WAYS] };
             Padded(Mutex::new(set))
         };
         let shared = || Mutex::new(Shared { cell: C::default(), latest: 0, in_use: false });
+        let sets = if keys <= WAYS { 1 } else { keys.saturating_mul(2).div_ceil(2 * WAYS - 1) };
         Self {
-            sets: std::iter::repeat_with(set).take(keys.div_ceil(WAYS).max(1)).collect(),
+            sets: std::iter::repeat_with(set).take(sets).collect(),
             shared: std::iter::repeat_with(shared).take(SHARED).collect(),
             shared_in_use: AtomicU64::new(0),
             overflowed: AtomicU64::new(0),
@@ -78,29 +81,38 @@ impl<C: Slot> Table<C> {
     }
 
     /// Runs `act` on the cell of `fingerprint`, which is found or claimed. Time goes back for no
-    /// cell: `act` is given the latest time that its set has seen.
+    /// cell: `act` is given the latest time that its set has seen, and may move that on.
     #[inline]
     pub(crate) fn with<R>(
         &self,
         fingerprint: u64,
         now: u64,
-        act: impl FnOnce(&mut C, u64, Place) -> R,
+        act: impl FnOnce(&mut C, &mut u64, Place) -> R,
     ) -> R {
         let fingerprint = fingerprint.max(1);
-        let mut set = lock(&self.set(fingerprint).0);
-        let now = set.advance(now);
+        let mut guard = lock(&self.set(fingerprint).0);
+        let set = &mut *guard;
+        set.advance(now);
         if let Some(way) = set.find(fingerprint) {
-            return act(&mut set.cells[way], now, Place::Own);
+            return act(&mut set.cells[way], &mut set.latest, Place::Own);
         }
-        if !self.is_shared(fingerprint, now)
-            && let Some(way) = set.vacancy(now)
-        {
-            set.fingerprints[way] = fingerprint;
-            set.cells[way] = C::default();
-            return act(&mut set.cells[way], now, Place::Own);
+        if let Some(way) = self.claim(set, fingerprint) {
+            return act(&mut set.cells[way], &mut set.latest, Place::Own);
         }
         self.overflowed.fetch_add(1, Ordering::Relaxed);
-        self.with_shared(fingerprint, now, act)
+        self.with_shared(fingerprint, set.latest, act)
+    }
+
+    /// A cell of its own for a key that has none, if its set has one to give and the key has left
+    /// no debt elsewhere.
+    fn claim(&self, set: &mut Set<C>, fingerprint: u64) -> Option<usize> {
+        if self.is_shared(fingerprint, set.latest) {
+            return None;
+        }
+        let way = set.vacancy(set.latest)?;
+        set.fingerprints[way] = fingerprint;
+        set.cells[way] = C::default();
+        Some(way)
     }
 
     /// Runs `act` on the cell that a charge was made to, if the charge can still count there.
@@ -113,7 +125,7 @@ impl<C: Slot> Table<C> {
     ) -> Option<R> {
         let fingerprint = fingerprint.max(1);
         if place == Place::Shared {
-            return Some(self.with_shared(fingerprint, now, |cell, now, _| act(cell, now)));
+            return Some(self.with_shared(fingerprint, now, |cell, now, _| act(cell, *now)));
         }
         let mut set = lock(&self.set(fingerprint).0);
         let now = set.advance(now);
@@ -156,6 +168,13 @@ impl<C: Slot> Table<C> {
         self.sets.iter().map(in_debt).sum()
     }
 
+    /// Overflow cells that count as used.
+    #[cfg(all(test, obs_loom))]
+    pub(super) fn shared_in_use(&self) -> u64 {
+        self.shared_in_use.load(Ordering::Acquire)
+    }
+
+    #[inline]
     fn set(&self, fingerprint: u64) -> &Padded<C> {
         // The high half of the product spreads fingerprints evenly over any number of sets.
         let index = (u128::from(fingerprint) * self.sets.len() as u128) >> 64;
@@ -185,16 +204,16 @@ impl<C: Slot> Table<C> {
         &self,
         fingerprint: u64,
         now: u64,
-        act: impl FnOnce(&mut C, u64, Place) -> R,
+        act: impl FnOnce(&mut C, &mut u64, Place) -> R,
     ) -> R {
-        let mut shared = lock(self.overflow(fingerprint));
+        let mut guard = lock(self.overflow(fingerprint));
+        let shared = &mut *guard;
         shared.latest = shared.latest.max(now);
         if !shared.in_use {
             shared.in_use = true;
             self.shared_in_use.fetch_add(1, Ordering::AcqRel);
         }
-        let now = shared.latest;
-        act(&mut shared.cell, now, Place::Shared)
+        act(&mut shared.cell, &mut shared.latest, Place::Shared)
     }
 }
 
@@ -218,7 +237,8 @@ impl<C: Slot> Set<C> {
 }
 
 /// A poisoned lock is taken as it is: every state of a cell is valid.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+#[inline]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -321,9 +321,9 @@ fn bucket(limit: u64, burst: u64) -> crate::quota::BucketPlan {
 
 #[test]
 fn rl_7_a_clock_that_jumps_back_in_one_thread_neither_grants_nor_denies() {
-    let table = Table::<BucketCell>::new(7);
+    let table = Table::<BucketCell>::new(table::WAYS);
     let plan = bucket(1, 10);
-    let spend = |now| table.with(9, now, |cell, now, _| cell.spend(&plan, now, 1)).is_ok();
+    let spend = |now| table.with(9, now, |cell, now, _| cell.spend(&plan, *now, 1)).is_ok();
     let now = START + 10 * NANOS;
     for i in 0..10_u64 {
         let skewed = if i.is_multiple_of(2) { now } else { now - 1_600_000_000 };
@@ -343,7 +343,7 @@ fn rl_9_threads_together_are_admitted_exactly_what_the_bucket_holds() {
         for _ in 0..8 {
             scope.spawn(|| {
                 for _ in 0..1_000 {
-                    let spent = table.with(5, START, |cell, now, _| cell.spend(&plan, now, 1));
+                    let spent = table.with(5, START, |cell, now, _| cell.spend(&plan, *now, 1));
                     admitted.fetch_add(u64::from(spent.is_ok()), Ordering::Relaxed);
                 }
             });
@@ -354,7 +354,7 @@ fn rl_9_threads_together_are_admitted_exactly_what_the_bucket_holds() {
 
 #[test]
 fn rl_10_a_new_window_loses_no_charge_made_at_its_start() {
-    let table = Table::<WindowCell>::new(7);
+    let table = Table::<WindowCell>::new(table::WAYS);
     let Plan::Window(plan) = Quota::fixed_window(500, SECOND).plan().unwrap() else {
         unreachable!("a window")
     };
@@ -365,7 +365,7 @@ fn rl_10_a_new_window_loses_no_charge_made_at_its_start() {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..300 {
-                        let spent = table.with(5, now, |cell, now, _| cell.spend(&plan, now, 1));
+                        let spent = table.with(5, now, |cell, now, _| cell.spend(&plan, *now, 1));
                         admitted.fetch_add(u64::from(spent.is_ok()), Ordering::Relaxed);
                     }
                 });
@@ -377,13 +377,13 @@ fn rl_10_a_new_window_loses_no_charge_made_at_its_start() {
 
 #[test]
 fn rl_12_a_flood_of_keys_never_resets_one_that_is_limited() {
-    let keys = 7 * 64;
+    let keys = 448;
     let table = Table::<BucketCell>::new(keys);
     let plan = bucket(1, 2);
     let spend = |key: u64, now: u64| {
         // Spread over the table as a hash would.
         let fingerprint = key.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        table.with(fingerprint, now, |cell, now, _| cell.spend(&plan, now, 1)).is_ok()
+        table.with(fingerprint, now, |cell, now, _| cell.spend(&plan, *now, 1)).is_ok()
     };
     let limited: Vec<u64> = (0..keys as u64).collect();
     for key in &limited {
@@ -409,14 +409,15 @@ fn rl_12_a_flood_of_keys_never_resets_one_that_is_limited() {
 
 #[test]
 fn rl_12_a_key_that_shared_a_cell_stays_there_until_its_debt_is_paid() {
-    let table = Table::<BucketCell>::new(7);
+    let table = Table::<BucketCell>::new(table::WAYS);
     let plan = bucket(1, 2);
-    let charge = |key, now, cost| table.with(key, now, |cell, now, _| cell.spend(&plan, now, cost));
-    for key in 1..=7 {
+    let charge =
+        |key, now, cost| table.with(key, now, |cell, now, _| cell.spend(&plan, *now, cost));
+    for key in 1..=table::WAYS as u64 {
         charge(key, START, 1).unwrap();
     }
     charge(100, START, 2).unwrap();
-    // The seven have paid after an hour; the shared cell holds two hours of debt.
+    // They have paid after an hour; the shared cell holds two hours of debt.
     let later = START + 3_601 * NANOS;
     assert_eq!(table.limited_keys(later), 0);
     assert!(charge(100, later, 2).is_err(), "it would be forgotten in a new cell");

@@ -14,6 +14,7 @@ pub(crate) struct BucketPlan {
     pub(crate) burst: u64,
     step: Span,
     full: Span,
+    is_strict: bool,
 }
 
 /// A span of time: whole nanoseconds and a numerator over the plan's limit.
@@ -39,7 +40,8 @@ impl BucketPlan {
         if burst == 0 {
             return Err(ConfigError::new("burst", 0, "must be at least 1"));
         }
-        let plan = Self { limit, period, burst, step: Span::default(), full: Span::default() };
+        let (step, full) = (Span::default(), Span::default());
+        let plan = Self { limit, period, burst, step, full, is_strict: false };
         let full =
             plan.time_of(burst).filter(|full| full.nanos <= period_nanos(MAX_PERIOD).unwrap_or(0));
         let Some(full) = full else {
@@ -47,6 +49,16 @@ impl BucketPlan {
         };
         let step = Span { nanos: period / limit, part: period % limit };
         Ok(Self { step, full, ..plan })
+    }
+
+    /// The same, of which not one request more may pass than it says.
+    pub(crate) const fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
+    }
+
+    /// Whether it must be timed exactly.
+    pub(crate) const fn is_strict(&self) -> bool {
+        self.is_strict
     }
 
     /// The time it takes to refill `tokens`; `None` if that is no time of this world.

@@ -172,6 +172,9 @@ impl Quota {
 
     /// The most that one key is admitted in any span of `window`, on one node with a local limit.
     ///
+    /// The span is one of the limiter's clock, which for limits of a second and more is the kernel's
+    /// tick: at most 10 ms late, never early.
+    ///
     /// `None` for concurrency, which bounds no amount per time, and for a quota that cannot be
     /// built. Saturates at `u64::MAX`.
     #[must_use]
@@ -194,7 +197,8 @@ impl Quota {
                     let rule = format!("must be below the limit, {limit}");
                     return Err(ConfigError::new("burst", burst, rule));
                 }
-                BucketPlan::new(limit - burst, period, burst).map(Plan::Bucket)
+                BucketPlan::new(limit - burst, period, burst)
+                    .map(|plan| Plan::Bucket(plan.strict()))
             }
             Shape::FixedWindow { limit, period } => {
                 WindowPlan::new(limit, WindowSpan::fixed(period)?).map(Plan::Window)

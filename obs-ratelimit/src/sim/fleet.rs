@@ -8,7 +8,7 @@ use obs_core::random::Random;
 
 use super::fault::Effect;
 use super::{Fault, Load, Report};
-use crate::lease::{Bound, Chore, LeaseConfig, Plane, Step, TokenPlane};
+use crate::lease::{Bound, Chore, LeaseConfig, Plane, Step, Time, TokenPlane};
 use crate::quota::{Quota, SharedPlan};
 use crate::store::{Grant, MemoryStore, SharedQuota, StoreError, StoreErrorKind, StoreKey, Take};
 
@@ -126,7 +126,26 @@ struct Run<'a> {
     waiting: Vec<VecDeque<u64>>,
     admitted: Second,
     centrally: Second,
+    window: Window,
     report: Report,
+}
+
+/// The worst window of a stream of admissions.
+#[derive(Default)]
+struct Window {
+    start: u64,
+    sum: u64,
+    worst: u64,
+}
+
+impl Window {
+    fn add(&mut self, start: u64, count: u64) {
+        if start != self.start {
+            (self.start, self.sum) = (start, 0);
+        }
+        self.sum += count;
+        self.worst = self.worst.max(self.sum);
+    }
 }
 
 /// The worst second of a stream of admissions, in milliseconds.
@@ -174,6 +193,7 @@ impl<'a> Run<'a> {
             waiting: vec![VecDeque::new(); fleet.nodes],
             admitted: Second::default(),
             centrally: Second::default(),
+            window: Window::default(),
             report: Report::default(),
         })
     }
@@ -199,7 +219,11 @@ impl<'a> Run<'a> {
             self.give_back(node);
         }
         self.report.central += central;
-        self.admitted.add(now_ms, self.report.admitted - before);
+        let admitted = self.report.admitted - before;
+        self.admitted.add(now_ms, admitted);
+        if let SharedPlan::Window(plan) = self.plan {
+            self.window.add(plan.bounds(self.clock.wall().unix_nanos()).0, admitted);
+        }
         self.centrally.add(now_ms, central);
     }
 
@@ -207,14 +231,15 @@ impl<'a> Run<'a> {
     fn request(&mut self, node: usize, came: u64, at: Duration) {
         let now = self.now();
         let key = || StoreKey::new(KEY.into());
-        let (step, ask) = self.planes[node].spend(KEY, &key, &self.plan, 1, now);
+        let time = Time { tick: now, exact: &|| now };
+        let (step, ask) = self.planes[node].spend(KEY, &key, &self.plan, 1, time);
         if let Some(ask) = ask {
             self.call(node, ask, at);
         }
         let timeout = self.fleet.config.store_timeout.as_nanos();
         match step {
             Step::Await if u128::from(now - came) >= timeout => {
-                let step = self.planes[node].fall_back(KEY, &self.plan, 1, now);
+                let step = self.planes[node].give_up(KEY, &self.plan, 1, came, now);
                 self.count(step, now - came);
             }
             Step::Await => self.waiting[node].push_back(came),
@@ -300,6 +325,7 @@ impl<'a> Run<'a> {
         let bound = Bound::new(self.plan, &self.fleet.config);
         self.report.bound_in_a_second = bound.most_in(Duration::from_secs(1));
         self.report.worst_second = self.admitted.worst;
+        self.report.worst_window = self.window.worst;
         self.report.central_worst_second = self.centrally.worst;
         self.report
     }

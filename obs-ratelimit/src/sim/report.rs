@@ -34,6 +34,8 @@ pub struct Report {
     pub central_worst_second: u64,
     /// The most that the configuration promises for a span of 1 s while the store answers.
     pub bound_in_a_second: u64,
+    /// The most admitted in any one window of a quota that counts per window; 0 for a rate.
+    pub worst_window: u64,
     /// Writes to the store.
     pub writes: u64,
     /// The longest that a request waited for the store, in milliseconds.

@@ -46,6 +46,23 @@ fn writes_stay_within_the_budget_at_twenty_nodes_and_for_one_hot_key() {
 }
 
 #[test]
+fn rl_28_leases_of_a_window_give_its_limit_and_no_more_under_every_load() {
+    for quota in [Quota::fixed_window(5_000, 5 * SECOND), Quota::sliding_window(5_000, 5 * SECOND)]
+    {
+        for load in LOADS {
+            let report = Fleet::new(quota, LeaseConfig::new()).load(load);
+            let report = report.run_for(20 * SECOND, 7).unwrap();
+            assert!(report.worst_window <= 5_000, "{quota:?}, {load:?}: {report:?}");
+            assert!(report.of_central() >= 0.80, "{quota:?}, {load:?}: {report:?}");
+            // The less of a window is left, the smaller are its leases. A fixed one is used up then;
+            // a sliding one goes on giving token by token.
+            let is_fixed = quota == Quota::fixed_window(5_000, 5 * SECOND);
+            assert!(!is_fixed || report.writes_per_million() <= 75_000, "{load:?}: {report}");
+        }
+    }
+}
+
+#[test]
 fn rl_30_keys_far_from_their_limit_cause_no_write() {
     // 1,000 an hour for each key, 20 nodes, ten requests an hour.
     let quiet = Fleet::new(Quota::per_hour(1_000), LeaseConfig::new());

@@ -5,7 +5,9 @@ use std::time::Duration;
 use obs_core::clock::Clock;
 
 use super::{GiveBack, Grant, Hold, Store, StoreFuture, StoreKey, Take};
-use crate::local::{BucketCell, Cell, Charged, Slot, Table, TimeBase, Timer, Wait, WindowCell};
+use crate::local::{
+    BucketCell, Cell, Charged, Grain, Slot, Table, TimeBase, Timer, Wait, WindowCell,
+};
 use crate::quota::SharedPlan;
 
 /// A store in this process: for tests, simulations, and services that run as one process.
@@ -83,14 +85,14 @@ impl MemoryStore {
         self.table.with(fingerprint(take.key), self.now(), |kept, now, _| match take.quota.plan {
             SharedPlan::Bucket(plan) => {
                 let mut cell = kept.counted.bucket();
-                let grant = take_from(&mut cell, &plan, now, &take);
+                let grant = take_from(&mut cell, &plan, *now, &take);
                 kept.granted(Counted::Bucket(cell), grant)
             }
             SharedPlan::Window(plan) => {
                 let mut cell = kept.counted.window();
-                let mut grant = take_from(&mut cell, &plan, now, &take);
-                let (start, end) = plan.bounds(now);
-                (grant.window, grant.valid_for) = (start, Duration::from_nanos(end - now));
+                let mut grant = take_from(&mut cell, &plan, *now, &take);
+                let (start, end) = plan.bounds(*now);
+                (grant.window, grant.valid_for) = (start, Duration::from_nanos(end - *now));
                 kept.granted(Counted::Window(cell), grant)
             }
         })
@@ -101,13 +103,13 @@ impl MemoryStore {
         self.table.with(fingerprint(back.key), self.now(), |kept, now, _| match back.quota.plan {
             SharedPlan::Bucket(plan) => {
                 let mut cell = kept.counted.bucket();
-                cell.grant(&plan, now, back.tokens);
+                cell.grant(&plan, *now, back.tokens);
                 kept.counted = Counted::Bucket(cell);
             }
             SharedPlan::Window(plan) => {
                 let mut cell = kept.counted.window();
                 let (_, end) = plan.bounds(back.window);
-                cell.refund(now, Charged { amount: back.tokens, stamp: end });
+                cell.refund(*now, Charged { amount: back.tokens, stamp: end });
                 kept.counted = Counted::Window(cell);
             }
         });
@@ -121,7 +123,7 @@ impl MemoryStore {
 
     /// A store outlives a suspension, whatever the period.
     fn now(&self) -> u64 {
-        self.timer.now(TimeBase::Steady)
+        self.timer.now(TimeBase::Steady, Grain::Exact)
     }
 }
 

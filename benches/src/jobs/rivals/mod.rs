@@ -5,6 +5,7 @@ mod emf;
 mod http;
 mod log;
 mod propagate;
+mod rate_limit;
 mod resilience;
 mod span;
 
@@ -17,6 +18,7 @@ pub(super) fn jobs() -> Vec<Job> {
         log::jobs(),
         span::jobs(),
         propagate::jobs(),
+        rate_limit::jobs(),
         resilience::jobs(),
     ];
     parts.into_iter().flatten().collect()

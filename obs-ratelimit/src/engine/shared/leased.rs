@@ -10,9 +10,9 @@ use super::{Core, Method, OverStore, in_background, within};
 use crate::engine::plans::{PlanOf, reason};
 use crate::engine::{Engine, Reason, Receipt, Refused, Spent, Subject, Tell, Waiting};
 use crate::lease::{
-    Chore, Fallback, Gate, LeaseConfig, NameOf, PlacePlane, Plane, Step, TokenPlane,
+    Chore, Fallback, Gate, LeaseConfig, NameOf, PlacePlane, Plane, Step, Time, TokenPlane,
 };
-use crate::local::{Charged, Standing, Timer, Wait};
+use crate::local::{Charged, Grain, Standing, TimeBase, Timer, Wait};
 use crate::overrides::Limit;
 use crate::quota::{Plan, Quota, SharedPlan};
 use crate::store::{
@@ -134,8 +134,9 @@ impl<P: Leasing> Core<Leased<P>> {
         plan: &P::Plan,
         cost: u64,
     ) -> Step {
-        let (step, ask) =
-            self.method.plane.spend(subject.fingerprint, name, plan, cost, self.now());
+        let tick = self.timer.now(TimeBase::Monotonic, Grain::Tick);
+        let time = Time { tick, exact: &|| self.now() };
+        let (step, ask) = self.method.plane.spend(subject.fingerprint, name, plan, cost, time);
         if let Some(ask) = ask {
             self.call(ask);
         }
@@ -271,7 +272,7 @@ impl<P: Leasing> Method for Leased<P> {
         cost: u64,
     ) -> Waiting<Spent> {
         Box::pin(async move {
-            let until = Instant::now() + core.config.store_timeout;
+            let (since, until) = (core.now(), Instant::now() + core.config.store_timeout);
             loop {
                 // The bell is listened to before the cell is asked, so no ring is missed.
                 let mut bell = std::pin::pin!(core.method.bell(subject.fingerprint).notified());
@@ -282,7 +283,8 @@ impl<P: Leasing> Method for Leased<P> {
                 }
                 if timeout_at(until, bell).await.is_err() {
                     let plane = &core.method.plane;
-                    let step = plane.fall_back(subject.fingerprint, &plan, cost, core.now());
+                    let now = core.now();
+                    let step = plane.give_up(subject.fingerprint, &plan, cost, since, now);
                     return core.spent(step, subject, &plan, cost, Tell::Everything);
                 }
             }

@@ -12,17 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use obs_core::config::ConfigError;
 use tokio::time::timeout;
 
-use super::plans::{BLOCKED, Override, PlanOf, Plans};
+use super::plans::{BLOCKED, InPlace, Override, PlanOf, Plans};
 use super::{
     Engine, Figures, Reason, Receipt, Refused, Report, Spent, StoreAction, StoreFigures, Subject,
     Tell, Waiting,
 };
 use crate::lease::{Gate, LeaseConfig, NameOf};
-use crate::local::{Standing, TimeBase, Timer, Wait};
+use crate::local::{Grain, Standing, TimeBase, Timer, Wait};
 use crate::overrides::Limit;
 use crate::quota::Quota;
 use crate::store::{Store, StoreError, StoreErrorKind, StoreFuture, StoreKey};
@@ -38,7 +37,7 @@ struct Core<M: Method> {
     method: M,
     store: Arc<dyn Store>,
     config: LeaseConfig,
-    plans: ArcSwap<Plans<M::Plan>>,
+    plans: InPlace<M::Plan>,
     timer: Arc<Timer>,
 }
 
@@ -124,14 +123,23 @@ impl<M: Method> OverStore<M> {
         overrides: Vec<(u64, Limit)>,
         timer: Arc<Timer>,
     ) -> Result<Self, ConfigError> {
-        let plans = ArcSwap::from_pointee(Plans::new(quota, overrides, None)?);
+        let plans = InPlace::new(Plans::new(quota, overrides, None)?);
         Ok(Self(Arc::new(Core { method, store, config, plans, timer })))
     }
 }
 
 impl<M: Method> Core<M> {
     fn now(&self) -> u64 {
-        self.timer.now(TimeBase::Monotonic)
+        self.timer.now(TimeBase::Monotonic, Grain::Exact)
+    }
+
+    /// The plan of a key; of one without a limit, what is said of it instead.
+    fn plan_of(&self, subject: Subject) -> Override<M::Plan> {
+        match self.plans.load().of(subject.override_of) {
+            Override::Plan(plan) => Override::Plan(*plan),
+            Override::Unlimited => Override::Unlimited,
+            Override::Blocked => Override::Blocked,
+        }
     }
 
     fn report_of(&self, subject: Subject, plan: &M::Plan) -> Report {
@@ -176,20 +184,21 @@ fn in_background(call: impl Future<Output = ()> + Send + 'static) {
 impl<M: Method> Engine for OverStore<M> {
     #[inline]
     fn spend(&self, subject: Subject, name: NameOf<'_>, cost: u64, tell: Tell) -> Spent {
-        let plan = match self.0.plans.load().of(subject.override_of) {
+        let plans = self.0.plans.load();
+        let plan = match plans.of(subject.override_of) {
             Override::Plan(plan) => plan,
             Override::Unlimited => return Spent::Unlimited,
             Override::Blocked => return Spent::Refused(BLOCKED),
         };
         if cost == 0 {
-            let report = tell.admitted(|| self.0.report_of(subject, &plan));
+            let report = tell.admitted(|| self.0.report_of(subject, plan));
             return Spent::Admitted { receipt: Receipt::default(), report, fallback: None };
         }
-        M::spend(&self.0, subject, name, &plan, cost, tell)
+        M::spend(&self.0, subject, name, plan, cost, tell)
     }
 
     fn wait(&self, subject: Subject, name: StoreKey, cost: u64) -> Waiting<Spent> {
-        match self.0.plans.load().of(subject.override_of) {
+        match self.0.plan_of(subject) {
             Override::Plan(plan) => M::wait(self.0.clone(), subject, name, plan, cost),
             Override::Unlimited => Box::pin(std::future::ready(Spent::Unlimited)),
             Override::Blocked => Box::pin(std::future::ready(Spent::Refused(BLOCKED))),
@@ -202,7 +211,7 @@ impl<M: Method> Engine for OverStore<M> {
 
     /// Where only the store knows, it is asked when it is the policy's turn.
     fn probe(&self, subject: Subject, cost: u64) -> Result<(), Refused> {
-        let plan = match self.0.plans.load().of(subject.override_of) {
+        let plan = match self.0.plan_of(subject) {
             Override::Plan(plan) => plan,
             Override::Unlimited => return Ok(()),
             Override::Blocked => return Err(BLOCKED),
@@ -216,19 +225,19 @@ impl<M: Method> Engine for OverStore<M> {
     }
 
     fn debit(&self, subject: Subject, name: NameOf<'_>, cost: u64) {
-        if let Override::Plan(plan) = self.0.plans.load().of(subject.override_of) {
+        if let Override::Plan(plan) = self.0.plan_of(subject) {
             M::debit(&self.0, subject, name, &plan, cost);
         }
     }
 
     fn refund(&self, subject: Subject, name: Option<StoreKey>, receipt: Receipt) {
-        if let Override::Plan(plan) = self.0.plans.load().of(subject.override_of) {
+        if let Override::Plan(plan) = self.0.plan_of(subject) {
             M::refund(&self.0, subject, name, &plan, receipt);
         }
     }
 
     fn report(&self, subject: Subject) -> Option<Report> {
-        match self.0.plans.load().of(subject.override_of) {
+        match self.0.plan_of(subject) {
             Override::Plan(plan) => Some(self.0.report_of(subject, &plan)),
             Override::Unlimited => None,
             Override::Blocked => Some(BLOCKED.report),
@@ -250,7 +259,7 @@ impl<M: Method> Engine for OverStore<M> {
         name: StoreKey,
         action: StoreAction,
     ) -> Option<Waiting<Result<Option<Report>, StoreError>>> {
-        let plan = match self.0.plans.load().of(subject.override_of) {
+        let plan = match self.0.plan_of(subject) {
             Override::Plan(plan) => plan,
             Override::Unlimited => return Some(Box::pin(std::future::ready(Ok(None)))),
             Override::Blocked => {
@@ -261,8 +270,7 @@ impl<M: Method> Engine for OverStore<M> {
     }
 
     fn replace(&self, default: Quota, overrides: Vec<(u64, Limit)>) -> Result<(), ConfigError> {
-        let plans = self.0.plans.load().replaced(default, overrides)?;
-        self.0.plans.store(Arc::new(plans));
+        self.0.plans.replace(default, overrides)?;
         self.0.method.replaced();
         Ok(())
     }

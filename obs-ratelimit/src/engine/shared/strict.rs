@@ -6,7 +6,7 @@ use super::{Core, Method, OverStore, in_background, within};
 use crate::engine::plans::PlanOf;
 use crate::engine::{Engine, Reason, Receipt, Refused, Report, Spent, Subject, Tell, Waiting};
 use crate::lease::{Counts, Fallback, Gate, LeaseConfig, NameOf, OnStoreFailure};
-use crate::local::{BucketCell, Cell, Charged, Place, Standing, Table, TimeBase, Timer, Wait};
+use crate::local::{BucketCell, Cell, Charged, Place, Standing, Table, Timer, Wait};
 use crate::overrides::Limit;
 use crate::quota::{Plan, Quota, SharedPlan};
 use crate::store::{
@@ -62,11 +62,11 @@ impl Core<Strict> {
             return refused(Wait::Nanos(1_000_000_000), Reason::Closed, Fallback::Closed);
         }
         let share = plan.share_of_at_least_one(1.0 / f64::from(self.config.max_nodes));
-        let now = self.timer.now(TimeBase::Monotonic);
+        let now = self.now();
         let admitted =
             |fallback| Spent::Admitted { receipt: Receipt::default(), report: None, fallback };
         let shares = &self.method.shares;
-        match shares.with(subject.fingerprint, now, |cell, now, _| cell.spend(&share, now, cost)) {
+        match shares.with(subject.fingerprint, now, |cell, now, _| cell.spend(&share, *now, cost)) {
             Ok(_) => admitted(Some(Fallback::Share)),
             Err(_) if action == OnStoreFailure::Open => admitted(Some(Fallback::Open)),
             Err(wait) => refused(wait, Reason::Limit, Fallback::Share),

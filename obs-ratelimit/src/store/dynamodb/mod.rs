@@ -3,6 +3,7 @@
 mod bucket;
 mod hold;
 mod read;
+mod seen;
 mod window;
 mod write;
 
@@ -13,14 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_sdk_dynamodb::Client;
 use obs_core::clock::Clock;
 
+use self::hold::Held;
+use self::seen::LastSeen;
+use self::window::KeptWindow;
 use super::{GiveBack, Grant, Hold, Store, StoreError, StoreFuture, StoreKey, Take};
 use crate::quota::SharedPlan;
 
 /// Counts in a DynamoDB table.
 ///
-/// One item for each key, one conditional write for each take in steady state, two when a bucket
-/// turns from used to idle or back, when a window begins, for a sliding window, and for places
-/// that others hold too. The table needs a binary partition key `pk`; its TTL attribute
+/// One item for each key, and one conditional write for each lease in steady state. A second one is
+/// needed when a bucket turns from used to idle or back, when a window begins, when less is left than
+/// is wanted, and for places about once in [`place_age`](crate::LeaseConfig::place_age). The table needs a binary partition key `pk`; its TTL attribute
 /// is `x`, in seconds, and only cleans up: an item that has outlived it means the same as none.
 ///
 /// Time is the caller's wall clock. A node whose clock is ahead of the others moves a bucket's time
@@ -50,6 +54,9 @@ pub struct DynamoDbStore {
     latest: Arc<AtomicU64>,
     /// Which keys were last seen full, so that the right condition is tried first.
     idle: Arc<[AtomicU64]>,
+    windows: Arc<LastSeen<KeptWindow>>,
+    /// What this node holds of places.
+    held: Arc<LastSeen<(u64, Held)>>,
 }
 
 const IDLE_HINTS: usize = 4_096;
@@ -61,7 +68,8 @@ impl DynamoDbStore {
     #[must_use]
     pub fn new(client: Client, table: impl Into<Arc<str>>, clock: Clock) -> Self {
         let idle = std::iter::repeat_with(AtomicU64::default).take(IDLE_HINTS).collect();
-        Self { client, table: table.into(), clock, latest: Arc::default(), idle }
+        let (latest, windows, held) = (Arc::default(), Arc::default(), Arc::default());
+        Self { client, table: table.into(), clock, latest, idle, windows, held }
     }
 
     fn now(&self) -> u64 {

@@ -55,8 +55,7 @@ impl DynamoDbStore {
     ) -> Result<Grant, StoreError> {
         let started = self.now();
         let least = take.least.max(1);
-        // Before it is read, the item is taken to be one of the running window, hardly used.
-        let mut kept = KeptWindow { start: plan.bounds(started).0, exists: true, ..NOTHING };
+        let mut kept = self.guess(take.key, plan, started);
         let mut is_guess = true;
         if take.want == 0 {
             kept = KeptWindow::read(self.item(take.key).await?.as_ref())?;
@@ -73,6 +72,11 @@ impl DynamoDbStore {
             let there = after.standing(plan, now).remaining;
             let tokens = take.want.min(there);
             let refused = tokens < least;
+            if refused && is_guess && kept.used > 0 {
+                // Somebody may have given tokens back since.
+                kept.used = 0;
+                continue;
+            }
             if refused && take.debit == 0 {
                 return Ok(refusal(plan, &after, now, least, kept.grants));
             }
@@ -83,6 +87,8 @@ impl DynamoDbStore {
             } else {
                 self.write_new_window(take.key, plan, &kept, &after, tokens > 0).await?
             };
+            let (Ok(seen) | Err(seen)) = written;
+            self.windows.set(take.key, seen);
             match written {
                 Ok(seen) if refused => {
                     let cell = seen.cell(plan, now);
@@ -101,6 +107,14 @@ impl DynamoDbStore {
             }
         }
         Err(StoreError::new(StoreErrorKind::Throttled))
+    }
+
+    /// What the item is taken to be before it is read: as it was last seen, if its window still
+    /// runs; else of the running window and hardly used.
+    fn guess(&self, key: StoreKey, plan: &WindowPlan, now: u64) -> KeptWindow {
+        let start = plan.bounds(now).0;
+        let seen = self.windows.get(key).filter(|seen| seen.exists && seen.start >= start);
+        seen.unwrap_or(KeptWindow { start, exists: true, ..NOTHING })
     }
 
     /// Adds to the window that runs, as long as what it had before leaves room.

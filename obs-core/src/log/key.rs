@@ -8,24 +8,71 @@ const MAX_LENGTH: usize = 128;
 const PREFIX: &[u8] = b"field_";
 
 /// The names the line itself uses.
+const RESERVED: [&[u8]; 14] = [
+    b"timestamp",
+    b"level",
+    b"message",
+    b"target",
+    b"service",
+    b"correlation_id",
+    b"trace_id",
+    b"span_id",
+    b"xray_trace_id",
+    b"tenant_id",
+    b"user_id",
+    b"part",
+    b"truncated",
+    b"_aws",
+];
+
+/// One bit for the middle byte and the length of each of them: most keys are told apart by it.
+const RESERVED_BITS: [u16; 32] = {
+    let mut bits = [0; 32];
+    let mut index = 0;
+    while index < RESERVED.len() {
+        let (place, bit) = reserved_bit(RESERVED[index]);
+        bits[place] |= bit;
+        index += 1;
+    }
+    bits
+};
+
+/// The place and the bit of a key that is not empty.
+const fn reserved_bit(key: &[u8]) -> (usize, u16) {
+    ((key[key.len() / 2] & 31) as usize, 1 << (key.len() & 15))
+}
+
+/// Whether a key is one of the names that the line itself uses.
+#[inline]
 pub(super) const fn is_reserved(key: &[u8]) -> bool {
-    matches!(
-        key,
-        b"timestamp"
-            | b"level"
-            | b"message"
-            | b"target"
-            | b"service"
-            | b"correlation_id"
-            | b"trace_id"
-            | b"span_id"
-            | b"xray_trace_id"
-            | b"tenant_id"
-            | b"user_id"
-            | b"part"
-            | b"truncated"
-            | b"_aws"
-    )
+    if key.is_empty() {
+        return false;
+    }
+    let (place, bit) = reserved_bit(key);
+    RESERVED_BITS[place] & bit != 0 && is_listed(key)
+}
+
+#[cold]
+const fn is_listed(key: &[u8]) -> bool {
+    let mut index = 0;
+    while index < RESERVED.len() {
+        if is_same(RESERVED[index], key) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    if one.len() != other.len() {
+        return false;
+    }
+    while at < one.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len()
 }
 
 /// Appends `,"key":` with the key in `snake_case`, and `field_` before a reserved or empty one;
@@ -35,7 +82,10 @@ pub(super) const fn is_reserved(key: &[u8]) -> bool {
 pub(super) fn write(out: &mut Vec<u8>, key: &str) -> usize {
     out.extend_from_slice(b",\"");
     let start = out.len();
-    let key = key.strip_prefix("r#").unwrap_or(key).as_bytes();
+    let key = match key.as_bytes() {
+        [b'r', b'#', key @ ..] => key,
+        key => key,
+    };
     let is_plain = key.len() <= MAX_LENGTH && scan::is_snake(key);
     if is_plain {
         if key.is_empty() || is_reserved(key) {
@@ -184,6 +234,18 @@ mod tests {
         ] {
             assert_eq!(written(key), expected);
         }
+    }
+
+    #[test]
+    fn reserved_keys_are_told_from_their_like() {
+        for key in RESERVED {
+            assert!(is_reserved(key));
+            assert!(!is_reserved(&key[1..]) && !is_reserved(&[key, b"s"].concat()));
+            let mut like = vec![b'z'; key.len()];
+            like[key.len() / 2] = key[key.len() / 2];
+            assert!(!is_reserved(&like), "the same bit is not enough");
+        }
+        assert!(!is_reserved(b""));
     }
 
     #[test]

@@ -14,6 +14,9 @@ use obs_emf::request::{Observation, RequestMetrics};
 use obs_emf::sink::{LineSink, Sink};
 use obs_emf::{Record, Shape, Transport};
 
+/// What the documentation of `EventAggregator` says of five metrics and one thread.
+const BYTES_OF_A_KEY: i64 = 56 * 1024;
+
 const NOW: Timestamp = Timestamp::from_unix_millis(1_767_225_600_000);
 
 fn allocations(mut work: impl FnMut()) -> u64 {
@@ -123,4 +126,25 @@ fn gathering_an_event_and_using_handles_does_not_allocate() {
         queue.add(1.0);
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn what_is_gathered_takes_a_bounded_amount_of_memory_for_each_key() {
+    const KEYS: usize = 100;
+    let events = EventAggregator::new(wide_shape(), Mode::Aggregated, Clock::system());
+    let events = events.slowest_by(3).max_keys(KEYS);
+    let routes: Vec<String> = (0..10 * KEYS).map(|route| format!("/route/{route}")).collect();
+    let held = allocation_counter::measure(|| {
+        for route in &routes {
+            // Latencies from 1 ms to 1 s, sizes from 64 bytes to 64 KiB.
+            for step in 0..11 {
+                let (latency, size) = (f64::from(1 << step), f64::from(64 << step));
+                let values = [1.0, 0.0, 0.0, latency, size];
+                events.observe(&[route], &values, &[], Exemplar::new(None, false));
+            }
+        }
+    });
+    // Above the bound there is one key more, for the rest.
+    let of_a_key = held.bytes_current / (KEYS as i64 + 1);
+    assert!((1..=BYTES_OF_A_KEY).contains(&of_a_key), "{of_a_key} bytes");
 }

@@ -2,9 +2,9 @@ use std::fmt;
 use std::ops::Range;
 
 use super::key::{self, Fingerprint, Keys};
-use super::redact::REDACTED_STRING;
+use super::redact::{REDACTED_STRING, SHORTEST_SECRET};
 use super::{
-    FieldKey, Fields, Ids, LineFormat, LineHead, LineLevel, ValueRef, encode, escape, number,
+    FieldKey, Fields, Ids, LineFormat, LineHead, LineLevel, ValueRef, encode, escape, number, scan,
 };
 use crate::clock::Timestamp;
 use crate::id::{SpanId, TraceId};
@@ -227,6 +227,17 @@ impl<'b> Line<'b> {
         let value_start = self.out.len();
         let taken = self.head.len() + CLOSING + (value_start - start);
         let room = self.format.max_line_bytes.saturating_sub(taken);
+        if let ValueRef::Str(text) = value
+            && text.len() < SHORTEST_SECRET
+            && text.len() + 2 <= room
+            && scan::is_plain(text.as_bytes())
+        {
+            // As most text is: nothing to escape, nothing to hide, nothing to cut.
+            self.out.push(b'"');
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.push(b'"');
+            return;
+        }
         self.truncated |= !encode::value(self.out, value, room);
         if value.is_text() {
             self.format.redactor.scrub_string(self.out, value_start);

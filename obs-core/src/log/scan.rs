@@ -7,11 +7,20 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// characters.
 #[inline]
 pub(super) fn is_clean(bytes: &[u8]) -> bool {
-    every_word(bytes, |word| {
-        let control = !at_least(word, b' ') | equal(word, 0x7f);
-        // With a high bit in `word` itself the others prove nothing, but that is unclean anyway.
-        (control | equal(word, b'"') | equal(word, b'\\') | word) & HIGHS == 0
-    })
+    every_word(bytes, is_clean_word)
+}
+
+#[inline]
+fn is_clean_word(word: u64) -> bool {
+    let control = !at_least(word, b' ') | equal(word, 0x7f);
+    // With a high bit in `word` itself the others prove nothing, but that is unclean anyway.
+    (control | equal(word, b'"') | equal(word, b'\\') | word) & HIGHS == 0
+}
+
+/// As [`is_clean`], and without an `@`.
+#[inline]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    every_word(bytes, |word| is_clean_word(word) && equal(word, b'@') & HIGHS == 0)
 }
 
 /// As [`is_clean`], for a single byte.
@@ -84,6 +93,7 @@ mod tests {
                     let mut bytes = vec![b'x'; length];
                     bytes[place] = byte;
                     assert_eq!(is_clean(&bytes), clean, "{bytes:?}");
+                    assert_eq!(is_plain(&bytes), clean && byte != b'@', "{bytes:?}");
                     assert_eq!(is_snake(&bytes), snake, "{bytes:?}");
                 }
             }

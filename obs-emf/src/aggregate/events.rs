@@ -42,6 +42,11 @@ const REST: &[u8] = b"other";
 /// The line of a key and window has the trace ids of its slowest and of its last failed event, as
 /// `slowest_trace_id` and `error_trace_id`.
 ///
+/// # Memory
+/// A metric takes 2 KiB for each power of two between its lowest and its highest value, for each key
+/// and, where several threads record, for up to eight of them; a key of the five metrics of a request
+/// on one thread takes some 53 KiB. Keys without events are forgotten after six windows.
+///
 /// ```
 /// use obs_core::clock::Clock;
 /// use obs_core::metric::Unit;

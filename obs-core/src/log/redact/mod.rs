@@ -18,6 +18,9 @@ pub(crate) const REDACTED: &str = "[redacted]";
 /// The same as a line carries it.
 pub(super) const REDACTED_STRING: &[u8] = b"\"[redacted]\"";
 
+/// A shorter text is no card number, and neither a token: only mail addresses can hide in it.
+pub(super) const SHORTEST_SECRET: usize = 13;
+
 const DEFAULT_KEYS: [&str; 13] = [
     "password",
     "passwd",

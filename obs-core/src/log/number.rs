@@ -45,8 +45,8 @@ pub(super) fn write_thousandths(out: &mut Vec<u8>, thousandths: u64) {
 fn write_decimal(out: &mut Vec<u8>, thousandths: u64, whole: &[u8]) {
     write_u64(out, thousandths / 1_000);
     let fraction = (thousandths % 1_000) as u16;
-    let [first, second, third] =
-        [fraction / 100, fraction / 10 % 10, fraction % 10].map(|digit| b'0' + digit as u8);
+    let digit = |place: u16| b'0' + (fraction / place % 10) as u8;
+    let (first, second, third) = (digit(100), digit(10), digit(1));
     match (fraction, second, third) {
         (0, ..) => out.extend_from_slice(whole),
         (_, b'0', b'0') => out.extend_from_slice(&[b'.', first]),

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use obs_core::clock::{Clock, Timestamp};
-use obs_core::log::{Line, LineFormat, LineLevel, with_buffer};
+use obs_core::log::{Line, LineFormat, LineHead, LineLevel, with_buffer};
 use obs_core::output::{self, Class, Output};
 use obs_core::telemetry::Telemetry;
 use tracing::Level;
@@ -13,7 +13,7 @@ use crate::encode::Record;
 use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::limits::{NEWEST, OLDEST, Transport};
 
-const TARGET: &str = "obs_emf";
+static HEAD: LineHead = LineHead::new("metrics", "obs_emf");
 
 /// Writes records as lines of a service.
 ///
@@ -159,14 +159,7 @@ impl Sink for LineSink {
             .map(|timestamp| Record { timestamp, ..*record });
         let record = moved.as_ref().unwrap_or(record);
         with_buffer(|buffer| {
-            let mut line = Line::begin(
-                buffer,
-                &self.format,
-                given,
-                self.level,
-                format_args!("metrics"),
-                TARGET,
-            );
+            let mut line = Line::begin_known(buffer, &self.format, given, self.level, &HEAD);
             line.ids(&record.ids);
             for &(key, value) in record.known_fields {
                 line.known(key, value);

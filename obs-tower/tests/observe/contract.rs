@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
+use obs_core::environment::Environment;
 use obs_tower::client::{self, Client, ClientLayer, LogicalCallLayer};
 use obs_tower::observe::{self, Observe, ObserveLayer, RequestBodyLayer};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -212,4 +213,22 @@ async fn services_made_with_clones_of_a_layer_share_what_is_in_flight() {
     assert_eq!(layer.in_flight().count(), 2);
     drop(running);
     assert_eq!(layer.in_flight().count(), 0);
+}
+
+#[tokio::test]
+async fn a_span_that_waits_for_its_exporter_keeps_no_telemetry_alive() {
+    let bench = Bench::with(|builder| {
+        // No batch is due while the test runs.
+        builder.environment(Environment::from([("OTEL_BSP_SCHEDULE_DELAY", "3600000")]))
+    });
+    let telemetry = bench.telemetry.downgrade();
+    let layer = ObserveLayer::new(bench.telemetry.clone());
+    let service = layer.layer(service_fn(async |_: Request<()>| {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"order 7"))))
+    }));
+    let request = Request::get("/orders/7").header("user-agent", "curl").body(()).unwrap();
+    service.oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(bench.telemetry.tracer().ledger().pending, 1);
+    drop((layer, bench));
+    assert!(telemetry.upgrade().is_none(), "its lines would not be written at its end");
 }

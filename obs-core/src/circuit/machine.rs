@@ -6,10 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cold::Cold;
 use super::in_flight::InFlight;
 use super::knobs::Knobs;
 use super::series::{Counts, Series};
-use super::shift::Cold;
 use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::transition::{Listener, Transition};
 use super::window::{Totals, Window};

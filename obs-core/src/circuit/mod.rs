@@ -59,6 +59,7 @@
 mod admission;
 mod breaker;
 mod builder;
+mod cold;
 mod config;
 mod control;
 mod error;

@@ -4,32 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cold::Cold;
 use super::machine::{Machine, NEVER};
 use super::sync::{Ordering, lock};
-use super::transition::{Journal, Listener, Transition};
+use super::transition::{Listener, Transition};
 use super::word::Word;
-use super::{CircuitBreakerConfig, Reason, State};
+use super::{Reason, State};
 use crate::clock::{Clock, Instant};
-
-/// Changed under the lock, by transitions and operators only.
-#[derive(Debug)]
-pub(super) struct Cold {
-    pub(super) config: CircuitBreakerConfig,
-    openings_in_a_row: u32,
-    listeners: Arc<[Listener]>,
-    pub(super) journal: Journal,
-}
-
-impl Cold {
-    pub(super) fn new(config: CircuitBreakerConfig, listeners: Vec<Listener>) -> Self {
-        let listeners = listeners.into();
-        Self { config, openings_in_a_row: 0, listeners, journal: Journal::default() }
-    }
-
-    pub(super) fn add_listener(&mut self, listener: Listener) {
-        self.listeners = self.listeners.iter().cloned().chain([listener]).collect();
-    }
-}
 
 impl Machine {
     /// Enters the state of `next` if the breaker is still in the epoch of `seen`.

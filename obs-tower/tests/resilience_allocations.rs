@@ -14,7 +14,8 @@ use obs_core::circuit::{CircuitBreaker, CircuitBreakerConfig, SlidingWindow};
 use obs_tower::bulkhead::{Bulkhead, BulkheadConfig, BulkheadLayer, Place, Share};
 use obs_tower::circuit_breaker::CircuitBreakerLayer;
 use obs_tower::guard::GuardLayer;
-use obs_tower::load_shed::{LoadShed, LoadShedLayer};
+use obs_tower::load_shed::{LoadShed, LoadShedConfig, LoadShedLayer};
+use obs_tower::priority::Priority;
 use obs_tower::timeout::{TimeLimiter, TimeoutLayer};
 use tower::{Layer, Service};
 
@@ -110,6 +111,42 @@ fn res_g9_no_pattern_allocates_for_a_request_that_it_lets_in() {
     let held = bulkhead();
     let _other = held.try_acquire(Place::default().share(Share::of("acme"))).unwrap();
     assert_eq!(allocations(BulkheadLayer::new(held.clone()).place_by(tenant)), 0);
+}
+
+/// Allocations of a refusal, with its response.
+fn allocations_refused<L>(layer: L) -> u64
+where
+    L: Layer<Unit>,
+    L::Service: Service<Request<()>, Response = Response<Nothing>, Error = Infallible>,
+{
+    let mut service = layer.layer(Unit);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut call = || {
+        let mut call = pin!(service.call(Request::new(())));
+        let Poll::Ready(Ok(response)) = call.as_mut().poll(&mut context) else {
+            panic!("a refusal is answered at once")
+        };
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key("retry-after"));
+    };
+    // The first renders what all have in common.
+    call();
+    measure(call).count_total
+}
+
+#[test]
+fn res_l9_a_refusal_with_its_response_costs_eight_allocations_at_most() {
+    let open = breaker();
+    open.force_open(Some(Duration::from_secs(60)));
+    assert!(allocations_refused(CircuitBreakerLayer::new(open)) <= 8);
+    let config = LoadShedConfig::new().min_limit(1).initial_limit(1).max_limit(1);
+    let shed = LoadShed::builder("full").config(config).build().expect(VALID);
+    let _taken = shed.try_acquire(Priority::Normal).unwrap();
+    assert!(allocations_refused(LoadShedLayer::new(shed)) <= 8);
+    let full = Bulkhead::builder("full").config(BulkheadConfig::new().max_concurrent_calls(1));
+    let full = full.build().expect(VALID);
+    let _inside = full.try_acquire(Place::default()).unwrap();
+    assert!(allocations_refused(BulkheadLayer::new(full)) <= 8);
 }
 
 #[test]

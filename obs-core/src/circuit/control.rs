@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{CircuitBreaker, CircuitBreakerConfig, OpenWait, State, Transition};
+use super::{CircuitBreaker, CircuitBreakerConfig, HalfOpenRule, OpenWait, State, Transition};
 use crate::control::{Action, ActionError, Control, Health, Kind, knob};
 
 const ACTIONS: &[&str] = &["close", "force_open", "disable", "metrics_only", "reset", "configure"];
@@ -92,6 +92,10 @@ fn knobs(config: &CircuitBreakerConfig) -> Value {
         "consecutive_failures_threshold": config.consecutive_failures_threshold,
         "wait_duration_in_open_state_ms": knob::as_millis(config.open_wait.initial),
         "permitted_calls_in_half_open": config.permitted_calls_in_half_open,
+        "half_open_rule": match config.half_open_rule {
+            HalfOpenRule::Rate => "rate",
+            HalfOpenRule::FirstFailure => "first_failure",
+        },
         "max_wait_in_half_open_ms": knob::as_millis(config.max_wait_in_half_open),
         "shadow": config.shadow,
     })
@@ -119,6 +123,11 @@ fn with_knob(
         "permitted_calls_in_half_open" => {
             config.permitted_calls_in_half_open(knob::count(name, value)?)
         }
+        "half_open_rule" => config.half_open_rule(match value.as_str() {
+            Some("rate") => HalfOpenRule::Rate,
+            Some("first_failure") => HalfOpenRule::FirstFailure,
+            _ => return Err(ActionError::invalid(name, value, "must be rate or first_failure")),
+        }),
         "max_wait_in_half_open_ms" => config.max_wait_in_half_open(knob::millis(name, value)?),
         "shadow" => config.shadow(knob::flag(name, value)?),
         _ => return Err(knob::unknown(name, value)),

@@ -25,7 +25,12 @@ impl Machine {
         let hung = self.hot.hung.load(Ordering::Relaxed);
         let below = totals.calls.saturating_add(hung) < self.hot.knobs.minimum_calls();
         let trouble = totals.failures > 0 || totals.slow > 0 || hung > 0;
-        self.hot.attention.store(u32::from(below && trouble), Ordering::Relaxed);
+        // Whoever sees no trouble may just not see it yet, and leaves this as it is.
+        if !below {
+            self.hot.attention.store(0, Ordering::Relaxed);
+        } else if trouble {
+            self.hot.attention.store(1, Ordering::Relaxed);
+        }
     }
 
     fn reason_to_open(&self, totals: Totals, consecutive: u32) -> Option<Reason> {

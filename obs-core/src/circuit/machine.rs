@@ -50,7 +50,7 @@ pub(super) struct Machine {
     pub(super) hot: Hot,
     pub(super) windows: [Window; 2],
     pub(super) in_flight: Option<InFlight>,
-    /// `None` stands for [`Verdict::of`], which can be inlined.
+    /// `None` stands for [`Verdict::of`], and a success needs no call then.
     pub(super) verdict: Option<fn(Outcome) -> Verdict>,
     pub(super) name: Arc<str>,
     pub(super) counts: Counts,

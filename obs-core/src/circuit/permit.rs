@@ -111,7 +111,7 @@ impl Permit {
     /// permit.settle_at(Outcome::Success, breaker.clock().now());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn end(&mut self, outcome: Outcome) {
         let now = self.hold.shared.clock.coarse();
         self.end_at(outcome, now);
@@ -129,17 +129,13 @@ impl Permit {
     /// assert_eq!(breaker.totals().failures, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn end_at(&mut self, outcome: Outcome, now: Instant) {
         if !std::mem::take(&mut self.is_open) {
             return;
         }
         let (machine, clock) = (&self.hold.shared.machine, &self.hold.shared.clock);
-        let mut verdict = machine.verdict(outcome);
-        if verdict == Verdict::Ignored && outcome.is_cancelled() {
-            verdict = machine.verdict_of_a_drop(&self.ticket, now, clock);
-        }
-        machine.settle(&self.ticket, verdict, now, clock);
+        machine.end(&self.ticket, outcome, now, clock);
     }
 
     /// Gives the permit back as if the call had never been made.

@@ -10,13 +10,22 @@ use crate::clock::{Clock, Instant};
 use crate::outcome::Outcome;
 
 impl Machine {
-    #[inline]
-    pub(super) fn verdict(&self, outcome: Outcome) -> Verdict {
-        match self.verdict {
-            None if matches!(outcome, Outcome::Success) => Verdict::Success,
-            None => Verdict::of(outcome),
-            Some(verdict) => verdict(outcome),
+    /// A call has ended so.
+    #[inline(always)]
+    pub(super) fn end(&self, ticket: &Ticket, outcome: Outcome, now: Instant, clock: &Clock) {
+        let well = matches!(outcome, Outcome::Success) && self.verdict.is_none();
+        if !(well && self.did_well(ticket, now, clock)) {
+            self.end_otherwise(ticket, outcome, now, clock);
         }
+    }
+
+    #[cold]
+    fn end_otherwise(&self, ticket: &Ticket, outcome: Outcome, now: Instant, clock: &Clock) {
+        let mut verdict = self.verdict.map_or(Verdict::of(outcome), |verdict| verdict(outcome));
+        if verdict == Verdict::Ignored && outcome.is_cancelled() {
+            verdict = self.verdict_of_a_drop(ticket, now, clock);
+        }
+        self.settle(ticket, verdict, now, clock);
     }
 
     /// What it means that a call was given up: a failure if it was late or slow, or if its thread
@@ -44,15 +53,21 @@ impl Machine {
         age >= self.hot.knobs.slow_nanos()
     }
 
-    #[inline]
     pub(super) fn settle(&self, ticket: &Ticket, verdict: Verdict, now: Instant, clock: &Clock) {
+        if !(verdict == Verdict::Success && self.did_well(ticket, now, clock)) {
+            self.settle_otherwise(ticket, verdict, now, clock);
+        }
+    }
+
+    /// Counts a success, unless it was slow or its state has passed.
+    #[inline(always)]
+    fn did_well(&self, ticket: &Ticket, now: Instant, clock: &Clock) -> bool {
         let word = self.word();
         if word != ticket.word
             || ticket.kind != TicketKind::Counted
-            || verdict != Verdict::Success
             || self.is_slow(ticket, clock.running(now))
         {
-            return self.settle_otherwise(ticket, verdict, now, clock);
+            return false;
         }
         if ticket.in_flight {
             self.leave(ticket);
@@ -67,6 +82,7 @@ impl Machine {
         if moved_on || self.hot.attention.load(Ordering::Relaxed) != 0 {
             self.open_if_due(word, 0, now, clock);
         }
+        true
     }
 
     #[cold]

@@ -676,6 +676,77 @@ fn res_a2_an_invalid_value_leaves_every_knob_as_it_was() {
 }
 
 #[test]
+fn res_a1_an_operator_can_change_every_knob_and_sees_what_it_is() {
+    let bench = bench(CircuitBreakerConfig::new());
+    for (knob, value) in [
+        ("minimum_number_of_calls", serde_json::json!(7)),
+        ("failure_rate_threshold", 12.5.into()),
+        ("slow_call_rate_threshold", 34.5.into()),
+        ("slow_call_duration_threshold_ms", 1_500.into()),
+        ("consecutive_failures_threshold", 4.into()),
+        ("wait_duration_in_open_state_ms", 90_000.into()),
+        ("permitted_calls_in_half_open", 3.into()),
+        ("half_open_rule", "first_failure".into()),
+        ("max_wait_in_half_open_ms", 2_500.into()),
+        ("shadow", true.into()),
+    ] {
+        let configure = |value| Action::new("configure").argument(knob, value);
+        bench.breaker.apply(&configure(value.clone())).unwrap();
+        let snapshot = Control::snapshot(&bench.breaker);
+        assert_eq!(snapshot["config"][knob], value, "{knob}");
+        assert!(bench.breaker.apply(&configure("nonsense".into())).is_err(), "{knob}");
+    }
+    assert_eq!(bench.breaker.config().half_open_rule, HalfOpenRule::FirstFailure);
+}
+
+#[test]
+fn res_c1_and_c3_what_threads_record_at_once_adds_up() {
+    const THREADS: u32 = 6;
+    const EACH: u32 = 5_000;
+    for window in [SlidingWindow::Time(60 * SECOND), SlidingWindow::Count(THREADS * EACH)] {
+        let config = CircuitBreakerConfig::new().without_failure_rate().sliding_window(window);
+        let bench = bench(config);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let breaker = bench.breaker.clone();
+                scope.spawn(move || {
+                    for call in 0..EACH {
+                        let mut permit = breaker.try_begin_at(breaker.clock().coarse()).unwrap();
+                        if (call + thread) % 2 == 0 {
+                            permit.waits(None);
+                        }
+                        let failed = call % 5 == 0;
+                        permit.end(if failed { Outcome::ServerError } else { Outcome::Success });
+                    }
+                });
+            }
+        });
+        let (calls, failures) = (THREADS * EACH, THREADS * EACH / 5);
+        assert_eq!(bench.breaker.totals(), Totals { calls, failures, slow: 0 });
+        assert_eq!(bench.breaker.counters().failed, u64::from(failures));
+        assert_eq!(bench.breaker.machine().in_flight(), Some(0));
+        assert_eq!(bench.breaker.handles(), 1, "no call holds on to it any more");
+    }
+}
+
+#[test]
+fn res_c1_of_failures_that_threads_record_at_once_the_last_opens_it() {
+    for window in [SlidingWindow::Time(60 * SECOND), SlidingWindow::Count(100)] {
+        for _ in 0..200 {
+            let config = CircuitBreakerConfig::new().sliding_window(window);
+            let bench = bench(config.minimum_number_of_calls(8));
+            let permits: Vec<_> = (0..8).map(|_| bench.breaker.try_acquire().unwrap()).collect();
+            std::thread::scope(|scope| {
+                for permit in permits {
+                    scope.spawn(move || permit.settle(Outcome::ServerError));
+                }
+            });
+            assert_eq!(bench.state(), State::Open);
+        }
+    }
+}
+
+#[test]
 fn res_a3_an_override_carries_who_and_why_and_reverts_by_itself() {
     let bench = bench(consecutive(1));
     let action = Action::new("force_open").reason("migration").argument("actor", "ann");

@@ -42,7 +42,6 @@ impl CountWindow {
         Self { slots, cursor: AtomicU64::new(0), sum: AtomicU64::new(0) }
     }
 
-    #[inline]
     pub(super) fn record(&self, sample: Sample) {
         let slot =
             CALL | if sample.failed { FAILED } else { 0 } | if sample.slow { SLOW } else { 0 };

@@ -7,9 +7,10 @@ use crate::clock::{Instant, nanos};
 
 /// A ring of buckets, each a power of two of nanoseconds long so that finding it is a shift.
 ///
-/// Recording adds to the newest bucket of the thread's shard. The sum of the older buckets is kept
-/// beside them and computed anew, once per bucket, by the first thread that finds the time to have
-/// moved on.
+/// Recording adds to the newest bucket of the thread's shard. The first thread that finds the time to
+/// have moved on empties the buckets that come next; a call that did well does not wait for it and
+/// adds to the bucket before, and is lost if that is as old as the window. The sum is read bucket
+/// by bucket: there are as many, whatever the traffic.
 ///
 /// A thread that is suspended between finding its bucket and adding to it adds to an older bucket;
 /// only if it is suspended for the whole window does its call count too late.
@@ -19,10 +20,6 @@ pub(crate) struct TimeWindow {
     /// How many buckets the window is long.
     length: u64,
     newest: AtomicU64,
-    /// What the buckets of the window but the newest hold: `calls << 32 | failures`, and the slow
-    /// calls.
-    past: AtomicU64,
-    past_slow: AtomicU32,
     shards: Box<[Shard]>,
     rotation: Mutex<()>,
 }
@@ -63,8 +60,6 @@ impl TimeWindow {
             shift,
             length: length >> shift,
             newest: AtomicU64::new(0),
-            past: AtomicU64::new(0),
-            past_slow: AtomicU32::new(0),
             shards: (0..SHARDS).map(|_| Shard(std::array::from_fn(bucket))).collect(),
             rotation: Mutex::new(()),
         }
@@ -81,7 +76,7 @@ impl TimeWindow {
         let mut newest = self.newest.load(Ordering::Acquire);
         let moved_on = tick > newest;
         if moved_on {
-            newest = self.rotate(tick, false);
+            newest = self.rotate(tick, sample.failed || sample.slow);
         }
         let bucket = &self.shards[usize::from(shard)].0[Self::index(newest)];
         bucket.calls.fetch_add(CALL + u64::from(sample.failed), Ordering::Relaxed);
@@ -93,18 +88,15 @@ impl TimeWindow {
 
     pub(super) fn totals(&self, now: Instant) -> Totals {
         let newest = self.rotate(now.as_nanos() >> self.shift, true);
-        let (mut calls, mut slow) =
-            (self.past.load(Ordering::Relaxed), self.past_slow.load(Ordering::Relaxed));
-        self.sum_of(newest, &mut calls, &mut slow);
-        Totals { calls: (calls >> 32) as u32, failures: calls as u32, slow }
-    }
-
-    fn sum_of(&self, tick: u64, calls: &mut u64, slow: &mut u32) {
+        let (mut calls, mut slow) = (0_u64, 0_u32);
         for shard in &self.shards {
-            let (more_calls, more_slow) = shard.0[Self::index(tick)].read();
-            *calls = calls.wrapping_add(more_calls);
-            *slow = slow.wrapping_add(more_slow);
+            for tick in (newest + 1).saturating_sub(self.length)..=newest {
+                let (more_calls, more_slow) = shard.0[Self::index(tick)].read();
+                calls = calls.wrapping_add(more_calls);
+                slow = slow.wrapping_add(more_slow);
+            }
         }
+        Totals { calls: (calls >> 32) as u32, failures: calls as u32, slow }
     }
 
     /// Makes the bucket of `tick` the newest, and returns the newest. Without `wait`, leaves it to
@@ -131,12 +123,6 @@ impl TimeWindow {
         for reused in tick - passed + 1..=tick {
             self.shards.iter().for_each(|shard| shard.0[Self::index(reused)].clear());
         }
-        let (mut calls, mut slow) = (0, 0);
-        for past in (tick + 1).saturating_sub(self.length)..tick {
-            self.sum_of(past, &mut calls, &mut slow);
-        }
-        self.past.store(calls, Ordering::Relaxed);
-        self.past_slow.store(slow, Ordering::Relaxed);
         // Release: who sees the new bucket as the newest also sees it emptied.
         self.newest.store(tick, Ordering::Release);
         tick
@@ -147,7 +133,5 @@ impl TimeWindow {
         for shard in &self.shards {
             shard.0.iter().for_each(Bucket::clear);
         }
-        self.past.store(0, Ordering::Relaxed);
-        self.past_slow.store(0, Ordering::Relaxed);
     }
 }

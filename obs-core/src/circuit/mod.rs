@@ -38,7 +38,8 @@
 //! more for a call that has to wait. No lock, no allocation, no division but for the count window.
 //! Threads count, references too, in places of their own, and share only what is rarely written.
 //! Once per bucket of the window and once per tick of the slow threshold one call does the
-//! housekeeping, under a lock that others need not wait for. A refusal costs no lock either.
+//! housekeeping, under a lock for which at most a failed or slow call waits; such a call also adds
+//! the window up, some hundred places whatever the traffic. A refusal costs no lock either.
 //!
 //! Memory: 5 KiB for a time window, or 1 KiB and a byte per call of a count window, and 1.5 KiB to
 //! see calls that hang.

@@ -96,7 +96,8 @@ fn limits() -> Vec<Job> {
             .beyond(NUMBERS)
             .instead_of("resilience/bulkhead")
             .unsteady(),
-        numbers("rival/bulkhead by tower-resilience", || {
+        // It sets a timer even to refuse at once.
+        numbers_with("rival/bulkhead by tower-resilience", || {
             let builder = BulkheadLayer::builder().max_concurrent_calls(25).reject_when_full();
             builder.build().expect("the configuration is valid")
         })

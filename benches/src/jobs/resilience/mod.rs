@@ -35,7 +35,12 @@ pub(super) fn jobs() -> Vec<Job> {
         })
         .beyond(NUMBERS)
         .within(5_000, 15)
-        .instructions(150),
+        .instructions(150)
+        .explained(
+            "a call holds the breaker by a reference that outlives its service, and is timed at both \
+             ends: two operations and two readings of the clock that a breaker without slow calls, \
+             frozen processes and cancelled calls does not need",
+        ),
         numbers("resilience/circuit_breaker_by_count", || {
             let layer = CircuitBreakerLayer::new(breaker(SlidingWindow::Count(100)));
             layer.classify_with(AnyResponse).reject_with(AsError)

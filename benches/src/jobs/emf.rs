@@ -18,7 +18,9 @@ use crate::sink::Counted;
 pub(super) fn jobs() -> Vec<Job> {
     vec![
         Job::new("emf/wide event", wide_event).within(777, 250),
-        Job::new("emf/wide event of known fields", known_fields).within(777, 250),
+        Job::new("emf/wide event of known fields", known_fields)
+            .within(777, 250)
+            .instructions(3_300),
         Job::new("emf/request tail", request_tail).within(777, 100),
         // Six metrics at 40 ns each.
         Job::new("emf/request gathered", request_gathered).within(777, 240),

@@ -8,7 +8,7 @@ use super::telemetry::telemetry;
 use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
-    vec![Job::new("log/event with 4 fields", event).within(12_000, 250)]
+    vec![Job::new("log/event with 4 fields", event).within(12_000, 250).instructions(3_700)]
 }
 
 fn event() -> impl FnMut(u64) {

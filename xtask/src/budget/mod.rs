@@ -139,6 +139,8 @@ pub(crate) fn profile(program: &Path, job: &str, runs: [u32; 2]) -> Outcome<Budg
         capture(
             Command::new("valgrind")
                 .args(["--quiet", "--tool=callgrind", "--separate-threads=yes"])
+                // What libraries do before, such as to measure the clock, differs from run to run.
+                .arg("--toggle-collect=main")
                 .arg(format!("--callgrind-out-file={}", out.display()))
                 .arg(program)
                 .args([job, &runs.to_string()]),

@@ -20,7 +20,9 @@ use tower::layer::util::Identity;
 use crate::Job;
 use crate::two_threads::two_threads;
 use parts::{breaker, bulkhead, guard, limiter, load_shed, open_breaker, timed};
-pub(super) use unit::{HTTP, LATE, NUMBERS, http, late, numbers, numbers_with};
+#[cfg(feature = "rivals")]
+pub(super) use unit::numbers_with;
+pub(super) use unit::{HTTP, LATE, NUMBERS, http, late, numbers};
 
 /// The window of the breakers, ours and the rivals'.
 pub(super) const WINDOW: std::time::Duration = std::time::Duration::from_secs(30);

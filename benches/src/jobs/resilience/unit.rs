@@ -106,6 +106,7 @@ where
 }
 
 /// The same in the context of a runtime, for layers that set a timer for every call.
+#[cfg(feature = "rivals")]
 pub(in crate::jobs) fn numbers_with<L>(name: &'static str, layer: impl Fn() -> L + 'static) -> Job
 where
     L: Layer<Numbers>,

@@ -110,7 +110,8 @@ proptest! {
             for (last, until) in admitted.iter().enumerate().skip(first) {
                 let span = Duration::from_nanos(until - from);
                 let most = quota.most_in(span + LATE).unwrap();
-                prop_assert!((last - first) as u64 + 1 <= most, "{} in {:?}", last - first, span);
+                let sum = (last - first + 1) as u64;
+                prop_assert!(sum <= most, "{} in {:?}", sum, span);
             }
         }
     }

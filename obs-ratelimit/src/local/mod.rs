@@ -4,11 +4,13 @@ mod bucket;
 #[cfg(feature = "governor")]
 mod governed;
 mod in_flight;
-#[cfg(all(test, obs_loom))]
+#[cfg(test)]
+#[cfg(obs_loom)]
 mod model;
 mod sync;
 mod table;
-#[cfg(all(test, not(obs_loom)))]
+#[cfg(test)]
+#[cfg(not(obs_loom))]
 mod tests;
 mod time;
 mod window;

@@ -7,7 +7,9 @@ use crate::store::StoreKey;
 /// It is a hint and no more: every write has a condition on what it replaces. A key pushes out
 /// another that falls to the same place.
 #[derive(Debug)]
-pub(super) struct LastSeen<T>(Box<[Mutex<Option<(StoreKey, T)>>]>);
+pub(super) struct LastSeen<T>(Box<[Mutex<Place<T>>]>);
+
+type Place<T> = Option<(StoreKey, T)>;
 
 const PLACES: usize = 1_024;
 
@@ -18,7 +20,7 @@ impl<T> Default for LastSeen<T> {
 }
 
 impl<T: Clone> LastSeen<T> {
-    fn place(&self, key: StoreKey) -> std::sync::MutexGuard<'_, Option<(StoreKey, T)>> {
+    fn place(&self, key: StoreKey) -> std::sync::MutexGuard<'_, Place<T>> {
         let place = &self.0[(key.bits() % PLACES as u128) as usize];
         place.lock().unwrap_or_else(PoisonError::into_inner)
     }

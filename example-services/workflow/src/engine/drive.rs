@@ -7,11 +7,12 @@ use shop_domain::port::messaging::MessagingError;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::entry::{self, Surroundings};
+use super::entry;
 use super::history::Step;
 use super::run::{Phase, Run};
 use super::runner::{TaskCall, TaskRunner};
 use super::storage::{self, Answer};
+use super::surroundings::Surroundings;
 use super::{Shared, outcome};
 use crate::error::StateError;
 

@@ -5,18 +5,10 @@ use serde_json::{Value, json};
 use super::history::Step;
 use super::outcome;
 use super::run::{Branch, End, Phase, Task, after};
+use super::surroundings::{Surroundings, context};
 use crate::definition::path::Scope;
-use crate::definition::{Kind, Machine, State, template};
+use crate::definition::{Kind, State, template};
 use crate::error::StateError;
-
-/// What states may look at beside their input.
-pub(super) struct Surroundings<'a> {
-    pub(super) machine: &'a Machine,
-    pub(super) execution: &'a str,
-    pub(super) input: &'a Value,
-    /// A new task token.
-    pub(super) token: &'a (dyn Fn() -> String + Send + Sync),
-}
 
 /// Takes every branch as far as it goes by itself.
 pub(super) fn settle(around: &Surroundings<'_>, step: &mut Step<'_>) {
@@ -180,16 +172,4 @@ fn fork(step: &mut Step<'_>, id: u64, state: &State, input: &Value) {
         step.run.next_branch += 1;
         step.run.branches.push(child);
     }
-}
-
-/// The context object, `$$`.
-pub(super) fn context(around: &Surroundings<'_>, branch: &Branch, token: Option<&str>) -> Value {
-    let mut context = json!({
-        "Execution": { "Name": around.execution, "Input": around.input },
-        "State": { "Name": branch.state, "RetryCount": branch.retries.iter().sum::<u32>() },
-    });
-    if let Some(token) = token {
-        context["Task"] = json!({ "Token": token });
-    }
-    context
 }

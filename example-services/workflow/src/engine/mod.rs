@@ -7,6 +7,7 @@ mod outcome;
 mod run;
 mod runner;
 mod storage;
+mod surroundings;
 mod workflow;
 
 use std::collections::HashMap;

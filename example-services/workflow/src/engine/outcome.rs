@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::entry::{Surroundings, context};
 use super::history::Step;
 use super::run::{End, Phase, Task};
+use super::surroundings::{Surroundings, context};
 use crate::definition::path::{self, Scope};
 use crate::definition::{Kind, State, template};
 use crate::error::StateError;

@@ -100,15 +100,24 @@ impl Evidence {
         )
     }
 
-    /// The lines that have the trace, or the correlation id, of an order; without those of work on
-    /// several messages at once, which has a trace of its own and may keep the correlation id.
-    pub(super) fn lines<'a>(&'a self, traced: &'a Traced) -> impl Iterator<Item = &'a SeenLine> {
+    /// The lines of an order's trace.
+    pub(super) fn lines(&self, traced: &Traced) -> impl Iterator<Item = &SeenLine> {
+        self.lines.get(&traced.trace_id).into_iter().flatten()
+    }
+
+    /// Lines that have the correlation id of an order in a trace that did not begin at the gateway.
+    ///
+    /// A customer who asks again may use the id again: that is another request, and another trace.
+    /// So is work on several messages at once, which is linked to the order's trace.
+    pub(super) fn strays<'a>(&'a self, traced: &'a Traced) -> impl Iterator<Item = &'a SeenLine> {
         let (_, linked) = self.spans(&traced.trace_id);
-        self.lines.values().flatten().filter(|line| {
-            line.trace_id == traced.trace_id
-                || (line.correlation_id == traced.correlation_id
-                    && !linked.iter().any(|span| span.trace_id == line.trace_id))
-        })
+        let others = self.lines.iter().filter(move |(trace_id, lines)| {
+            **trace_id != traced.trace_id
+                && !linked.iter().any(|span| span.trace_id == **trace_id)
+                && !lines.iter().any(|line| line.service == "gateway")
+        });
+        let lines = others.flat_map(|(_, lines)| lines);
+        lines.filter(|line| line.correlation_id == traced.correlation_id)
     }
 
     /// The states that an order's execution has left, and how it ended.

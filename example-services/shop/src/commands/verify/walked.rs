@@ -126,9 +126,11 @@ pub(super) fn belongs_together(evidence: &Evidence, ends: &Ends, id: &str) -> Ve
     let names = orphans.iter().map(|span| span.name.as_str()).collect();
     let strange = |line: &&&SeenLine| !ids.contains(line.span_id.as_str());
     let strange = lines.iter().filter(strange).map(|line| line.message.as_str()).collect();
+    let strays = evidence.strays(traced).map(|line| line.message.as_str()).collect();
     let mut checks = vec![
         check("every span but the first has its parent", names),
         check("every line names a span that is there", strange),
+        check("all lines have its trace id", strays),
     ];
     checks.extend(ids_are_equal(traced, &lines, id));
     let user = ends.user_id();
@@ -149,14 +151,12 @@ fn ids_are_equal(traced: &Traced, lines: &[&SeenLine], id: &str) -> Vec<Check> {
         wrong.map(|line| format!("{} {}", line.service, line.message)).collect()
     };
     let correlation = differ(&|line| line.correlation_id != traced.correlation_id);
-    let trace = differ(&|line| line.trace_id != traced.trace_id);
     let order = differ(&|line| line.order_id.as_deref().is_some_and(|other| other != id));
     let user: BTreeSet<_> = lines.iter().filter_map(|line| line.user_id.as_deref()).collect();
     vec![
         hold("all lines have its correlation id", correlation.is_empty(), || {
             format!("{correlation:?}")
         }),
-        hold("all lines have its trace id", trace.is_empty(), || format!("{trace:?}")),
         hold("no line names another order", order.is_empty(), || format!("{order:?}")),
         hold("no line names another user", user.len() <= 1, || format!("{user:?}")),
     ]

@@ -126,11 +126,11 @@ pub(super) fn belongs_together(evidence: &Evidence, ends: &Ends, id: &str) -> Ve
     let names = orphans.iter().map(|span| span.name.as_str()).collect();
     let strange = |line: &&&SeenLine| !ids.contains(line.span_id.as_str());
     let strange = lines.iter().filter(strange).map(|line| line.message.as_str()).collect();
-    let strays = evidence.strays(traced).map(|line| line.message.as_str()).collect();
+    let strays: Vec<_> = evidence.strays(traced).map(|line| line.message.as_str()).collect();
     let mut checks = vec![
         check("every span but the first has its parent", names),
         check("every line names a span that is there", strange),
-        check("all lines have its trace id", strays),
+        ("all lines have its trace id".to_owned(), astray(evidence, ends, &strays)),
     ];
     checks.extend(ids_are_equal(traced, &lines, id));
     let user = ends.user_id();
@@ -143,6 +143,17 @@ pub(super) fn belongs_together(evidence: &Evidence, ends: &Ends, id: &str) -> Ve
         format!("{names:?}")
     }));
     checks
+}
+
+/// Lines that begin nowhere: no fault if they were left by an earlier request of the customer's,
+/// whose beginning was lost with a process that was killed before the order ended.
+fn astray(evidence: &Evidence, ends: &Ends, strays: &[&str]) -> Outcome {
+    let (_, ended_ms) = ends.life();
+    match evidence.kills.iter().find(|kill| kill.may_have_lost(0, ended_ms)) {
+        _ if strays.is_empty() => Outcome::Holds,
+        Some(kill) => Outcome::Lost(format!("{strays:?}; {} was killed before", kill.process)),
+        None => Outcome::Fails(format!("{} do not: {strays:?}", strays.len())),
+    }
 }
 
 fn ids_are_equal(traced: &Traced, lines: &[&SeenLine], id: &str) -> Vec<Check> {

@@ -15,6 +15,7 @@ use obs_tower::{circuit_breaker::CircuitBreakerLayer, observe::ObserveLayer};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let telemetry = Telemetry::init("orders")?;
     let health = HealthRegistry::builder("orders")
+        .environment(telemetry.environment().clone())
         .controls(telemetry.controls().clone())
         .dependency(Dependency::required("database", async || Ok::<(), std::io::Error>(())))
         .build()?;

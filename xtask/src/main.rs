@@ -36,8 +36,8 @@ cargo xtask <command>
   load     measures the service bare, observed and guarded over real sockets; `--quick` makes fewer
            rounds, `--own` leaves wrk alone where it is installed
   full     check, and what a release needs: each feature alone, foreign types in public items,
-           an example of each, licences and duplicates, semver, packages; `full NAME` runs one of
-           these alone
+           an example of each, licences and duplicates, semver, packages, and the documents tried
+           with them from empty folders; `full NAME` runs one of these alone
   pictures draws docs/pictures/*.dot; the lint asks for it when one changed
   parts    sets up and starts what the tests need, prints its addresses, waits for end of input
 ";

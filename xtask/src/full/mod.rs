@@ -15,13 +15,14 @@ pub(crate) use rustdoc::stand_in;
 
 type Check = fn() -> Outcome;
 
-const CHECKS: [(&str, Check); 6] = [
+const CHECKS: [(&str, Check); 7] = [
     ("features", features::check),
     ("external-types", external_types::check),
     ("examples", examples::check),
     ("deny", deny::check),
     ("semver", semver::check),
-    ("package", package::check),
+    ("package", package::pack),
+    ("adoption", package::adopt),
 ];
 
 /// Runs every check, or the one that is named.

@@ -16,9 +16,13 @@ use service::Service;
 use crate::command::{Failure, Outcome, cargo, run};
 use crate::workspace::{Member, members, metadata, root};
 
-pub(super) fn check() -> Outcome {
-    // The five crates are the workspace's default members.
-    run(&mut cargo(&["package", "--allow-dirty"]))?;
+/// Packs the five crates, which are the workspace's default members, and builds what was packed.
+pub(super) fn pack() -> Outcome {
+    run(&mut cargo(&["package", "--allow-dirty"]))
+}
+
+/// Follows the documents from empty folders, with what was packed last.
+pub(super) fn adopt() -> Outcome {
     let crates = unpack()?;
 
     let readme = page::read("README.md")?;

@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::lines;
 use crate::command::{Failure, Outcome};
 
+/// What operators show to see circuits.
+const TOKEN: &str = "a token of a test, long enough";
+
 /// A service on a port of this machine; it is killed when it is dropped.
 pub(super) struct Service {
     process: Child,
@@ -20,7 +23,9 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn start(program: &Path, port: u16) -> Outcome<Self> {
-        let process = Command::new(program).stdout(Stdio::piped()).spawn()?;
+        let mut command = Command::new(program);
+        command.env("OBS_ADMIN_TOKEN", TOKEN).stdout(Stdio::piped());
+        let process = command.spawn()?;
         Ok(Self { process, port })
     }
 
@@ -33,7 +38,8 @@ impl Service {
             })
             .ok_or_else(|| Failure::new("the service did not listen within 5 s"))?;
         let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: curl/7.88.1\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: curl/7.88.1\r\n\
+             authorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes())?;
         let mut answer = String::new();

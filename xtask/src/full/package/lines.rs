@@ -1,14 +1,20 @@
 //! The lines that a service printed are those that a document shows, member by member.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::page::Page;
 use crate::command::{Failure, Outcome};
 
-/// Holds what was printed against the JSON of the page.
+/// Holds what was printed against the JSON of the page, whatever the order: checks of dependencies
+/// and requests go on side by side.
 pub(super) fn compare(printed: &[Value], page: &Page) -> Outcome {
     let shown = page.blocks("json").map(parse).collect::<Outcome<Vec<Value>>>()?;
-    let masked = |lines: &[Value]| lines.iter().cloned().map(mask).collect::<Vec<_>>();
+    let masked = |lines: &[Value]| {
+        let lines = lines.iter().cloned().map(|line| mask(line).to_string());
+        lines.collect::<BTreeSet<_>>()
+    };
     if masked(printed) == masked(&shown) {
         return Ok(());
     }

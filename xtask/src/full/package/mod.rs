@@ -46,7 +46,7 @@ pub(super) fn adopt() -> Outcome {
     let project = Project::write(&crates, &adopted)?;
     let service = project.serve()?;
     try_adopted(&service)?;
-    lines::compare(&service.stop(2)?, &guide)?;
+    lines::compare(&service.stop(3)?, &guide)?;
 
     errors::compare(&project)
 }

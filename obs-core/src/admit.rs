@@ -178,6 +178,21 @@ impl Permit {
     }
 
     /// Settles with `settle` when the request ends.
+    ///
+    /// ```
+    /// use obs_core::admit::{Permit, Settle};
+    /// use obs_core::outcome::Outcome;
+    ///
+    /// #[derive(Debug)]
+    /// struct Tell;
+    ///
+    /// impl Settle for Tell {
+    ///     fn settle(self: Box<Self>, outcome: Option<Outcome>) {
+    ///         assert_eq!(outcome, Some(Outcome::Success));
+    ///     }
+    /// }
+    /// Permit::new().settled_by(Tell).settle(Outcome::Success);
+    /// ```
     #[must_use]
     pub fn settled_by(mut self, settle: impl Settle + 'static) -> Self {
         self.settlement = Some(Box::new(settle));

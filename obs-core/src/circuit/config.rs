@@ -203,6 +203,17 @@ impl CircuitBreakerConfig {
     }
 
     /// How half-open ends. Default: by rate.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::circuit::{CircuitBreakerConfig, HalfOpenRule, OpenWait};
+    ///
+    /// let config = CircuitBreakerConfig::new()
+    ///     .open_wait(OpenWait::fixed(Duration::from_secs(30)))
+    ///     .half_open_rule(HalfOpenRule::FirstFailure);
+    /// assert!(config.validate().is_ok());
+    /// ```
     pub fn half_open_rule(mut self, rule: HalfOpenRule) -> Self {
         self.half_open_rule = rule;
         self

@@ -122,6 +122,13 @@ impl Clock {
     }
 
     /// A clock that reads `source`.
+    ///
+    /// ```
+    /// use obs_core::clock::{Clock, ManualClock};
+    ///
+    /// let clock = Clock::custom(ManualClock::default());
+    /// assert_eq!(clock.now(), clock.now());
+    /// ```
     #[must_use]
     pub fn custom(source: impl TimeSource) -> Self {
         Self(Source::Custom(Arc::new(source)))

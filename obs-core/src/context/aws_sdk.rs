@@ -14,10 +14,14 @@ use crate::propagate::{XrayHeader, field};
 /// header out of the signature, so that a proxy on the way may add to it. Baggage and correlation ids are
 /// not sent: AWS has no use for them. Outside of a request nothing is added.
 ///
-/// ```text
-/// let config = aws_sdk_sqs::config::Builder::from(&shared)
+/// ```
+/// use obs_core::context::TraceInterceptor;
+///
+/// let config = aws_sdk_dynamodb::Config::builder()
+///     .behavior_version_latest()
 ///     .interceptor(TraceInterceptor::new())
 ///     .build();
+/// # let _ = config;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]

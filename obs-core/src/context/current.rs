@@ -99,6 +99,13 @@ impl Captured {
     }
 
     /// The innermost span that is entered, else the request's.
+    ///
+    /// ```
+    /// use obs_core::context::Captured;
+    ///
+    /// // Outside of any request.
+    /// assert_eq!(Captured::current().span_id(), None);
+    /// ```
     #[must_use]
     pub fn span_id(&self) -> Option<SpanId> {
         self.span.or_else(|| self.request().map(RequestContext::span_id))

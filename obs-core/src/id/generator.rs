@@ -93,6 +93,15 @@ impl IdGenerator {
     }
 
     /// As [`correlation_id`](Self::correlation_id), for whoever has read the clock.
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::id::IdGenerator;
+    ///
+    /// let (ids, at) = (IdGenerator::system(), Timestamp::from_unix_millis(1_767_225_600_000));
+    /// assert_eq!(ids.trace_id_at(at).epoch_seconds(), 1_767_225_600);
+    /// assert_eq!(ids.correlation_id_at(at).as_str().len(), 36);
+    /// ```
     #[must_use]
     pub fn correlation_id_at(&self, now: Timestamp) -> CorrelationId {
         CorrelationId::uuid_v7(now.unix_millis(), self.random_u128())

@@ -104,6 +104,18 @@ impl<'b> Line<'b> {
     }
 
     /// As [`Line::begin`], for message and target that were known when the program was compiled.
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::log::{Line, LineFormat, LineHead, LineLevel};
+    ///
+    /// static READ: LineHead = LineHead::new("order read", "orders");
+    ///
+    /// let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+    /// let at = Timestamp::from_unix_millis(0);
+    /// let line = Line::begin_known(&mut out, &format, at, LineLevel::Info, &READ).finish();
+    /// assert!(String::from_utf8_lossy(line).contains(r#""message":"order read""#));
+    /// ```
     pub fn begin_known(
         out: &'b mut Vec<u8>,
         format: &'b LineFormat,
@@ -342,6 +354,20 @@ impl<'b> Line<'b> {
     /// `tail` is told how much room its part has, and answers whether there is more to write. It
     /// may write nothing into a part that has fields and ask for the next; a part without fields
     /// in which it writes nothing is the last.
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::log::{Line, LineFormat, LineLevel};
+    ///
+    /// let (mut out, format) = (Vec::new(), LineFormat::new("orders"));
+    /// let at = Timestamp::from_unix_millis(0);
+    /// let line = Line::begin(&mut out, &format, at, LineLevel::Info, format_args!("done"), "orders");
+    /// let line = line.finish_with_tails(|tail, _room| {
+    ///     tail.extend_from_slice(br#","Requests":1"#);
+    ///     false // there is no further part
+    /// });
+    /// assert!(line.ends_with(b",\"Requests\":1}\n"));
+    /// ```
     pub fn finish_with_tails(
         mut self,
         mut tail: impl FnMut(&mut Vec<u8>, TailRoom) -> bool,

@@ -144,6 +144,26 @@ handle! {
 
 impl Counter {
     /// Adds `value`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// use obs_core::metric::{Counter, CounterCell};
+    ///
+    /// #[derive(Debug, Default)]
+    /// struct Total(AtomicU64);
+    ///
+    /// impl CounterCell for Total {
+    ///     fn add(&self, value: u64) {
+    ///         self.0.fetch_add(value, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let total = Arc::new(Total::default());
+    /// Counter::new(total.clone()).add(2);
+    /// assert_eq!(total.0.load(Ordering::Relaxed), 2);
+    /// ```
     #[inline]
     pub fn add(&self, value: u64) {
         if let Some(cell) = &self.0 {
@@ -154,6 +174,25 @@ impl Counter {
 
 impl Gauge {
     /// Replaces the value.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::metric::{Gauge, GaugeCell};
+    ///
+    /// #[derive(Debug)]
+    /// struct Shown;
+    ///
+    /// impl GaugeCell for Shown {
+    ///     fn set(&self, value: f64) {
+    ///         assert_eq!(value, 3.0);
+    ///     }
+    ///
+    ///     fn add(&self, _delta: f64) {}
+    /// }
+    ///
+    /// Gauge::new(Arc::new(Shown)).set(3.0);
+    /// ```
     #[inline]
     pub fn set(&self, value: f64) {
         if let Some(cell) = &self.0 {
@@ -172,6 +211,23 @@ impl Gauge {
 
 impl Histogram {
     /// Records one value.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::metric::{Histogram, HistogramCell};
+    ///
+    /// #[derive(Debug)]
+    /// struct Shown;
+    ///
+    /// impl HistogramCell for Shown {
+    ///     fn record(&self, value: f64) {
+    ///         assert_eq!(value, 12.5);
+    ///     }
+    /// }
+    ///
+    /// Histogram::new(Arc::new(Shown)).record(12.5);
+    /// ```
     #[inline]
     pub fn record(&self, value: f64) {
         if let Some(cell) = &self.0 {

@@ -25,6 +25,14 @@ const MAX_MEMBERS: usize = 64;
 const MAX_LENGTH: usize = 8192;
 
 /// One member of a [`Baggage`].
+///
+/// ```
+/// use obs_core::propagate::Baggage;
+///
+/// let baggage = Baggage::empty().with("channel", "web").expect("it fits");
+/// let member = baggage.iter().next().expect("one member");
+/// assert_eq!((member.key, &*member.value, member.properties), ("channel", "web", ""));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BaggageMember<'a> {

@@ -104,6 +104,20 @@ impl Propagators {
     /// in it already, copied from an incoming request perhaps, is replaced, and removed if there
     /// is nothing to say or it must not be said. Ids that no enabled propagator writes are left
     /// alone. With a header map that has room this does not allocate in a steady state.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use obs_core::clock::Clock;
+    /// use obs_core::id::IdGenerator;
+    /// use obs_core::propagate::{Outgoing, Propagators, TrustPolicy};
+    ///
+    /// let (ids, mut headers) = (IdGenerator::system(), HeaderMap::new());
+    /// let outgoing = Outgoing::new(ids.trace_id(&Clock::system()), ids.span_id(), true);
+    /// let propagators = Propagators::from_names("tracecontext")?;
+    /// propagators.inject(&outgoing, &mut headers, &TrustPolicy::external());
+    /// assert!(headers.contains_key("traceparent"));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn inject(
         &self,
         outgoing: &Outgoing<'_>,

@@ -142,6 +142,12 @@ impl TrustPolicy {
     }
 
     /// How far the trace is trusted.
+    ///
+    /// ```
+    /// use obs_core::propagate::{TraceTrust, TrustPolicy};
+    ///
+    /// assert_eq!(TrustPolicy::edge().trace_trust(), TraceTrust::Continue);
+    /// ```
     #[must_use]
     pub const fn trace_trust(&self) -> TraceTrust {
         self.trace

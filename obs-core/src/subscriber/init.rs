@@ -11,6 +11,17 @@ impl Telemetry {
     ///
     /// The same as [`Telemetry::builder`] with its defaults, then [`TelemetryBuilder::init`].
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::init("orders")?;
+    /// tracing::info!("started");
+    /// assert!(telemetry.shutdown(Duration::from_secs(5)).complete);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InitError`]; nothing has changed then.
     pub fn init(service_name: impl Into<String>) -> Result<Self, InitError> {

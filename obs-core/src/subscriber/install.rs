@@ -19,6 +19,14 @@ impl Telemetry {
     ///
     /// All or nothing: when it fails, nothing has changed.
     ///
+    /// ```no_run
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// telemetry.install_global()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InstallError`] when there is a telemetry of the process, or a `tracing` subscriber, that
     /// was installed before. Beside a subscriber of your own use

@@ -51,6 +51,29 @@ impl Telemetry {
     /// [`Line::finish_with`]. Neither is called more than once. When the filter does not let the
     /// line through, a line with metrics is reduced to its head, its ids and the tail, and one
     /// without is not written.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::log::Ids;
+    /// use obs_core::output::Output;
+    /// use obs_core::telemetry::{RequestLine, Telemetry};
+    ///
+    /// let (output, lines) = Output::captured();
+    /// let telemetry = Telemetry::builder("orders").output(output).build()?;
+    /// let head = RequestLine {
+    ///     timestamp: telemetry.clock().wall(),
+    ///     level: tracing::Level::INFO,
+    ///     message: "request completed",
+    ///     target: "orders",
+    ///     ids: Ids::default(),
+    ///     has_metrics: false,
+    /// };
+    /// telemetry.request_line(&head, |_line| {}, |_tail| {});
+    /// telemetry.flush(Duration::from_secs(1));
+    /// assert_eq!(lines.lines().len(), 1);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn request_line(
         &self,
         head: &RequestLine<'_>,

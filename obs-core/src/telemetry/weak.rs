@@ -30,6 +30,14 @@ impl WeakTelemetry {
 
 impl Telemetry {
     /// A reference that does not keep it alive.
+    ///
+    /// ```
+    /// use obs_core::telemetry::Telemetry;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// assert!(telemetry.downgrade().upgrade().is_some());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn downgrade(&self) -> WeakTelemetry {
         WeakTelemetry(Arc::downgrade(&self.0))

@@ -24,6 +24,12 @@ pub enum Text {
 
 impl Text {
     /// The text.
+    ///
+    /// ```
+    /// use obs_core::trace::Text;
+    ///
+    /// assert_eq!(Text::from("GET /orders").as_str(), "GET /orders");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {

@@ -132,6 +132,21 @@ impl Tracer {
     /// time on attributes.
     ///
     /// What `make` holds lives until then; it must not hold a telemetry, which would not end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::trace::{MemoryExporter, SpanKind, SpanRecord, Tracer};
+    ///
+    /// let spans = MemoryExporter::default();
+    /// let tracer = Tracer::builder().exporter(spans.clone()).build()?;
+    /// let (trace, span) = (tracer.new_trace_id(), tracer.new_span_id());
+    /// // The record is made on the exporter's thread.
+    /// tracer.export_later(false, move || SpanRecord::new("GET /orders", SpanKind::Server, trace, span));
+    /// assert!(tracer.flush(Duration::from_secs(1)));
+    /// assert_eq!(spans.spans().len(), 1);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn export_later(&self, upgraded: bool, make: impl FnOnce() -> SpanRecord + Send + 'static) {
         self.take(Finished::Later(Box::new(make)), upgraded);
     }

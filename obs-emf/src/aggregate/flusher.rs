@@ -234,6 +234,21 @@ impl Flusher {
     }
 
     /// What became of every data point, gathered or handed over.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_emf::aggregate::Flusher;
+    /// use obs_emf::sink::LineSink;
+    ///
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let flusher = Flusher::builder(Arc::new(LineSink::of(&telemetry))).start()?;
+    /// assert!(flusher.flush(Duration::from_secs(1)));
+    /// assert_eq!(flusher.ledger().dropped(), 0);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.0.0.ledger()

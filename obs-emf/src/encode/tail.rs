@@ -110,6 +110,22 @@ impl Shape {
     ///
     /// At least one extra metric finds its fate in each call: one that does not even fit alone is
     /// counted as [`DropReason::TooLarge`].
+    ///
+    /// ```
+    /// use obs_core::clock::Timestamp;
+    /// use obs_core::metric::{Descriptor, Unit};
+    /// use obs_emf::Shape;
+    ///
+    /// static WEIGHT: Descriptor = Descriptor::new("Weight", Unit::None, "Weight of an order in kg");
+    ///
+    /// let shape = Shape::builder("Shop").dimension_set(["Channel"]).metric(("Items", Unit::Count)).build()?;
+    /// let (mut out, at) = (Vec::new(), Timestamp::from_unix_millis(1_767_225_600_000));
+    /// let extras = [(&WEIGHT, 1.25)];
+    /// let tail = shape.encode_tail_with(&mut out, at, &["web"], &[3.0], &extras, 100_000);
+    /// let rest = shape.encode_extras(&mut out, at, &["web"], &extras[tail.extras..], 100_000);
+    /// assert_eq!((tail.extras, rest.extras), (1, 0));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn encode_extras(
         &self,
         out: &mut Vec<u8>,

@@ -61,6 +61,14 @@ impl Metrics {
 
     /// The observations of the metric `name` with exactly these dimensions; `None` if there are
     /// none.
+    ///
+    /// ```
+    /// use obs_emf::lint::Metrics;
+    ///
+    /// let metrics = Metrics::read(r#"{"message":"no metrics here"}"#);
+    /// assert!(metrics.find("Items", &[]).is_none());
+    /// assert_eq!(metrics.points().count(), 0);
+    /// ```
     #[must_use]
     pub fn find(&self, name: &str, dimensions: &[(&str, &str)]) -> Option<Found> {
         let owned = |&(key, value): &(&str, &str)| (key.to_owned(), value.to_owned());

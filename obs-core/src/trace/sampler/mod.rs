@@ -175,6 +175,14 @@ impl Default for Sampler {
 
 impl Sampler {
     /// Records every trace, whatever the caller decided.
+    ///
+    /// ```
+    /// use obs_core::id::TraceId;
+    /// use obs_core::trace::{Sampler, SamplingInput};
+    ///
+    /// let input = SamplingInput::new(TraceId::new(7).expect("not zero"), "orders");
+    /// assert!(Sampler::always_on().decide(&input).sampled);
+    /// ```
     #[must_use]
     pub const fn always_on() -> Self {
         Self(Kind::AlwaysOn)
@@ -229,6 +237,21 @@ impl Sampler {
     }
 
     /// Asks `sampler`.
+    ///
+    /// ```
+    /// use obs_core::trace::{Decision, Sample, Sampler, SamplingInput};
+    ///
+    /// #[derive(Debug)]
+    /// struct Writes;
+    ///
+    /// impl Sample for Writes {
+    ///     fn sample(&self, input: &SamplingInput<'_>) -> Decision {
+    ///         Decision::new(input.method != "GET")
+    ///     }
+    /// }
+    /// let sampler = Sampler::parent_based(Sampler::custom(Writes));
+    /// # let _ = sampler;
+    /// ```
     #[must_use]
     pub fn custom(sampler: impl Sample) -> Self {
         Self(Kind::Custom(Arc::new(sampler)))
@@ -236,6 +259,12 @@ impl Sampler {
 
     /// Whether its verdict may depend on more than the trace id and the caller's verdict; if not,
     /// there is no need to tell it of method, path and host.
+    ///
+    /// ```
+    /// use obs_core::trace::Sampler;
+    ///
+    /// assert!(!Sampler::always_off().reads_requests());
+    /// ```
     #[must_use]
     pub fn reads_requests(&self) -> bool {
         self.0.reads_requests()

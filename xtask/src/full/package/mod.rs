@@ -43,13 +43,24 @@ pub(super) fn adopt() -> Outcome {
         dependencies: format!("{BEFORE}{}", guide.block("toml")?),
         main: "docs/examples/adopt_after.rs",
     };
-    let project = Project::write(&crates, &adopted)?;
-    let service = project.serve()?;
+    let service = Project::write(&crates, &adopted)?.serve()?;
     try_adopted(&service)?;
     lines::compare(&service.stop(3)?, &guide)?;
 
-    errors::compare(&project)
+    let mistakes = Sources {
+        name: "mistakes",
+        dependencies: format!("{BEFORE}{MISTAKES}"),
+        main: "docs/examples/adopt_before.rs",
+    };
+    errors::compare(&Project::write(&crates, &mistakes)?)
 }
+
+/// What those depend on who make the mistakes of `docs/compile_errors`, which forgot `load-shed`.
+const MISTAKES: &str = "bytes = \"1\"\nhttp-body-util = \"0.1\"\n\
+    tower = { version = \"0.5\", features = [\"util\"] }\n\
+    obs-aws-core = \"0.1\"\nobs-aws-health = \"0.1\"\nobs-aws-ratelimit = \"0.1\"\n\
+    obs-aws-tower = { version = \"0.1\", features = \
+    [\"axum\", \"bulkhead\", \"circuit-breaker\", \"fallback\", \"timeout\"] }\n";
 
 /// The dependencies of the service before it is observed, `docs/examples/adopt_before.rs`.
 const BEFORE: &str = "axum = \"0.8\"\n\

@@ -54,6 +54,14 @@ pub struct XraySampler {
 
 impl XraySampler {
     /// A sampler that asks the daemon at `address`.
+    ///
+    /// ```
+    /// use obs_core::trace::{DaemonAddress, XraySampler};
+    ///
+    /// let builder = XraySampler::builder(DaemonAddress::parse("127.0.0.1:2000")?);
+    /// # let _ = builder;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn builder(address: DaemonAddress) -> XraySamplerBuilder {
         XraySamplerBuilder {

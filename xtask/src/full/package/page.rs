@@ -28,8 +28,8 @@ impl Page {
         begins.into_iter().filter_map(|begin| self.text[begin..].split("```").next())
     }
 
-    /// Whether the document shows `text` as it stands.
-    pub(super) fn shows(&self, text: &str) -> bool {
-        self.text.contains(text)
+    /// All of it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 }

@@ -34,7 +34,7 @@ fn own_series() -> SeriesReport {
     let _cart = shop_cart::Metrics::new(&recorder);
     let _payment = shop_payment::Metrics::new(&recorder);
     let _notification = shop_notification::Metrics::new(&recorder);
-    SeriesReport::default().recorded(&recorder)
+    SeriesReport::default().of_metrics(recorder.series_by_metric())
 }
 
 #[test]

@@ -1,5 +1,4 @@
 use crate::declare::Shape;
-use crate::recorder::EmfRecorder;
 
 /// The most series that declarations can make, for a check in CI.
 ///
@@ -28,25 +27,20 @@ impl SeriesReport {
         Self(shapes.into_iter().map(line).collect())
     }
 
-    /// Adds the series that `recorder` has now, by metric: all there will be of a service that asks
-    /// for its handles when it starts.
+    /// Adds the series that metrics have, such as [`EmfRecorder::series_by_metric`] tells: all
+    /// there will be of a service that asks for its handles when it starts.
     ///
     /// ```
-    /// use obs_core::clock::Clock;
-    /// use obs_core::metric::{Descriptor, Recorder, Unit};
     /// use obs_emf::cardinality::SeriesReport;
-    /// use obs_emf::recorder::EmfRecorder;
     ///
-    /// static PLACED: Descriptor = Descriptor::new("Placed", Unit::Count, "Orders that were placed");
-    ///
-    /// let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system())?;
-    /// recorder.counter(&PLACED, &[]).add(1);
-    /// assert_eq!(SeriesReport::default().recorded(&recorder).total(), Some(1));
-    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// let report = SeriesReport::default().of_metrics([("Placed".to_owned(), 2)]);
+    /// assert_eq!(report.total(), Some(2));
     /// ```
+    ///
+    /// [`EmfRecorder::series_by_metric`]: crate::recorder::EmfRecorder::series_by_metric
     #[must_use]
-    pub fn recorded(mut self, recorder: &EmfRecorder) -> Self {
-        self.0.extend(recorder.series_by_metric().into_iter().map(|(name, n)| (name, Some(n))));
+    pub fn of_metrics(mut self, series: impl IntoIterator<Item = (String, u64)>) -> Self {
+        self.0.extend(series.into_iter().map(|(name, series)| (name, Some(series))));
         self
     }
 
@@ -76,22 +70,9 @@ impl SeriesReport {
 
 #[cfg(test)]
 mod tests {
-    use obs_core::clock::Clock;
-    use obs_core::metric::{Descriptor, Recorder, Unit};
+    use obs_core::metric::Unit;
 
     use super::*;
-
-    #[test]
-    fn recorded_series_are_counted_by_metric() {
-        static HITS: Descriptor = Descriptor::new("Hits", Unit::Count, "");
-        static WAIT: Descriptor = Descriptor::new("Wait", Unit::Milliseconds, "");
-        let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system()).unwrap();
-        let _hits = ["a", "b"].map(|cache| recorder.counter(&HITS, &[("Cache", cache)]));
-        let _wait = recorder.histogram(&WAIT, &[]);
-        let report = SeriesReport::default().recorded(&recorder);
-        assert_eq!(report.lines().collect::<Vec<_>>(), [("Hits", Some(2)), ("Wait", Some(1))]);
-        assert_eq!(report.total(), Some(3));
-    }
 
     #[test]
     fn a_declaration_without_a_bound_has_no_total() {

@@ -158,8 +158,24 @@ impl EmfRecorder {
         self.size()
     }
 
-    /// The series there are now, by metric.
-    pub(crate) fn series_by_metric(&self) -> BTreeMap<String, u64> {
+    /// The series there are now, by metric; [`SeriesReport::of_metrics`] reports them.
+    ///
+    /// ```
+    /// use obs_core::clock::Clock;
+    /// use obs_core::metric::{Descriptor, Recorder, Unit};
+    /// use obs_emf::recorder::EmfRecorder;
+    ///
+    /// static PLACED: Descriptor = Descriptor::new("Placed", Unit::Count, "Orders that were placed");
+    ///
+    /// let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system())?;
+    /// recorder.counter(&PLACED, &[("Channel", "web")]).add(1);
+    /// assert_eq!(recorder.series_by_metric()["Placed"], 1);
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
+    ///
+    /// [`SeriesReport::of_metrics`]: crate::cardinality::SeriesReport::of_metrics
+    #[must_use]
+    pub fn series_by_metric(&self) -> BTreeMap<String, u64> {
         let mut series = BTreeMap::new();
         for entry in self.sorted() {
             *series.entry(entry.name.clone()).or_default() += 1;

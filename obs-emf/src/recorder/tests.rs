@@ -286,3 +286,14 @@ proptest! {
         prop_assert_eq!(metrics.observations(), ledger.emitted as f64);
     }
 }
+
+#[test]
+fn series_are_counted_by_metric() {
+    static HITS: Descriptor = Descriptor::new("Hits", Unit::Count, "");
+    static WAIT: Descriptor = Descriptor::new("Wait", Unit::Milliseconds, "");
+    let recorder = EmfRecorder::new("Shop", "orders", "prod", Clock::system()).unwrap();
+    let _hits = ["a", "b"].map(|cache| recorder.counter(&HITS, &[("Cache", cache)]));
+    let _wait = recorder.histogram(&WAIT, &[]);
+    let series = recorder.series_by_metric();
+    assert_eq!(series.into_iter().collect::<Vec<_>>(), [("Hits".into(), 2), ("Wait".into(), 1)]);
+}

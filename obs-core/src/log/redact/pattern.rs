@@ -203,9 +203,10 @@ fn email(text: &[u8], at: usize) -> Option<Finding> {
     let of_local = |byte: &u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(byte);
     let of_domain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-".contains(byte);
     let mut start = at - text[..at].iter().rev().take_while(|byte| of_local(byte)).count();
-    if start < at && ends_escape(text, start + 1) {
-        // The letter of an escape is no part of the name.
-        start += 1;
+    let backslashes = text[..start].iter().rev().take_while(|&&byte| byte == b'\\').count();
+    if backslashes % 2 == 1 {
+        // What an escape is made of is no part of the name.
+        start = at.min(start + if text[start] == b'u' { 5 } else { 1 });
     }
     let mut end = at + 1 + text[at + 1..].iter().take_while(|byte| of_domain(byte)).count();
     while text[..end].ends_with(b".") {
@@ -218,7 +219,7 @@ fn email(text: &[u8], at: usize) -> Option<Finding> {
 
 fn card(text: &[u8], at: usize) -> Option<Finding> {
     // Only from the first digit of a run.
-    if at > 0 && text[at - 1].is_ascii_digit() {
+    if at > 0 && text[at - 1].is_ascii_digit() && !ends_escape(text, at) {
         return None;
     }
     let mut digits = [0_u8; 20];

@@ -75,8 +75,10 @@ fn secrets_are_found_in_text_and_look_alikes_are_left() {
 fn an_escape_before_a_secret_does_not_hide_it() {
     let line = line(|line| {
         line.str("a", &format!("\n{JWT}\n4111111111111111\nann@example.com\u{1}{JWT}"));
+        line.str("b", "\u{1}4111111111111111");
     });
     assert_eq!(line["a"], "\n[token]\n[card]\n[mail]\u{1}[token]");
+    assert_eq!(line["b"], "\u{1}[card]");
 }
 
 #[test]
@@ -103,6 +105,18 @@ fn a_browsers_user_agent_needs_no_second_look() {
     assert!(!pattern::Patterns::all().may_match(agent));
 }
 
+#[test]
+fn an_address_behind_an_escape_is_hidden_and_the_escape_stays() {
+    let line = line(|line| {
+        line.str("control", "\u{0}ann@example.com").str("newline", "\nann@example.com");
+        line.str("backslash", "\\ann@example.com").str("both", "\\\u{1}u0001@example.com");
+    });
+    assert_eq!(line["control"], "\u{0}[mail]");
+    assert_eq!(line["newline"], "\n[mail]");
+    assert_eq!(line["backslash"], "\\[mail]");
+    assert_eq!(line["both"], "\\\u{1}[mail]");
+}
+
 proptest! {
     #[test]
     fn the_quick_look_never_misses_a_secret(
@@ -118,7 +132,7 @@ proptest! {
 
     #[test]
     fn redacting_never_lengthens_and_leaves_valid_json(
-        text in r#"([ -~\n"@é]|4111111111111111|a@b\.co|eyJabcdefghijklmnop){0,30}"#
+        text in r#"([ -~\n\x00\x1f"@é]|4111111111111111|a@b\.co|eyJabcdefghijklmnop){0,30}"#
     ) {
         let redactor = Redactor::new();
         let redacted = redactor.redact(&text);

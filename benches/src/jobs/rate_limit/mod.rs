@@ -53,8 +53,13 @@ impl Names {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
+        self.of(self.state)
+    }
+
+    /// The name of the tenant of this number, of which the last six digits count.
+    pub(super) fn of(&mut self, number: u64) -> &String {
         self.name.truncate("tenant-".len());
-        for thousand in [self.state / 1_000 % 1_000, self.state % 1_000] {
+        for thousand in [number / 1_000 % 1_000, number % 1_000] {
             self.name.push_str(&self.digits[thousand as usize]);
         }
         &self.name

@@ -7,12 +7,6 @@ use std::time::Duration;
 
 use obs_core::clock::{Clock, Instant};
 
-// In a box, because few bodies ever wait and all would carry it about.
-#[cfg(feature = "tokio")]
-type Timer = Option<std::pin::Pin<Box<tokio::time::Sleep>>>;
-#[cfg(not(feature = "tokio"))]
-type Timer = ();
-
 /// The time a record still waits.
 ///
 /// It is looked at whenever the body is polled. With the feature `tokio`, and within a tokio
@@ -21,12 +15,19 @@ type Timer = ();
 pub(super) struct Hold {
     since: Instant,
     limit: Option<Duration>,
-    timer: Timer,
+    // In a box, because few bodies ever wait and all would carry it about.
+    #[cfg(feature = "tokio")]
+    timer: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl Hold {
     pub(super) fn new(since: Instant, limit: Option<Duration>) -> Self {
-        Self { since, limit, timer: Timer::default() }
+        Self {
+            since,
+            limit,
+            #[cfg(feature = "tokio")]
+            timer: None,
+        }
     }
 
     /// Whether the record has waited for long enough.

@@ -96,14 +96,14 @@ async fn an_order_is_found_by_its_id_and_its_correlation_id() {
     // Spans get out in batches.
     until_async(|| async {
         let order = shop(data.path(), &show).await.good().json();
-        order["spans"].as_array().unwrap().iter().any(|span| span["name"] == "order.place")
+        order["spans"].as_array().unwrap().iter().any(|span| span["name"] == "handler.CreateOrder")
     })
     .await;
     let order = shop(data.path(), &show).await.good().json();
     assert_eq!(order["order"]["status"], "SHIPPED");
     assert_eq!(order["correlation_id"], "order-of-the-commands");
     let text = shop(data.path(), &format!("order show {id}")).await.good().stdout;
-    for part in ["Its history", "Its trace", "Its lines", "SHIPPED", "order.place"] {
+    for part in ["Its history", "Its trace", "Its lines", "SHIPPED", "handler.CreateOrder"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let history = shop(data.path(), &format!("workflow history {id}")).await.good().stdout;

@@ -31,8 +31,8 @@ cargo xtask <command>
            benches/budgets.json; `--write` sets them anew; nothing where valgrind is not installed
   check    lint, then test, then budget: what CI runs
   bench    measures beside rivals, as something grows and under load, and writes
-           docs/performance.md; `--quick` checks the ceilings, `--growth` measures only what grows,
-           `--page` writes the page of what was measured last
+           docs/performance.md; `--quick` checks the ceilings, `--instructions` and `--growth` measure
+           only that, `--page` writes the page of what was measured last
   load     measures the service bare, observed and guarded over real sockets; `--quick` makes fewer
            rounds, `--own` leaves wrk alone where it is installed
   full     check, and what a release needs: each feature alone, foreign types in public items,
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         ["full", name] => full::full(Some(name)),
         ["bench"] => bench::full(),
         ["bench", "--quick"] => bench::quick(),
+        ["bench", "--instructions"] => bench::count(),
         ["bench", "--growth"] => bench::growth(),
         ["bench", "--page"] => bench::page(),
         ["load", arguments @ ..] => bench::load(arguments),

@@ -43,6 +43,11 @@ pub(crate) fn load(arguments: &[&str]) -> Outcome {
     run(&mut cargo(&[&load, arguments].concat()))
 }
 
+/// Counts only instructions, with rivals.
+pub(crate) fn count() -> Outcome {
+    instructions::measure(&instructions::build()?)
+}
+
 /// Measures only what grows, with instructions where valgrind is installed.
 pub(crate) fn growth() -> Outcome {
     growth::measure(&instructions::build()?)

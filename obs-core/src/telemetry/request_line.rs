@@ -55,17 +55,18 @@ impl Telemetry {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use obs_core::log::Ids;
+    /// use obs_core::log::{Ids, LineHead};
     /// use obs_core::output::Output;
     /// use obs_core::telemetry::{RequestLine, Telemetry};
+    ///
+    /// static COMPLETED: LineHead = LineHead::new("request completed", "orders");
     ///
     /// let (output, lines) = Output::captured();
     /// let telemetry = Telemetry::builder("orders").output(output).build()?;
     /// let head = RequestLine {
     ///     timestamp: telemetry.clock().wall(),
     ///     level: tracing::Level::INFO,
-    ///     message: "request completed",
-    ///     target: "orders",
+    ///     head: &COMPLETED,
     ///     ids: Ids::default(),
     ///     has_metrics: false,
     /// };

@@ -130,22 +130,29 @@ pub(super) fn belongs_together(evidence: &Evidence, ends: &Ends, id: &str) -> Ve
     let mut checks = vec![
         check("every span but the first has its parent", names),
         check("every line names a span that is there", strange),
-        ("all lines have its trace id".to_owned(), astray(evidence, ends, &strays)),
+        ("all lines have its trace id".to_owned(), unless_begun_again(evidence, ends, &strays)),
     ];
-    checks.extend(ids_are_equal(traced, &lines, id));
+    checks.extend(ids_are_equal(evidence, ends, traced, &lines, id));
     let user = ends.user_id();
     let told = |span: &&Span| {
         span.annotation("order_id") == Some(id) && span.annotation("user_id") == Some(user)
     };
     // A gateway that gets no answer never learns which order it asked for.
-    let silent = spans.iter().filter(|span| !told(span)).map(|span| span.name.as_str()).collect();
-    checks.push(check("every span tells order_id and user_id", silent));
+    let silent: Vec<_> =
+        spans.iter().filter(|span| !told(span)).map(|span| span.name.as_str()).collect();
+    let told = unless_begun_again(evidence, ends, &silent);
+    checks.push(("every span tells order_id and user_id".to_owned(), told));
     checks
 }
 
-/// Lines that begin nowhere: no fault if they were left by an earlier request of the customer's,
-/// whose beginning was lost with a process that was killed before the order ended.
-fn astray(evidence: &Evidence, ends: &Ends, strays: &[&str]) -> Outcome {
+/// What an attempt at the order left that did not become it: lines that begin nowhere, lines and
+/// spans with the order id it would have had. No fault if a process was killed before the order
+/// ended, for then somebody began again.
+fn unless_begun_again<S: std::fmt::Debug>(
+    evidence: &Evidence,
+    ends: &Ends,
+    strays: &[S],
+) -> Outcome {
     let (_, ended_ms) = ends.life();
     match evidence.kills.iter().find(|kill| kill.may_have_lost(0, ended_ms)) {
         _ if strays.is_empty() => Outcome::Holds,
@@ -154,7 +161,13 @@ fn astray(evidence: &Evidence, ends: &Ends, strays: &[&str]) -> Outcome {
     }
 }
 
-fn ids_are_equal(traced: &Traced, lines: &[&SeenLine], id: &str) -> Vec<Check> {
+fn ids_are_equal(
+    evidence: &Evidence,
+    ends: &Ends,
+    traced: &Traced,
+    lines: &[&SeenLine],
+    id: &str,
+) -> Vec<Check> {
     let differ = |wrong: &dyn Fn(&SeenLine) -> bool| -> Vec<String> {
         let wrong = lines.iter().filter(|line| wrong(line));
         wrong.map(|line| format!("{} {}", line.service, line.message)).collect()
@@ -166,7 +179,7 @@ fn ids_are_equal(traced: &Traced, lines: &[&SeenLine], id: &str) -> Vec<Check> {
         hold("all lines have its correlation id", correlation.is_empty(), || {
             format!("{correlation:?}")
         }),
-        hold("no line names another order", order.is_empty(), || format!("{order:?}")),
+        ("no line names another order".to_owned(), unless_begun_again(evidence, ends, &order)),
         hold("no line names another user", user.len() <= 1, || format!("{user:?}")),
     ]
 }

@@ -17,7 +17,9 @@ pub(super) fn jobs() -> Vec<Job> {
         Job::new("rate_limit/1_m_keys", random).within(10_000, 150).unsteady(),
         Job::new("rate_limit/denied", || hot(&local(ONE))).within(10_000, 48),
         Job::new("rate_limit/leased", leased).within(10_000, 48).unsteady(),
-        Job::new("rate_limit/two_threads", contended).within(10_000, 60).shared(),
+        Job::new("rate_limit/two_threads", contended).within(10_000, 60).shared().explained(
+            "two threads that ask about one key take turns at it, for the count is exact",
+        ),
         Job::new("rate_limit/by_request", by_request).within(10_000, 80),
     ]
 }

@@ -53,7 +53,8 @@ pub(super) fn jobs() -> Vec<Job> {
             let breaker = breaker(timed());
             move |times| (0..times).for_each(|_| call(&breaker))
         })
-        .within(5_000, 15),
+        .within(5_000, 15)
+        .explained("counted whole, with the function called and both readings of the clock"),
         Job::new("resilience/circuit_breaker_two_threads", || {
             let breaker = breaker(timed());
             two_threads(move || {
@@ -68,7 +69,8 @@ pub(super) fn jobs() -> Vec<Job> {
             .within(5_000, 8),
         numbers("resilience/timeout_ready", || TimeoutLayer::new(limiter()).reject_with(AsError))
             .beyond(NUMBERS)
-            .within(5_000, 5),
+            .within(5_000, 5)
+            .explained("the clock is read once, for the deadline that outgoing calls inherit"),
         late(LATE, Identity::new),
         late("resilience/timeout_waiting", || TimeoutLayer::new(limiter()).reject_with(AsError))
             .beyond(LATE)

@@ -4,30 +4,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message as _;
 use tonic::transport::server::{Server, TcpIncoming};
-use tonic::{Request, Response, Status};
 
-pub(crate) type Received = mpsc::Receiver<ExportTraceServiceRequest>;
-
-struct Service(mpsc::Sender<ExportTraceServiceRequest>);
-
-#[tonic::async_trait]
-impl TraceService for Service {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let _ = self.0.send(request.into_inner());
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
+use crate::service::{Received, Service};
 
 /// A gRPC receiver on a runtime of its own; it ends with the test's process.
 pub(crate) fn grpc() -> (String, Received) {

@@ -4,6 +4,8 @@
 
 mod authority;
 mod receiver;
+#[path = "../otlp/service.rs"]
+mod service;
 
 use std::path::Path;
 use std::process::Command;

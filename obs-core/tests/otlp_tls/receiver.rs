@@ -4,35 +4,16 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
 use prost::Message as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tonic::transport::server::{Server, ServerTlsConfig, TcpIncoming};
-use tonic::{Request, Response, Status};
 
 use crate::authority::{Authority, Identity};
-
-pub(crate) type Received = mpsc::Receiver<ExportTraceServiceRequest>;
-
-struct Service(mpsc::Sender<ExportTraceServiceRequest>);
-
-#[tonic::async_trait]
-impl TraceService for Service {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let _ = self.0.send(request.into_inner());
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
+use crate::service::{Received, Service};
 
 /// A gRPC receiver; it ends with the test's process.
 pub(crate) fn grpc(authority: &Authority) -> (String, Received) {

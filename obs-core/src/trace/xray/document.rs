@@ -58,10 +58,11 @@ impl SegmentEncoder {
         Self { facts: Facts::new(resource) }
     }
 
-    /// The document of `span`, in at most `max_bytes`, or in as few as it can be if these are fewer
-    /// than 4096.
+    /// The document of `span`, in at most `max_bytes` and never more than [`MAX_DOCUMENT_BYTES`], or
+    /// in as few as it can be if `max_bytes` are fewer than 4096.
     #[must_use]
     pub fn encode(&self, span: &SpanRecord, max_bytes: usize) -> Vec<u8> {
+        let max_bytes = max_bytes.min(MAX_DOCUMENT_BYTES);
         let mut document = self.document(span);
         let mut bytes = to_bytes(&document);
         for (what, reduce) in REDUCTIONS {

@@ -205,6 +205,15 @@ fn at_most_twenty_links_are_kept_and_the_loss_is_noted() {
 }
 
 #[test]
+fn no_document_is_larger_than_a_datagram_whatever_is_asked_for() {
+    let mut span = child(SpanKind::Internal, "load");
+    span.metadata("cart", "lines", "x".repeat(100_000));
+    let bytes = encoder().encode(&span, usize::MAX);
+    assert!(bytes.len() <= MAX_DOCUMENT_BYTES, "{}", bytes.len());
+    assert_eq!(broken(&bytes), None);
+}
+
+#[test]
 fn a_document_that_is_too_large_shrinks_in_a_fixed_order() {
     let mut span = child(SpanKind::Client, "SELECT");
     span.attributes.push("db.system.name", "postgresql");

@@ -29,7 +29,8 @@ cargo xtask <command>
   models   runs the models of what threads do at once through the model checker; so does test
   budget   counts the instructions and allocations of each bench job and compares them with
            benches/budgets.json; `--write` sets them anew; nothing where valgrind is not installed
-  check    lint, then test, then budget: what CI runs
+  check    lint, then test, the ceilings (`bench --quick`), then budget: what CI runs and, where
+           valgrind is installed, the counts
   bench    measures beside rivals, as something grows and under load, and writes
            docs/performance.md; `--quick` checks the ceilings, `--instructions` and `--growth` measure
            only that, `--page` writes the page of what was measured last
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
 fn check() -> Outcome {
     lint::lint()?;
     test::test(&[])?;
+    bench::quick()?;
     budget::budget(false)
 }
 

@@ -15,8 +15,15 @@ use crate::budget::WITHOUT_LTO;
 use crate::command::{Outcome, cargo, run};
 use crate::costs;
 
-/// Enough for a ceiling, which is tens of times what is measured.
-const QUICK: &[&str] = &["--warm-up-time", "0.05", "--measurement-time", "0.2", "--noplot"];
+/// Enough for a ceiling, which is tens of times what is measured. Criterion would spend most of the
+/// time on how sure it is of each figure.
+const QUICK: &[&str] = &[
+    "--warm-up-time=0.05",
+    "--measurement-time=0.2",
+    "--sample-size=30",
+    "--nresamples=1001",
+    "--noplot",
+];
 const CAREFUL: &[&str] = &["--warm-up-time", "1", "--measurement-time", "3", "--noplot"];
 const SUITE: &[&str] = &["bench", "--quiet", "--package", "obs-benches", "--bench", "suite"];
 

@@ -10,7 +10,7 @@ use super::wrk::Wrk;
 use super::{Measured, Server, Until, Variant, call};
 
 /// The services that are compared, in the order in which the first round calls them.
-const COMPARED: [Variant; 3] = [Variant::Bare, Variant::Observed, Variant::Chain];
+const COMPARED: [Variant; 4] = [Variant::Bare, Variant::ByHand, Variant::Observed, Variant::Chain];
 
 /// How the services are called.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub struct Outcome {
 }
 
 impl Campaign {
-    /// Calls bare, observed and guarded service in turn, then the one with a slow sink.
+    /// Calls the services that are compared in turn, then the one with a slow sink.
     ///
     /// # Errors
     /// When a server or a caller fails.

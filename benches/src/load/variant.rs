@@ -12,7 +12,7 @@ use obs_ratelimit::Headers;
 use obs_tower::observe::ObserveLayer;
 
 use crate::service::telemetry::telemetry_to;
-use crate::service::{bare, guard};
+use crate::service::{bare, by_hand, guard};
 
 /// The share of requests whose spans are exported.
 const SAMPLED: f64 = 0.05;
@@ -25,6 +25,8 @@ const NANOS_PER_BYTE: u64 = 500;
 pub enum Variant {
     /// The route alone.
     Bare,
+    /// With a layer for this one route that writes the same line out of fixed text.
+    ByHand,
     /// With the observing layer; 5 % of the requests are sampled.
     Observed,
     /// Observed, and behind rate limit, load shedding, bulkhead, circuit breaker and time limit.
@@ -35,13 +37,15 @@ pub enum Variant {
 
 impl Variant {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bare, Self::Observed, Self::Chain, Self::SlowSink];
+    pub const ALL: [Self; 5] =
+        [Self::Bare, Self::ByHand, Self::Observed, Self::Chain, Self::SlowSink];
 
     /// The name on the command line and in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::ByHand => "by hand",
             Self::Observed => "observed",
             Self::Chain => "chain",
             Self::SlowSink => "slow-sink",
@@ -61,9 +65,8 @@ impl Variant {
     pub(super) fn build(self) -> io::Result<(Router, Option<Telemetry>)> {
         let output = match self {
             Self::Bare => return Ok((bare(), None)),
-            Self::Observed | Self::Chain => {
-                Output::writer(OpenOptions::new().write(true).open("/dev/null")?)
-            }
+            Self::ByHand => return Ok((by_hand(bare(), null()?), None)),
+            Self::Observed | Self::Chain => null()?,
             Self::SlowSink => Output::writer(Slow),
         };
         let telemetry = telemetry_to(output, SAMPLED);
@@ -72,6 +75,10 @@ impl Variant {
             if self == Self::Chain { bare().layer(guard(Headers::none())) } else { bare() };
         Ok((router.layer(observe), Some(telemetry)))
     }
+}
+
+fn null() -> io::Result<Output> {
+    Ok(Output::writer(OpenOptions::new().write(true).open("/dev/null")?))
 }
 
 /// Takes its time.

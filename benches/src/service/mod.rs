@@ -1,5 +1,6 @@
 //! The service that is called, bare and with the suite's layers around it.
 
+mod by_hand;
 mod calls;
 mod chain;
 pub mod telemetry;
@@ -10,6 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use http::header;
 
+pub use by_hand::by_hand;
 pub use calls::{Traces, call, calls};
 pub use chain::{TENANT, guard, limiter};
 

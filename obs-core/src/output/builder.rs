@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 
 pub(super) const DEFAULT_SETTINGS: Settings = Settings {
     capacity: 8 * 1024 * 1024,
-    high_water: CHUNK_BYTES,
+    high_water: 4 * CHUNK_BYTES,
     flush_interval: Duration::from_millis(10),
 };
 
@@ -69,7 +69,7 @@ impl OutputBuilder {
     }
 
     /// How many waiting bytes make the writer start before the interval has passed. At
-    /// least 1, at most half of the capacity; default 64 KiB, or half of a smaller capacity.
+    /// least 1, at most half of the capacity; default 256 KiB, or half of a smaller capacity.
     #[must_use]
     pub fn high_water_bytes(mut self, bytes: usize) -> Self {
         self.high_water = Some(bytes);

@@ -5,8 +5,9 @@ use super::Class;
 /// The most bytes one write carries, unless a single line is longer.
 pub(super) const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Emptied chunks that are kept for reuse.
-const SPARE_CHUNKS: usize = 4;
+/// Emptied chunks that are kept for reuse: what gathers before the writer starts, and as much again
+/// that comes while it writes.
+const SPARE_CHUNKS: usize = 8;
 
 /// Whole lines that go out in one write.
 #[derive(Debug, Default)]

@@ -8,10 +8,12 @@ mod tuned;
 mod usual;
 
 use axum::Router;
+use obs_core::output::Output;
 use tracing::Dispatch;
 
 use crate::Job;
-use crate::service::{bare, calls};
+use crate::service::{bare, by_hand, calls};
+use crate::sink::Counted;
 
 const BARE: &str = "http/bare";
 
@@ -39,6 +41,9 @@ pub(super) fn jobs() -> Vec<Job> {
         .unsteady(),
         rival("rival/tuned stack, none", "observed/none sampled", || {
             Box::new(tuned::calls(bare(), 0.0))
+        }),
+        rival("rival/by hand", "observed/none sampled", || {
+            Box::new(calls(by_hand(bare(), Output::writer(Counted))))
         }),
         rival("rival/tower-http TraceLayer", "observed/line only", || Box::new(only::tower_http())),
         rival("rival/axum-tracing-opentelemetry", "observed/span only", || {

@@ -3,9 +3,12 @@
 //! governor has the same algorithm, and reads quanta's clock, as it does by default. It keeps every
 //! key for good, so its table has no bound, and says nothing of what is left. Its layer tells of
 //! `x-ratelimit-limit` and `-remaining` and a `Retry-After` that may be 0; ours tells the headers of
-//! the IETF draft besides. limitador counts in fixed windows and forgets the keys used least; it
-//! finds the key by an expression, from a map of values that a caller has to fill for each request;
-//! it is not asked for a million keys, which take it minutes to fill in.
+//! the IETF draft besides. For a denial it makes a clock, which asks the processor what it can do: a
+//! virtual machine answers that by a detour of microseconds, which no count of instructions shows.
+//!
+//! limitador counts in fixed windows and forgets the keys used least; it finds the key by an
+//! expression, from a map of values that a caller has to fill for each request; it is not asked for a
+//! million keys, which take it minutes to fill in.
 
 use std::collections::HashMap;
 use std::hint::black_box;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A page, and the example whose code and output it shows.
+/// The folder of a page, and the example whose code and output it shows.
 const PAGES: [(&str, &str); 4] = [
     ("obs-core", "core"),
     ("obs-emf", "emf"),
@@ -51,8 +51,10 @@ fn lines_in_common(before: &[&str], after: &[&str]) -> usize {
 
 #[test]
 fn each_page_shows_what_its_example_prints() {
-    for (folder, example) in PAGES {
-        let page = read(&format!("{folder}/README.md"));
+    let pages = PAGES.map(|(folder, example)| (format!("{folder}/README.md"), example));
+    for (page, example) in pages.into_iter().chain([("docs/guides/sqs-worker.md".into(), "worker")])
+    {
+        let page = read(&page);
         let (_before, after) =
             page.split_once("\nprints\n\n```").expect("a page says what it prints");
         let (_language, block) = after.split_once('\n').expect("a block has lines");
@@ -78,14 +80,22 @@ fn program(example: &str) -> PathBuf {
 }
 
 /// The text with `0` for every digit of a time or an id, in which runs differ; their form stays.
+/// Lines that are indented go on with the one before.
 fn masked(text: &str) -> String {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
-        let mut line = line.to_owned();
-        for member in ["timestamp", "correlation_id", "trace_id", "span_id", "xray_trace_id"] {
-            line = blank(&line, member);
+        match lines.last_mut() {
+            Some(last) if line.starts_with(' ') => last.push_str(line.trim_start()),
+            _ => lines.push(line.to_owned()),
         }
-        lines.push(line);
+    }
+    for line in &mut lines {
+        for member in ["timestamp", "correlation_id", "trace_id", "span_id", "xray_trace_id"] {
+            *line = blank(line, member);
+        }
+        for member in ["Timestamp", "duration_ms", "MessageLatency"] {
+            *line = blank_number(line, member);
+        }
     }
     lines.join("\n")
 }
@@ -97,4 +107,11 @@ fn blank(line: &str, member: &str) -> String {
     let value = &line[at..at + length];
     let blanked = value.chars().map(|c| if c.is_ascii_hexdigit() { '0' } else { c });
     format!("{}{}{}", &line[..at], blanked.collect::<String>(), &line[at + length..])
+}
+
+fn blank_number(line: &str, member: &str) -> String {
+    let start = format!("\"{member}\":");
+    let Some(at) = line.find(&start).map(|at| at + start.len()) else { return line.to_owned() };
+    let is_part = |c: char| c.is_ascii_digit() || c == '.';
+    format!("{}0{}", &line[..at], line[at..].trim_start_matches(is_part))
 }

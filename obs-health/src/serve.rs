@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::io;
+use std::net::SocketAddr;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -15,6 +16,8 @@ use crate::registry::HealthRegistry;
 ///
 /// `stop` is any future, such as one that waits for SIGTERM. Returns whether every request in
 /// flight ended in time. Dropped before that, it stops accepting and drains nothing.
+///
+/// Requests have axum's `ConnectInfo<SocketAddr>`, from which lines take `client_address`.
 ///
 /// ```no_run
 /// use obs_health::HealthRegistry;
@@ -50,6 +53,7 @@ pub async fn serve(
         // Nobody listens any more only when serving has ended already.
         let _ = closing.send(());
     };
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, app).with_graceful_shutdown(wind_down).into_future();
     let cut_off = async move {
         if closed.await.is_err() {

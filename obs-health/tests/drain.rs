@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::routing::get;
 use obs_health::HealthRegistry;
 use obs_health::drain::Drain;
@@ -32,7 +33,8 @@ async fn start(drain: Drain) -> Server {
         finished.notified().await;
         "done"
     });
-    let app = Router::new().route("/slow", slow).merge(health.router());
+    let peer = get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| peer.to_string());
+    let app = Router::new().route("/slow", slow).route("/peer", peer).merge(health.router());
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         obs_health::serve(listener, app, &health, drain, async { drop(stopped.await) }).await
@@ -62,6 +64,14 @@ async fn read(mut connection: TcpStream) -> String {
     let mut text = String::new();
     connection.read_to_string(&mut text).await.unwrap();
     text
+}
+
+#[tokio::test]
+async fn a_request_knows_who_is_at_the_other_end() {
+    let server = start(Drain::immediate()).await;
+    let connection = server.send("/peer").await;
+    let ours = connection.local_addr().unwrap().to_string();
+    assert!(read(connection).await.ends_with(&ours));
 }
 
 #[tokio::test]

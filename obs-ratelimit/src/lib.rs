@@ -8,7 +8,7 @@
 //! | [`Key`] | whose limit: tenant, user, credential, address, route, method, anything |
 //! | [`Policy`] | a named quota and key: cost, what counts, overrides, shadow, where it is kept |
 //! | [`Limiter`] | several policies, all or nothing; a [`Control`], an [`Admit`] |
-//! | [`RateLimitLayer`] | the limiter as a tower layer: 429 or 503, `Retry-After`, headers |
+//! | `RateLimitLayer` | the limiter as a tower layer: 429 or 503, `Retry-After`, headers |
 //! | [`Headers`] | which headers, on which responses |
 //! | [`RequestCost`], [`Acquired`] | what a request cost, told after it; reserve, commit, refund |
 //! | [`Store`] | where a fleet keeps its counts; [`MemoryStore`], and by feature Redis, DynamoDB |
@@ -23,9 +23,9 @@
 //!
 //! # A fleet
 //!
-//! With the feature `shared` a policy can be [leased](PolicyBuilder::leased) from a store: the node
-//! takes tokens ahead of need and spends them at the price of a local limit. [Strict](PolicyBuilder::strict)
-//! policies ask the store about every request.
+//! With the feature `shared` a policy can be `leased` from a store: the node takes tokens ahead of
+//! need and spends them at the price of a local limit. Policies that are `strict` ask the store
+//! about every request.
 //!
 //! | quota | leased: the fleet is admitted at most | strict |
 //! |---|---|---|
@@ -34,13 +34,15 @@
 //! | sliding | what one counter admits | what one counter admits |
 //! | concurrency | the limit at once: places are leased, and renewed while they are used | refused when it is built |
 //!
-//! Keys far from their limit never reach the store, but those of windows, whose limit would not
-//! be exact then. Without the store,
-//! leases run out first, then comes the node's share, then what [`OnStoreFailure`] says; each step
-//! is counted and named in `x-ratelimit-fallback`. No request waits longer than the store's
-//! time-out, and none fails because of it. Where a limit is promised exactly, of windows and of what
-//! runs at once, a request is refused that waited so long while the store gave to others. With a clock of the caller's, as in DynamoDB, a window
-//! begins early by as much as the fastest clock is ahead.
+//! Keys far from their limit never reach the store, but those of windows, whose limit would not be
+//! exact then. With a clock of the caller's, as in DynamoDB, a window begins early by as much as the
+//! fastest clock is ahead.
+//!
+//! Without the store, leases run out first, then comes the node's share, then what
+//! [`OnStoreFailure`] says; each step is counted and named in `x-ratelimit-fallback`. No request
+//! waits longer than the store's time-out, and none fails because of it. Where a limit is promised
+//! exactly, of windows and of what runs at once, a request is refused that waited so long while the
+//! store gave to others.
 //!
 //! # Features
 //!

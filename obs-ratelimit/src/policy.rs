@@ -78,6 +78,17 @@ impl Policy {
     }
 
     /// The quota of keys without an override.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Key, Overrides, Policy, Quota};
+    ///
+    /// let policy = Policy::builder("tenant", Quota::per_second(100))
+    ///     .key(Key::tenant())
+    ///     .overrides(Overrides::new().with(&["acme"], Quota::per_second(500)))
+    ///     .build()?;
+    /// assert_eq!(policy.quota(), Quota::per_second(100));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn quota(&self) -> Quota {
         self.quota
@@ -115,7 +126,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// Other limits for some keys; they can be replaced while the service runs.
+    /// Other limits for some keys; they can be replaced while the service runs. Default: none.
     pub fn overrides(mut self, overrides: Overrides) -> Self {
         self.0.overrides = overrides;
         self
@@ -137,7 +148,7 @@ impl PolicyBuilder {
     }
 
     /// What a request costs, read from it; a cost above the quota's capacity is refused for good,
-    /// without `Retry-After`.
+    /// without `Retry-After`. Default 1.
     pub fn cost_by(
         mut self,
         cost: impl Fn(&request::Parts) -> u64 + Send + Sync + 'static,
@@ -193,7 +204,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// Requests that this policy does not see.
+    /// Requests that this policy does not see. Default: none.
     pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
         self.0.skip = Some(Predicate(Arc::new(skip)));
         self

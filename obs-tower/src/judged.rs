@@ -64,6 +64,35 @@ pub trait Settle {
 
     /// The call has to wait for its answer; told each time that it was looked for in vain. Default:
     /// that is no news.
+    ///
+    /// ```
+    /// use obs_core::outcome::Outcome;
+    /// use obs_tower::circuit_breaker::Settle;
+    ///
+    /// /// Tells calls that were answered at once, from a cache, from those that had to wait.
+    /// #[derive(Default)]
+    /// struct Tally {
+    ///     waited: bool,
+    ///     at_once: u64,
+    ///     later: u64,
+    /// }
+    ///
+    /// impl Settle for Tally {
+    ///     fn settle(&mut self, _: Outcome) {
+    ///         let count = if self.waited { &mut self.later } else { &mut self.at_once };
+    ///         *count += 1;
+    ///     }
+    ///
+    ///     fn waits(&mut self) {
+    ///         self.waited = true;
+    ///     }
+    /// }
+    ///
+    /// let mut tally = Tally::default();
+    /// tally.waits();
+    /// tally.settle(Outcome::Success);
+    /// assert_eq!((tally.at_once, tally.later), (0, 1));
+    /// ```
     fn waits(&mut self) {}
 }
 

@@ -75,7 +75,7 @@ impl CircuitBreakerBuilder {
         }
     }
 
-    /// When it opens and how it recovers.
+    /// When it opens and how it recovers. Default [`CircuitBreakerConfig::new`].
     pub fn config(mut self, config: CircuitBreakerConfig) -> Self {
         self.config = config;
         self
@@ -107,7 +107,7 @@ impl CircuitBreakerBuilder {
     }
 
     /// Records `CircuitBreakerCalls` by `CircuitBreaker` and `Result`, and `CircuitBreakerState` by
-    /// `CircuitBreaker` and `State`, of which exactly one is 1.
+    /// `CircuitBreaker` and `State`, of which exactly one is 1. Default nowhere.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         let name = Arc::clone(&self.name);
         let calls =
@@ -128,7 +128,7 @@ impl CircuitBreakerBuilder {
         self
     }
 
-    /// Registers the breaker, so that operators can see and control it.
+    /// Registers the breaker, so that operators can see and control it. Default: nowhere.
     pub fn controls(mut self, registry: &Registry) -> Self {
         self.controls = Some(registry.clone());
         self

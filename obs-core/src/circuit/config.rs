@@ -191,7 +191,7 @@ impl CircuitBreakerConfig {
         self
     }
 
-    /// Stays open this long, each time.
+    /// Stays open this long, each time. Default 60 s.
     pub fn wait_duration_in_open_state(self, wait: Duration) -> Self {
         self.open_wait(OpenWait::fixed(wait))
     }

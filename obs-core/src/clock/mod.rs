@@ -58,6 +58,32 @@ pub trait TimeSource: Send + Sync + fmt::Debug + 'static {
     fn wall(&self) -> Timestamp;
     /// Reads the monotonic time as [`Clock::coarse`] does: late perhaps, never early. Default: not
     /// late.
+    ///
+    /// ```
+    /// use obs_core::clock::{Clock, Instant, TimeSource, Timestamp};
+    ///
+    /// /// A clock that also knows the last full millisecond, more cheaply.
+    /// #[derive(Debug)]
+    /// struct Ticking(u64);
+    ///
+    /// impl TimeSource for Ticking {
+    ///     fn monotonic(&self) -> Instant {
+    ///         Instant::from_nanos(self.0)
+    ///     }
+    ///
+    ///     fn wall(&self) -> Timestamp {
+    ///         Timestamp::from_unix_millis(0)
+    ///     }
+    ///
+    ///     fn coarse(&self) -> Instant {
+    ///         Instant::from_nanos(self.0 / 1_000_000 * 1_000_000)
+    ///     }
+    /// }
+    ///
+    /// let clock = Clock::custom(Ticking(1_234_567));
+    /// assert_eq!(clock.now().as_nanos(), 1_234_567);
+    /// assert_eq!(clock.coarse().as_nanos(), 1_000_000);
+    /// ```
     fn coarse(&self) -> Instant {
         self.monotonic()
     }
@@ -160,6 +186,16 @@ impl Clock {
 
     /// Reads the wall clock as the kernel's timer last left it, as [`Clock::coarse`] reads the
     /// monotonic one.
+    ///
+    /// ```
+    /// use obs_core::clock::{Clock, ManualClock};
+    ///
+    /// // On a clock other than the system's it is the wall clock itself.
+    /// let manual = ManualClock::default();
+    /// assert_eq!(manual.clock().coarse_wall(), manual.clock().wall());
+    ///
+    /// assert!(Clock::system().coarse_wall().unix_seconds() > 1_700_000_000);
+    /// ```
     #[inline]
     #[must_use]
     pub fn coarse_wall(&self) -> Timestamp {

@@ -40,14 +40,15 @@ impl Action {
         Self { name: name.into(), reason: None, ttl: None, arguments: Map::new() }
     }
 
-    /// Sets the reason.
+    /// Sets the reason. Default: none.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Sets the time after which the control decides for itself again.
+    /// Sets the time after which the control decides for itself again. Default: none, it holds
+    /// until the next action.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);

@@ -168,7 +168,8 @@ impl TelemetryBuilder {
         self
     }
 
-    /// Sets the longest line, in bytes; see [`LineFormat::max_line_bytes`].
+    /// Sets the longest line, in bytes; see [`LineFormat::max_line_bytes`]. Default
+    /// [`LineFormat::DEFAULT_MAX_LINE_BYTES`].
     #[must_use]
     pub fn max_line_bytes(mut self, bytes: usize) -> Self {
         self.max_line_bytes = bytes;
@@ -213,13 +214,15 @@ impl TelemetryBuilder {
     }
 
     /// Adds attributes of the service and its host. What the environment says wins over them.
+    /// Default: none.
     #[must_use]
     pub fn resource(mut self, resource: Resource) -> Self {
         self.resource = resource.or(self.resource);
         self
     }
 
-    /// Sets the sampler, for when `OTEL_TRACES_SAMPLER` does not.
+    /// Sets the sampler, for when `OTEL_TRACES_SAMPLER` does not. Default: the caller's verdict,
+    /// and every trace that begins here.
     #[must_use]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = Some(sampler);

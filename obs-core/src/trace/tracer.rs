@@ -279,7 +279,7 @@ impl TracerBuilder {
         self
     }
 
-    /// Sets how spans are batched.
+    /// Sets how spans are batched. Default [`BatchSettings::default`].
     #[must_use]
     pub const fn batch(mut self, batch: BatchSettings) -> Self {
         self.batch = batch;

@@ -106,6 +106,7 @@ impl EventAggregator {
     }
 
     /// The metric, by its place in the shape, whose highest value makes an event the slowest.
+    /// Default: none.
     #[must_use]
     pub const fn slowest_by(mut self, metric: usize) -> Self {
         self.slowest_by = Some(metric);
@@ -119,7 +120,7 @@ impl EventAggregator {
         self
     }
 
-    /// Holds the dimensions of events to a budget of series.
+    /// Holds the dimensions of events to a budget of series. Default: none.
     ///
     /// In [`Mode::PerRequest`] it holds for [`emit`](Self::emit), which writes the metrics.
     #[must_use]

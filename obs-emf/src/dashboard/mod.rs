@@ -165,6 +165,7 @@ impl Watch {
     }
 
     /// The log group of the service: for queries, and alarms on lines that CloudWatch rejects.
+    /// Default: neither.
     pub fn log_group(mut self, name: impl Into<String>) -> Self {
         self.log_group = Some(name.into());
         self

@@ -145,13 +145,15 @@ impl ShapeBuilder {
         self
     }
 
-    /// The log group into which the CloudWatch agent puts the lines; 1 to 512 characters.
+    /// The log group into which the CloudWatch agent puts the lines; 1 to 512 characters. Default:
+    /// the agent's own.
     pub fn log_group(mut self, name: impl Into<String>) -> Self {
         self.log_group = Some(name.into());
         self
     }
 
-    /// The log stream into which the CloudWatch agent puts the lines; 1 to 512 characters.
+    /// The log stream into which the CloudWatch agent puts the lines; 1 to 512 characters. Default:
+    /// the agent's own.
     pub fn log_stream(mut self, name: impl Into<String>) -> Self {
         self.log_stream = Some(name.into());
         self

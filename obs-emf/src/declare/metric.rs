@@ -50,7 +50,7 @@ impl Metric {
         Self { name: name.into(), unit, resolution: Resolution::Standard }
     }
 
-    /// Sets the storage resolution.
+    /// Sets the storage resolution. Default [`Resolution::Standard`], a minute.
     #[must_use]
     pub const fn resolution(mut self, resolution: Resolution) -> Self {
         self.resolution = resolution;

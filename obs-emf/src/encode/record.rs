@@ -138,7 +138,8 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// Whether the event is a failure: in hybrid mode failures are always kept in full.
+    /// Whether the event is a failure: in hybrid mode failures are always kept in full. Default
+    /// `false`.
     #[must_use]
     pub const fn error(mut self, is_error: bool) -> Self {
         self.is_error = is_error;

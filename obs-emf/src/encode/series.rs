@@ -43,7 +43,7 @@ impl<'a> Series<'a> {
         Self { name, unit, resolution: Resolution::Standard, points }
     }
 
-    /// Sets the storage resolution.
+    /// Sets the storage resolution. Default [`Resolution::Standard`], a minute.
     #[must_use]
     pub const fn resolution(mut self, resolution: Resolution) -> Self {
         self.resolution = resolution;

@@ -116,7 +116,8 @@ impl EmfRecorder {
         Ok(recorder)
     }
 
-    /// Replaces the budget of series.
+    /// Replaces the budget of series. Default: 100 values of each label of each metric, then
+    /// `__other__`.
     ///
     /// What becomes of a label whose value is above the budget:
     ///

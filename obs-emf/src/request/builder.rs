@@ -67,7 +67,8 @@ impl RequestMetricsBuilder {
         self
     }
 
-    /// Adds a dimension of one fixed value to both dimension sets.
+    /// Adds a dimension of one fixed value to both dimension sets. Default: none but the standard
+    /// ones.
     pub fn dimension(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.dimensions.push((name.into(), value.into()));
         self

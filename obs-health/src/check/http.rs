@@ -45,7 +45,7 @@ impl HttpCheck {
         Ok(Self { uri: parsed, expected: None, client })
     }
 
-    /// Passes on this status alone.
+    /// Passes on this status alone. Default: on every 2xx.
     #[must_use]
     pub fn expect_status(mut self, status: StatusCode) -> Self {
         self.expected = Some(status);

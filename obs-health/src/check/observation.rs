@@ -41,7 +41,7 @@ impl Observation {
         Self { health: Health::Fail, output: Some(output.into()), value: None }
     }
 
-    /// Adds the figure that the check measured; one that is not finite is left out.
+    /// Adds the figure that the check measured; one that is not finite is left out. Default: none.
     #[must_use]
     pub fn value(mut self, value: f64, unit: &'static str) -> Self {
         self.value = value.is_finite().then_some((value, unit));

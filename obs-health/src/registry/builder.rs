@@ -77,7 +77,7 @@ impl HealthBuilder {
         }
     }
 
-    /// Sets the version that reports name.
+    /// Sets the version that reports name. Default: none is named.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
@@ -90,7 +90,7 @@ impl HealthBuilder {
         self
     }
 
-    /// Adds a dependency.
+    /// Adds a dependency. Default: there is none, and the service is ready.
     pub fn dependency(mut self, dependency: Dependency) -> Self {
         self.dependencies.push(dependency);
         self

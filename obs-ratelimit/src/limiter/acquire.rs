@@ -92,6 +92,23 @@ impl Acquired {
     }
 
     /// Charges `cost` instead of what was reserved, to every policy that counts costs.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Limiter, Policy, Quota};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A prompt reserves one token, and is charged for those that its answer took.
+    /// let policy = Policy::builder("tokens", Quota::per_minute(1_000)).build()?;
+    /// let limiter = Limiter::new(policy)?;
+    /// let (prompt, ()) = http::Request::get("/").body(())?.into_parts();
+    ///
+    /// let Ok(reserved) = limiter.acquire(&prompt).await else { return Ok(()) };
+    /// reserved.commit_cost(300);
+    /// assert_eq!(limiter.peek("tokens", &[])?.remaining, 700);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn commit_cost(mut self, cost: u64) {
         if let Some(reservation) = self.reservation.take() {
             reservation.commit_cost(cost);
@@ -106,6 +123,23 @@ impl Acquired {
     }
 
     /// Gives everything back.
+    ///
+    /// ```
+    /// use obs_ratelimit::{Limiter, Policy, Quota};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let limiter = Limiter::new(Policy::builder("jobs", Quota::per_minute(10)).build()?)?;
+    /// let (job, ()) = http::Request::get("/").body(())?.into_parts();
+    ///
+    /// let Ok(reserved) = limiter.acquire(&job).await else { return Ok(()) };
+    /// assert_eq!(limiter.peek("jobs", &[])?.remaining, 9);
+    /// // The queue was empty after all.
+    /// reserved.refund();
+    /// assert_eq!(limiter.peek("jobs", &[])?.remaining, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn refund(mut self) {
         if let Some(reservation) = self.reservation.take() {
             reservation.refund();

@@ -129,7 +129,8 @@ impl LimiterBuilder {
         self
     }
 
-    /// The secret that names keys in stores; needed by policies that use one.
+    /// The secret that names keys in stores; needed by policies that use one. Default: none, with
+    /// which such a policy is refused.
     ///
     /// Every node of the fleet must have the same, and two fleets that share a table must not.
     /// Without it the keys of a store cannot be turned back into tenants or addresses.
@@ -146,7 +147,7 @@ impl LimiterBuilder {
         self
     }
 
-    /// Requests that no policy sees, such as health probes.
+    /// Requests that no policy sees, such as health probes. Default: none.
     pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
         self.skip = Some(Predicate(Arc::new(skip)));
         self

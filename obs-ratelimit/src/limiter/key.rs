@@ -94,6 +94,25 @@ impl Limiter {
     ///
     /// # Errors
     /// As for [`peek`](Self::peek).
+    ///
+    /// ```
+    /// use obs_ratelimit::{Key, Limiter, Policy, Quota};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::builder("tenant", Quota::per_minute(10)).key(Key::tenant()).build()?;
+    /// let limiter = Limiter::new(policy)?;
+    /// let request = http::Request::get("/").header("x-tenant-id", "acme").body(())?;
+    /// if let Ok(used) = limiter.acquire(&request.into_parts().0).await {
+    ///     used.commit();
+    /// }
+    /// assert_eq!(limiter.peek("tenant", &["acme"])?.remaining, 9);
+    ///
+    /// limiter.reset("tenant", &["acme"])?;
+    /// assert_eq!(limiter.peek("tenant", &["acme"])?.remaining, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reset(&self, policy: &str, key: &[&str]) -> Result<(), ConfigError> {
         let named = self.find(policy, key)?;
         named.active.engine.forget(named.subject);
@@ -107,6 +126,26 @@ impl Limiter {
     ///
     /// # Errors
     /// As for [`peek`](Self::peek).
+    ///
+    /// ```
+    /// use obs_ratelimit::{Key, Limiter, Policy, Quota};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let policy = Policy::builder("import", Quota::per_hour(100)).key(Key::tenant()).cost(60);
+    /// let limiter = Limiter::new(policy.build()?)?;
+    /// let request = http::Request::get("/").header("x-tenant-id", "acme").body(())?;
+    /// if let Ok(used) = limiter.acquire(&request.into_parts().0).await {
+    ///     used.commit();
+    /// }
+    /// assert_eq!(limiter.peek("import", &["acme"])?.remaining, 40);
+    ///
+    /// // An import that failed for a fault of ours need not count.
+    /// limiter.grant("import", &["acme"], 60)?;
+    /// assert_eq!(limiter.peek("import", &["acme"])?.remaining, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn grant(&self, policy: &str, key: &[&str], tokens: u64) -> Result<(), ConfigError> {
         let named = self.find(policy, key)?;
         named.active.engine.grant(named.subject, tokens);
@@ -118,6 +157,24 @@ impl Limiter {
     ///
     /// # Errors
     /// As for [`peek`](Self::peek), and if the policy has no store.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::clock::Clock;
+    /// use obs_ratelimit::{Key, LeaseConfig, Limiter, MemoryStore, Policy, Quota};
+    ///
+    /// let store = Arc::new(MemoryStore::new(Clock::system(), 1_024));
+    /// let fleet = Policy::builder("tenant", Quota::per_hour(100)).key(Key::tenant());
+    /// let fleet = fleet.leased(store, LeaseConfig::new()).build()?;
+    /// let node = Policy::builder("method", Quota::per_second(500)).key(Key::method()).build()?;
+    /// let limiter = Limiter::builder().fleet_secret([7; 16]).policy(fleet).policy(node).build()?;
+    ///
+    /// assert!(limiter.in_store("tenant", &["acme"]).is_ok());
+    /// // This one is counted by each node for itself.
+    /// assert!(limiter.in_store("method", &["GET"]).is_err());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn in_store(&self, policy: &str, key: &[&str]) -> Result<KeyInStore, ConfigError> {
         let named = self.find(policy, key)?;
         if !named.active.policy.mode.is_shared() {
@@ -192,6 +249,30 @@ impl KeyInStore {
     ///
     /// # Errors
     /// As for [`peek`](Self::peek).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    ///
+    /// use obs_core::clock::Clock;
+    /// use obs_ratelimit::{Key, LeaseConfig, Limiter, MemoryStore, Policy, Quota};
+    ///
+    /// let store = Arc::new(MemoryStore::new(Clock::system(), 1_024));
+    /// let policy = Policy::builder("import", Quota::per_hour(100)).key(Key::tenant()).cost(60);
+    /// let policy = policy.strict(store, LeaseConfig::new()).build()?;
+    /// let limiter = Limiter::builder().fleet_secret([7; 16]).policy(policy).build()?;
+    /// let request = http::Request::get("/").header("x-tenant-id", "acme").body(())?;
+    /// if let Ok(used) = limiter.acquire(&request.into_parts().0).await {
+    ///     used.commit();
+    /// }
+    ///
+    /// let acme = limiter.in_store("import", &["acme"])?;
+    /// assert_eq!(acme.peek().await?.remaining, 40);
+    /// assert_eq!(acme.grant(60).await?.remaining, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn grant(&self, tokens: u64) -> Result<Peek, StoreError> {
         let answer = self.act(StoreAction::Grant(tokens)).await?;
         self.with_engine(|active| active.engine.grant(self.subject, tokens));

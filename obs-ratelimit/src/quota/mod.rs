@@ -145,7 +145,8 @@ impl Quota {
         Self(Shape::Concurrency { limit })
     }
 
-    /// Sets how many requests may come at once after a pause: the capacity of the bucket.
+    /// Sets how many requests may come at once after a pause: the capacity of the bucket. Default
+    /// `limit` for a rate.
     ///
     /// It applies to [`rate`](Self::rate), [`every`](Self::every) and [`strict`](Self::strict);
     /// the other quotas have no burst and stay as they are. At least 1.

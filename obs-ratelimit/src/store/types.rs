@@ -119,6 +119,17 @@ impl SharedQuota {
     }
 
     /// How it is counted.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_ratelimit::{Quota, Shape, SharedQuota};
+    ///
+    /// let second = Duration::from_secs(1);
+    /// let quota = SharedQuota::new(Quota::per_second(100).burst(200))?;
+    /// assert_eq!(quota.shape(), Shape::Bucket { limit: 100, period: second, burst: 200 });
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn shape(&self) -> Shape {
         match self.plan {

@@ -49,7 +49,8 @@ impl BulkheadBuilder {
         Self { name, config, clock, series: Series::default(), controls: None }
     }
 
-    /// How many get in and how long others wait.
+    /// How many get in and how long others wait. Default: the defaults of
+    /// [`BulkheadConfig`](super::BulkheadConfig).
     pub fn config(mut self, config: BulkheadConfig) -> Self {
         self.config = config;
         self
@@ -61,7 +62,8 @@ impl BulkheadBuilder {
         self
     }
 
-    /// Records `BulkheadInFlight`, `BulkheadWaiting` and `BulkheadRejected` by `Bulkhead`.
+    /// Records `BulkheadInFlight`, `BulkheadWaiting` and `BulkheadRejected` by `Bulkhead`. Default
+    /// nowhere.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         let labels = [("Bulkhead", &*self.name)];
         self.series = Series {
@@ -72,7 +74,7 @@ impl BulkheadBuilder {
         self
     }
 
-    /// Registers it, so that operators can see and control it.
+    /// Registers it, so that operators can see and control it. Default: nowhere.
     pub fn controls(mut self, registry: &Registry) -> Self {
         self.controls = Some(registry.clone());
         self

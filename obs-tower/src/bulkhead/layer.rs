@@ -93,7 +93,8 @@ impl BulkheadLayer {
 }
 
 impl<P, R, H> BulkheadLayer<P, R, H> {
-    /// Finds the share and the priority of each request.
+    /// Finds the share and the priority of each request. Default: one share for all, each of normal
+    /// priority.
     #[must_use]
     pub fn place_by<Req, F>(self, place_of: F) -> BulkheadLayer<F, R, H>
     where
@@ -103,7 +104,8 @@ impl<P, R, H> BulkheadLayer<P, R, H> {
         BulkheadLayer { bulkhead, place_of, reject, hold }
     }
 
-    /// Answers refused calls with `reject`; see [`Reject`].
+    /// Answers refused calls with `reject`; see [`Reject`]. Default
+    /// [`AsResponse`](crate::reject::AsResponse).
     #[must_use]
     pub fn reject_with<R2>(self, reject: R2) -> BulkheadLayer<P, R2, H> {
         let Self { bulkhead, place_of, hold, .. } = self;

@@ -65,13 +65,15 @@ impl<K> CircuitBreakerLayer<Keyed<K>> {
 }
 
 impl<B, C, R> CircuitBreakerLayer<B, C, R> {
-    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify).
+    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify). Default
+    /// [`HttpStatus`](crate::classify::HttpStatus).
     #[must_use]
     pub fn classify_with<C2>(self, classify: C2) -> CircuitBreakerLayer<B, C2, R> {
         CircuitBreakerLayer { breaker: self.breaker, classify, reject: self.reject }
     }
 
-    /// Answers refused calls with `reject`; see [`Reject`](crate::reject::Reject).
+    /// Answers refused calls with `reject`; see [`Reject`](crate::reject::Reject). Default
+    /// [`AsResponse`](crate::reject::AsResponse).
     #[must_use]
     pub fn reject_with<R2>(self, reject: R2) -> CircuitBreakerLayer<B, C, R2> {
         CircuitBreakerLayer { breaker: self.breaker, classify: self.classify, reject }

@@ -101,13 +101,13 @@ impl FallbackBuilder {
         self
     }
 
-    /// Records `Fallbacks` by `Fallback`.
+    /// Records `Fallbacks` by `Fallback`. Default nowhere.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         self.series = recorder.counter(&FALLBACKS, &[("Fallback", &self.name)]);
         self
     }
 
-    /// Registers it, so that operators can see and control it.
+    /// Registers it, so that operators can see and control it. Default: nowhere.
     pub fn controls(mut self, registry: &Registry) -> Self {
         self.controls = Some(registry.clone());
         self

@@ -86,6 +86,30 @@ impl<V> FallbackLayer<ToValue<V>> {
 
 impl<S, Req> FallbackLayer<ToService<S, CopyRequest<Req>>> {
     /// Answers with what `service` makes of the copy of the request that `copy` made.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use obs_tower::fallback::FallbackLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let primary = service_fn(async |_: Request<()>| Err(std::io::Error::other("gone")));
+    /// let replica = service_fn(async |request: Request<()>| {
+    ///     Ok::<_, std::io::Error>(Response::new(format!("a copy of {}", request.uri())))
+    /// });
+    ///
+    /// // What changes something is not asked for twice.
+    /// let layer = FallbackLayer::service(replica, |request: &Request<()>| {
+    ///     request.method().is_safe().then(|| request.clone())
+    /// });
+    /// let service = layer.layer(primary);
+    ///
+    /// let read = service.clone().oneshot(Request::get("/menu").body(()).unwrap()).await;
+    /// assert_eq!(read.unwrap().body(), "a copy of /menu");
+    /// let write = service.oneshot(Request::post("/menu").body(()).unwrap()).await;
+    /// assert_eq!(write.unwrap_err().to_string(), "gone");
+    /// # });
+    /// ```
     #[must_use]
     pub const fn service(service: S, copy: CopyRequest<Req>) -> Self {
         let fallback = ToService { service, copy };
@@ -94,14 +118,14 @@ impl<S, Req> FallbackLayer<ToService<S, CopyRequest<Req>>> {
 }
 
 impl<F, C> FallbackLayer<F, C> {
-    /// Reads results with `classify`; see [`Classify`].
+    /// Reads results with `classify`; see [`Classify`]. Default [`HttpStatus`].
     #[must_use]
     pub fn classify_with<C2>(self, classify: C2) -> FallbackLayer<F, C2> {
         let Self { fallback, when, handle, .. } = self;
         FallbackLayer { fallback, classify, when, handle }
     }
 
-    /// Lets `handle` count what falls back, and switch it.
+    /// Lets `handle` count what falls back, and switch it. Default: nothing counts it.
     #[must_use]
     pub fn handle(mut self, handle: Fallback) -> Self {
         self.handle = Some(handle);

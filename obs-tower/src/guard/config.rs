@@ -74,25 +74,25 @@ impl<'a> GuardConfig<'a> {
         Self::default()
     }
 
-    /// Limits the time of the whole, waiting included; see [`TimeLimiter`].
+    /// Limits the time of the whole, waiting included; see [`TimeLimiter`]. Default: no limit.
     pub fn timeout_duration(mut self, limit: Duration) -> Self {
         self.timeout_duration = Some(limit);
         self
     }
 
-    /// Sheds what could not be served in time.
+    /// Sheds what could not be served in time. Default: nothing is shed.
     pub fn load_shed(mut self, config: LoadShedConfig) -> Self {
         self.load_shed = Some(config);
         self
     }
 
-    /// Bounds concurrency.
+    /// Bounds concurrency. Default: no bound.
     pub fn bulkhead(mut self, config: BulkheadConfig) -> Self {
         self.bulkhead = Some(config);
         self
     }
 
-    /// Fails at once what would fail anyway.
+    /// Fails at once what would fail anyway. Default: no breaker.
     pub fn circuit_breaker(mut self, config: CircuitBreakerConfig) -> Self {
         self.breaker = Some(Breaker { config, max_keys: None });
         self
@@ -139,13 +139,14 @@ impl<'a> GuardConfig<'a> {
         self
     }
 
-    /// Records the metrics of all parts, by the name of the guard.
+    /// Records the metrics of all parts, by the name of the guard. Default nowhere.
     pub fn recorder(mut self, recorder: &'a dyn Recorder) -> Self {
         self.recorder = Some(recorder);
         self
     }
 
     /// Registers all parts under the name of the guard, so that operators can see and control them.
+    /// Default: nowhere.
     pub fn controls(mut self, registry: &'a Registry) -> Self {
         self.controls = Some(registry);
         self

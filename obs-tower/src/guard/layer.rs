@@ -48,6 +48,20 @@ pub struct GuardLayer<Q = Choices, C = HttpStatus> {
 impl GuardLayer {
     /// A guard of parts that exist already, or of none; [`GuardConfig`](super::GuardConfig) builds
     /// the parts, too.
+    ///
+    /// ```
+    /// use obs_core::circuit::CircuitBreaker;
+    /// use obs_tower::guard::{Choices, GuardLayer};
+    ///
+    /// // One breaker for both routes of a dependency.
+    /// let payments = CircuitBreaker::builder("payments").build()?;
+    /// let charge = GuardLayer::<Choices>::builder().circuit_breaker(payments.clone()).build();
+    /// let refund = GuardLayer::<Choices>::builder().circuit_breaker(payments).build();
+    ///
+    /// charge.circuit_breaker().expect("it has one").force_open(None);
+    /// assert!(refund.circuit_breaker().expect("it has one").try_acquire().is_err());
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn builder() -> GuardBuilder {
         GuardBuilder { parts: Parts::none(), choose: Choices::default(), classify: HttpStatus }
     }
@@ -131,49 +145,66 @@ pub struct GuardBuilder<Q = Choices, C = HttpStatus> {
 }
 
 impl<Q, C> GuardBuilder<Q, C> {
-    /// The clock; the parts must have been built with the same.
+    /// The clock; the parts must have been built with the same. Default the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.parts.clock = clock;
         self
     }
 
-    /// Asks `limit` first.
+    /// Asks `limit` first. Default: none.
     pub fn rate_limit(mut self, limit: Arc<dyn Admit>) -> Self {
         self.parts.rate_limit = Some(limit);
         self
     }
 
-    /// Sheds what could not be served in time.
+    /// Sheds what could not be served in time. Default: nothing is shed.
     pub fn load_shed(mut self, shed: LoadShed) -> Self {
         self.parts.shed = Some(shed);
         self
     }
 
-    /// Bounds concurrency.
+    /// Bounds concurrency. Default: no bound.
     pub fn bulkhead(mut self, bulkhead: Bulkhead) -> Self {
         self.parts.bulkhead = Some(bulkhead);
         self
     }
 
-    /// Fails at once what would fail anyway.
+    /// Fails at once what would fail anyway. Default: no breaker.
     pub fn circuit_breaker(mut self, breaker: CircuitBreaker) -> Self {
         self.parts.breaker = Some(Breaker::One(breaker));
         self
     }
 
     /// One breaker per key; [`GuardBuilder::breaker_by`] finds the key of a request.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use obs_core::circuit::{CircuitBreakerConfig, CircuitBreakers};
+    /// use obs_tower::guard::{Choices, GuardLayer};
+    ///
+    /// // A partner that fails is cut off alone; health endpoints look at the same breakers.
+    /// let partners = CircuitBreakers::new("partners", CircuitBreakerConfig::new(), 100)?;
+    /// let guard = GuardLayer::<Choices>::builder()
+    ///     .circuit_breakers(partners.clone())
+    ///     .breaker_by(|request: &Request<String>| request.uri().host().unwrap_or("").into())
+    ///     .build();
+    /// partners.get("slow.example").force_open(None);
+    /// assert_eq!(guard.circuit_breakers().map(CircuitBreakers::len), Some(1));
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     pub fn circuit_breakers(mut self, breakers: CircuitBreakers) -> Self {
         self.parts.breaker = Some(Breaker::PerKey(breakers));
         self
     }
 
-    /// Limits the time of the whole.
+    /// Limits the time of the whole. Default: no limit.
     pub fn time_limiter(mut self, limiter: TimeLimiter) -> Self {
         self.parts.limiter = Some(limiter);
         self
     }
 
-    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify).
+    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify). Default
+    /// [`HttpStatus`](crate::classify::HttpStatus).
     pub fn classify_with<C2>(self, classify: C2) -> GuardBuilder<Q, C2> {
         GuardBuilder { parts: self.parts, choose: self.choose, classify }
     }

@@ -62,6 +62,19 @@ impl LambdaHttpLayer {
 
     /// Sets how long an answer waits for lines, metrics and spans to be written, at most; never
     /// longer than the time the invocation has left. Default 1 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use obs_core::telemetry::Telemetry;
+    /// use obs_tower::lambda::LambdaHttpLayer;
+    ///
+    /// // An answer that took 20 ms does not wait much longer for a collector that is away.
+    /// let telemetry = Telemetry::builder("orders").build()?;
+    /// let lambda = LambdaHttpLayer::new(telemetry).flush_limit(Duration::from_millis(100));
+    /// # let _ = lambda;
+    /// # Ok::<(), obs_core::config::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn flush_limit(mut self, limit: Duration) -> Self {
         self.flusher.set_limit(limit);

@@ -50,7 +50,7 @@ impl LoadShedBuilder {
         Self { name, config, clock, series: Series::default(), controls: None }
     }
 
-    /// How the limit moves.
+    /// How the limit moves. Default: the defaults of [`LoadShedConfig`](super::LoadShedConfig).
     pub fn config(mut self, config: LoadShedConfig) -> Self {
         self.config = config;
         self
@@ -63,6 +63,7 @@ impl LoadShedBuilder {
     }
 
     /// Records `LoadShedLimit`, `LoadShedInFlight` and, by `Priority`, `LoadShed`, all by `Limit`.
+    /// Default nowhere.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         let name = Arc::clone(&self.name);
         self.series = Series {
@@ -75,7 +76,7 @@ impl LoadShedBuilder {
         self
     }
 
-    /// Registers it, so that operators can see and control it.
+    /// Registers it, so that operators can see and control it. Default: nowhere.
     pub fn controls(mut self, registry: &Registry) -> Self {
         self.controls = Some(registry.clone());
         self

@@ -97,7 +97,7 @@ impl LoadShedLayer {
 }
 
 impl<I, C, R> LoadShedLayer<I, C, R> {
-    /// Says how important requests are.
+    /// Says how important requests are. Default [`ByRoute`](super::ByRoute).
     #[must_use]
     pub fn importance_by<Req, F>(self, importance: F) -> LoadShedLayer<F, C, R>
     where
@@ -107,14 +107,16 @@ impl<I, C, R> LoadShedLayer<I, C, R> {
         LoadShedLayer { shed, importance, classify, reject }
     }
 
-    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify).
+    /// Reads results with `classify`; see [`Classify`](crate::classify::Classify). Default
+    /// [`HttpStatus`](crate::classify::HttpStatus).
     #[must_use]
     pub fn classify_with<C2>(self, classify: C2) -> LoadShedLayer<I, C2, R> {
         let Self { shed, importance, reject, .. } = self;
         LoadShedLayer { shed, importance, classify, reject }
     }
 
-    /// Answers shed calls with `reject`; see [`Reject`](crate::reject::Reject).
+    /// Answers shed calls with `reject`; see [`Reject`](crate::reject::Reject). Default
+    /// [`AsResponse`](crate::reject::AsResponse).
     #[must_use]
     pub fn reject_with<R2>(self, reject: R2) -> LoadShedLayer<I, C, R2> {
         let Self { shed, importance, classify, .. } = self;

@@ -55,14 +55,15 @@ impl<'a> MessageInfo<'a> {
     }
 
     /// Sets how often it was received, 1 for the first time; SQS calls it
-    /// `ApproximateReceiveCount`.
+    /// `ApproximateReceiveCount`. Default: not known, and left out.
     #[must_use]
     pub const fn attempt(mut self, attempt: u32) -> Self {
         self.attempt = Some(attempt);
         self
     }
 
-    /// Sets when it was sent, for its age; SQS calls it `SentTimestamp`.
+    /// Sets when it was sent, for its age; SQS calls it `SentTimestamp`. Default: not known, and
+    /// `age_ms` is left out.
     #[must_use]
     pub const fn sent(mut self, at: Timestamp) -> Self {
         self.sent = Some(at);

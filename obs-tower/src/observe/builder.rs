@@ -188,7 +188,8 @@ impl ObserveLayerBuilder {
         self
     }
 
-    /// Finds the tenant, before the header that the trust policy may allow.
+    /// Finds the tenant, before the header that the trust policy may allow. Default: that header
+    /// alone.
     ///
     /// ```
     /// use std::borrow::Cow;
@@ -223,7 +224,8 @@ impl ObserveLayerBuilder {
         self
     }
 
-    /// Finds the user, before the header that the trust policy may allow.
+    /// Finds the user, before the header that the trust policy may allow. Default: that header
+    /// alone.
     pub fn user_id(
         mut self,
         user: impl Fn(RequestHead<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
@@ -233,7 +235,7 @@ impl ObserveLayerBuilder {
     }
 
     /// Adds a tag to every record: a field of the line, which is an EMF property, and an attribute
-    /// of the span.
+    /// of the span. Default: none.
     pub fn default_tag(mut self, key: &'static str, value: impl Into<Value>) -> Self {
         Arc::make_mut(&mut self.config.tags).push((key, value.into()));
         self
@@ -265,7 +267,7 @@ impl ObserveLayerBuilder {
     }
 
     /// Leaves out the line and the span of successful requests to this route or path; they still
-    /// count in metrics. For probes.
+    /// count in metrics. For probes. Default: none is left out.
     pub fn skip(mut self, route_or_path: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.config.skip).insert(route_or_path.into());
         self

@@ -69,7 +69,7 @@ impl BodyLogging {
         self
     }
 
-    /// Rewrites the text before it is logged.
+    /// Rewrites the text before it is logged. Default: as it is.
     ///
     /// It sees what was kept, which may be cut in the middle of a value. If it panics, the body is
     /// not logged.

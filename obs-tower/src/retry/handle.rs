@@ -341,7 +341,8 @@ pub struct RetryBuilder {
 }
 
 impl RetryBuilder {
-    /// How often, how fast and how much in all.
+    /// How often, how fast and how much in all. Default: the defaults of
+    /// [`RetryConfig`](super::RetryConfig).
     pub fn config(mut self, config: RetryConfig) -> Self {
         self.config = config;
         self
@@ -359,7 +360,7 @@ impl RetryBuilder {
         self
     }
 
-    /// Records `Retries` by `Retry` and `Result`.
+    /// Records `Retries` by `Retry` and `Result`. Default nowhere.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         let results = ["made", "over_budget", "too_late", "exhausted"];
         self.series = results
@@ -367,7 +368,7 @@ impl RetryBuilder {
         self
     }
 
-    /// Registers it, so that operators can see and control it.
+    /// Registers it, so that operators can see and control it. Default: nowhere.
     pub fn controls(mut self, registry: &Registry) -> Self {
         self.controls = Some(registry.clone());
         self

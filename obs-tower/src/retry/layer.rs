@@ -42,7 +42,8 @@ impl RetryLayer {
 }
 
 impl<C> RetryLayer<C> {
-    /// Reads results with `classify`; see [`Classify`].
+    /// Reads results with `classify`; see [`Classify`]. Default
+    /// [`HttpStatus`](crate::classify::HttpStatus).
     #[must_use]
     pub fn classify_with<C2>(self, classify: C2) -> RetryLayer<C2> {
         RetryLayer { policy: self.policy.with_classifier(classify) }

@@ -84,7 +84,7 @@ impl TimeoutLayer {
 }
 
 impl<L, R> TimeoutLayer<L, R> {
-    /// Sets limits by operation, tenant, or whatever a request shows.
+    /// Sets limits by operation, tenant, or whatever a request shows. Default: that of the limiter.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,7 +106,8 @@ impl<L, R> TimeoutLayer<L, R> {
         TimeoutLayer { limiter: self.limiter, limit_of, reject: self.reject }
     }
 
-    /// Answers calls that ran out of time with `reject`; see [`Reject`].
+    /// Answers calls that ran out of time with `reject`; see [`Reject`]. Default
+    /// [`AsResponse`](crate::reject::AsResponse).
     #[must_use]
     pub fn reject_with<R2>(self, reject: R2) -> TimeoutLayer<L, R2> {
         TimeoutLayer { limiter: self.limiter, limit_of: self.limit_of, reject }

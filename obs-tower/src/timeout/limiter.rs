@@ -240,7 +240,7 @@ impl TimeLimiterBuilder {
         self
     }
 
-    /// Records `TimeLimitExceeded` by `TimeLimiter` and `Result`.
+    /// Records `TimeLimitExceeded` by `TimeLimiter` and `Result`. Default nowhere.
     pub fn recorder(mut self, recorder: &dyn Recorder) -> Self {
         let name = Arc::clone(&self.name);
         let counter =
@@ -250,7 +250,7 @@ impl TimeLimiterBuilder {
         self
     }
 
-    /// Registers it, so that operators can see and control it.
+    /// Registers it, so that operators can see and control it. Default: nowhere.
     pub fn controls(mut self, registry: &Registry) -> Self {
         self.controls = Some(registry.clone());
         self

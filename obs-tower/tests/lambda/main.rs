@@ -39,6 +39,23 @@ fn records(answer: &Answer, message: &str) -> Vec<Value> {
     lines.filter(|line: &Value| line["message"] == message).collect()
 }
 
+/// The line that the guide for functions shows.
+fn shown_in_the_guide() -> String {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/guides/lambda.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide is in the repository");
+    let (_before, shown) = guide.split_once("```json\n").expect("it shows a line");
+    shown.split("```").next().unwrap_or_default().to_owned()
+}
+
+/// The names of the members of a line and of those within, in their order.
+fn members(line: &str) -> Vec<String> {
+    let names = line.split("\":").map(|before| before.rsplit('"').next().unwrap_or_default());
+    let mut names: Vec<_> = names.map(str::to_owned).collect();
+    // What follows the last one is a value.
+    names.pop();
+    names
+}
+
 fn every_invocation_is_recorded_before_its_answer() {
     let events = [json!({ "width": 100 }), json!({ "height": 1 }), json!({ "width": 7 })];
     let answers = run("lambda", events.map(|payload| Event { payload, trace: Some(TRACE) }));
@@ -65,6 +82,8 @@ fn every_invocation_is_recorded_before_its_answer() {
         assert_eq!(line["InvocationFaults"], u8::from(outcome != "success"));
     }
     assert_eq!(records(&answers[2], "invocation completed")[2]["width"], 7);
+    let printed = answers[0].output.lines().find(|line| line.contains("invocation completed"));
+    assert_eq!(members(printed.expect("it was found above")), members(&shown_in_the_guide()));
     eprintln!("every_invocation_is_recorded_before_its_answer ... ok");
 }
 

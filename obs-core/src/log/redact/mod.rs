@@ -152,21 +152,21 @@ impl Redactor {
         self
     }
 
-    /// Sets whether card numbers are hidden.
+    /// Sets whether card numbers are hidden. Default `true` with [`Redactor::new`].
     #[must_use]
     pub fn card_numbers(mut self, hide: bool) -> Self {
         self.patterns.cards = hide;
         self
     }
 
-    /// Sets whether tokens are hidden.
+    /// Sets whether tokens are hidden. Default `true` with [`Redactor::new`].
     #[must_use]
     pub fn tokens(mut self, hide: bool) -> Self {
         self.patterns.tokens = hide;
         self
     }
 
-    /// Sets whether e-mail addresses are hidden.
+    /// Sets whether e-mail addresses are hidden. Default `true` with [`Redactor::new`].
     ///
     /// ```
     /// use obs_core::log::Redactor;

@@ -73,7 +73,8 @@ impl OtlpExporterBuilder {
         self
     }
 
-    /// Sets the address; over HTTP with its path, usually `/v1/traces`.
+    /// Sets the address; over HTTP with its path, usually `/v1/traces`. Default
+    /// `http://localhost:4318/v1/traces`, and over gRPC `http://localhost:4317`.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.settings.endpoint = Some(endpoint.into());
@@ -101,7 +102,7 @@ impl OtlpExporterBuilder {
         self
     }
 
-    /// Sets whose spans these are.
+    /// Sets whose spans these are. Default: an empty one.
     #[must_use]
     pub fn resource(mut self, resource: &Resource) -> Self {
         self.resource = resource.clone();

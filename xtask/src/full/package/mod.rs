@@ -7,7 +7,8 @@ mod project;
 mod service;
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use project::{Project, Sources};
@@ -18,7 +19,57 @@ use crate::workspace::{Member, members, metadata, root};
 
 /// Packs the five crates, which are the workspace's default members, and builds what was packed.
 pub(super) fn pack() -> Outcome {
-    run(&mut cargo(&["package", "--allow-dirty"]))
+    let target = packed()?;
+    forget_last_packed(&target)?;
+    run(cargo(&["package", "--allow-dirty", "--target-dir"]).arg(target))
+}
+
+/// Where crates are packed, and what was packed is built.
+fn packed() -> Outcome<PathBuf> {
+    Ok(target()?.join("packed"))
+}
+
+fn target() -> Outcome<PathBuf> {
+    let metadata = metadata()?;
+    Ok(PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target")))
+}
+
+/// Removes what was built when the crates were packed before, and what cargo unpacked of them.
+///
+/// To build one of them it gives those it depends on a registry of their own, at a path that is the
+/// same each time. What it has of that path and this version is never new to it.
+fn forget_last_packed(target: &Path) -> Outcome {
+    remove(target)?;
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let Some(sources) = home.map(|home| home.join("registry/src")) else { return Ok(()) };
+    if !sources.is_dir() {
+        return Ok(());
+    }
+    let members = members()?;
+    for registry in fs::read_dir(sources)? {
+        let registry = registry?;
+        // Those of registries without a host: folders of this machine.
+        if !registry.file_name().to_string_lossy().starts_with('-') {
+            continue;
+        }
+        for member in members.iter().filter(|member| member.is_published) {
+            remove(&registry.path().join(stem(member)))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Outcome {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What an archive of the crate, and its folder, are called.
+fn stem(member: &Member) -> String {
+    format!("{}-{}", member.name, env!("CARGO_PKG_VERSION"))
 }
 
 /// Follows the documents from empty folders, with what was packed last.
@@ -83,16 +134,16 @@ fn try_adopted(service: &Service) -> Outcome {
 
 /// Unpacks what was packaged; the name and the folder of each crate.
 fn unpack() -> Outcome<Vec<(String, PathBuf)>> {
-    let metadata = metadata()?;
-    let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
-    let folder = target.join("scratch");
+    let (folder, archives) = (target()?.join("scratch"), packed()?.join("package"));
     fs::create_dir_all(&folder)?;
     let mut crates = Vec::new();
-    for Member { name, .. } in members()?.into_iter().filter(|member| member.is_published) {
-        let stem = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
-        let archive = target.join("package").join(format!("{stem}.crate"));
-        run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&folder))?;
-        crates.push((name, folder.join(stem)));
+    for member in members()?.into_iter().filter(|member| member.is_published) {
+        let stem = stem(&member);
+        let archive = archives.join(format!("{stem}.crate"));
+        remove(&folder.join(&stem))?;
+        // Without the times in the archive, which are the same whatever has changed.
+        run(Command::new("tar").arg("-xzmf").arg(archive).arg("-C").arg(&folder))?;
+        crates.push((member.name, folder.join(stem)));
     }
     Ok(crates)
 }

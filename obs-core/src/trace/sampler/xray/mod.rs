@@ -157,7 +157,7 @@ impl XraySamplerBuilder {
         self
     }
 
-    /// Sets the source of the client's id and of the jitter between polls.
+    /// Sets the source of the client's id and of the jitter between polls. Default: the system's.
     #[must_use]
     pub fn ids(mut self, ids: IdGenerator) -> Self {
         self.ids = ids;

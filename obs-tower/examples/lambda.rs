@@ -1,5 +1,5 @@
-//! A Lambda function: `cargo lambda watch --example lambda --features lambda`, then
-//! `cargo lambda invoke lambda --data-ascii '{"width":100}'`.
+//! A Lambda function. As `src/main.rs` of a package: `cargo lambda watch`, then
+//! `cargo lambda invoke --data-ascii '{"width":100}'`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use obs_core::context::RequestContext;

@@ -1,6 +1,5 @@
-//! An HTTP service as a Lambda function behind an API Gateway:
-//! `cargo lambda watch --example lambda_http --features axum,lambda`, then
-//! `curl -i http://localhost:9000/lambda-url/lambda_http/orders/7`.
+//! An HTTP service as a Lambda function behind an API Gateway. As `src/main.rs` of a package:
+//! `cargo lambda watch`, then `curl -i http://localhost:9000/orders/7`.
 
 use axum::Router;
 use axum::routing::get;

@@ -1,6 +1,6 @@
 //! A Lambda function that takes batches from a queue and has only the failed messages delivered
-//! again: `cargo lambda watch --example lambda_sqs --features lambda,message`, then
-//! `cargo lambda invoke lambda_sqs --data-ascii '{"Records":[{"messageId":"m-1","body":"7"}]}'`.
+//! again. As `src/main.rs` of a package: `cargo lambda watch`, then
+//! `cargo lambda invoke --data-ascii '{"Records":[{"messageId":"m-1","body":"7"}]}'`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

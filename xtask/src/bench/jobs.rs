@@ -53,8 +53,8 @@ impl<'a> Jobs<'a> {
              A bare route takes {slower:.2} times as long here as on the machine for which the targets in nanoseconds\n\
              were set; a time counts as missed when it is over its target by more than that.\n\n\
              {times}\n\
-             A denial by tower_governor makes a clock, which asks the processor what it can do (`cpuid`); in a virtual\n\
-             machine that takes a detour of microseconds, on bare metal it does not.\n\n\
+             A denial by tower_governor makes a clock, which asks the processor what it can do (`cpuid`), and a virtual\n\
+             machine answers that by a detour of microseconds.\n\n\
              ## Instructions\n\n\
              Counted by callgrind in the thread that works, with fat LTO as above, beyond the baseline.\n\n\
              {instructions}\n\

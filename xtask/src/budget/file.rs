@@ -58,12 +58,13 @@ impl Budget {
         &'a self,
         now: &'a Self,
     ) -> impl Iterator<Item = (&'a str, f64, f64)> + use<'a> {
+        // One that is not listed cost no more than the cheapest that is.
+        let unlisted = self.functions.values().copied().reduce(f64::min).unwrap_or(0.0);
         let mut grown: Vec<_> = now
             .functions
             .iter()
-            .map(|(name, &after)| (name.as_str(), self.functions.get(name).copied(), after))
-            // One that is not listed was cheap.
-            .map(|(name, before, after)| (name, before.unwrap_or(0.0), after))
+            .map(|(name, &after)| (name.as_str(), self.functions.get(name), after))
+            .map(|(name, before, after)| (name, before.copied().unwrap_or(unlisted), after))
             .filter(|(_, before, after)| after - before >= 1.0)
             .collect();
         grown.sort_by(|a, b| (b.2 - b.1).total_cmp(&(a.2 - a.1)));

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::queue::{Chunk, Queue};
-use super::writer;
 use super::{Class, DropReason, Ledger};
 
 pub(super) type Destination = Box<dyn Write + Send>;
@@ -92,49 +91,6 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a line into the queue, or says why it is lost.
-    pub(super) fn write(self: &Arc<Self>, class: Class, line: &[u8]) -> Option<DropReason> {
-        let mut state = self.lock();
-        state.ledger.created += 1;
-        if state.is_abandoned() {
-            state.ledger.add_dropped(class, DropReason::Closed, 1);
-            return Some(DropReason::Closed);
-        }
-        let bytes = state.ledger.queued_bytes + line.len();
-        if bytes > class.share_of(self.settings.capacity) {
-            let too_long = line.len() > class.share_of(self.settings.capacity);
-            let reason = if too_long { DropReason::TooLong } else { DropReason::QueueFull };
-            state.ledger.add_dropped(class, reason, 1);
-            return Some(reason);
-        }
-        let before = state.ledger.queued_bytes;
-        state.enqueue(class, line);
-        if let Phase::Closed(carrier) = &mut state.phase {
-            let carrier = carrier.take();
-            self.write_through(state, carrier);
-            return None;
-        }
-        let wake = match state.writer {
-            Writer::NotStarted(_) => {
-                self.start_writer(&mut state);
-                false
-            }
-            Writer::Parked => true,
-            // Exactly the line that crosses the mark wakes the writer, not each one after it.
-            Writer::Collecting => {
-                let mark = self.settings.high_water;
-                before < mark && state.ledger.queued_bytes >= mark
-            }
-            Writer::Busy => false,
-        };
-        if wake {
-            state.writer = Writer::Busy;
-            drop(state);
-            self.work.notify_one();
-        }
-        None
-    }
-
     pub(super) fn sampled_out(&self, lines: u64) {
         let mut state = self.lock();
         state.ledger.created += lines;
@@ -190,33 +146,10 @@ impl Lane {
         }
         matches!(state.phase, Phase::Closed(_))
     }
-
-    /// Carries out what waits, unless another thread does and will find it.
-    fn write_through(&self, state: MutexGuard<'_, State>, carrier: Option<Carrier>) {
-        if let Some(mut carrier) = carrier {
-            let mut state = writer::drain(self, state, &mut carrier);
-            state.phase = Phase::Closed(Some(carrier));
-        }
-    }
-
-    fn start_writer(self: &Arc<Self>, state: &mut State) {
-        let Writer::NotStarted(carrier) = std::mem::replace(&mut state.writer, Writer::Busy) else {
-            return;
-        };
-        let lane = Arc::clone(self);
-        let spawned = std::thread::Builder::new()
-            .name("obs-output".to_owned())
-            .spawn(move || writer::run(&lane, carrier));
-        if let Err(error) = spawned {
-            state.last_error = Some(error.to_string());
-            state.ledger.write_errors += 1;
-            state.abandon();
-        }
-    }
 }
 
 impl State {
-    fn enqueue(&mut self, class: Class, line: &[u8]) {
+    pub(super) fn enqueue(&mut self, class: Class, line: &[u8]) {
         self.ledger.queued_bytes += self.queue.push(class, line);
         self.enqueued += 1;
         self.ledger.queued += 1;
@@ -266,7 +199,7 @@ impl State {
     }
 
     /// Counts everything that is not written as lost; the writer must not count it again.
-    fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         self.phase = Phase::Abandoned;
         let mut lost = std::mem::take(&mut self.in_flight);
         while let Some(chunk) = self.queue.pop() {

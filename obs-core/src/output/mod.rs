@@ -34,6 +34,7 @@
 mod builder;
 mod capture;
 mod class;
+mod enqueue;
 mod file;
 mod lane;
 mod ledger;

@@ -11,9 +11,6 @@ use crate::local::Wait;
 use crate::policy::OnMissingKey;
 use crate::store::StoreKey;
 
-/// Policies that are followed without allocation.
-pub(crate) const INLINE: usize = 4;
-
 /// What all policies together say.
 #[derive(Debug)]
 pub(crate) enum Decision {

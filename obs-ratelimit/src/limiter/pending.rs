@@ -1,8 +1,8 @@
 use smallvec::SmallVec;
 
 use super::Limiter;
-use super::decide::{Answer, Asked, Denied, INLINE, Passed, Pending, Said};
-use super::reservation::HeldCharges;
+use super::decide::{Answer, Asked, Denied, Passed, Pending, Said};
+use super::reservation::{HeldCharges, INLINE};
 use crate::engine::{Spent, Tell};
 
 /// Answers that a store gave, by the index of their policies. What they charged is held until all

@@ -2,7 +2,6 @@ use obs_core::admit::Settle;
 use obs_core::outcome::Outcome;
 use smallvec::SmallVec;
 
-use super::decide::INLINE;
 use super::{Limiter, RequestCost};
 use crate::engine::{Receipt, Subject};
 use crate::local::Charged;
@@ -18,6 +17,9 @@ pub(crate) struct Held {
     /// The name of the key in its store, where settling may need it.
     pub(crate) name: Option<StoreKey>,
 }
+
+/// Policies that are followed without allocation.
+pub(super) const INLINE: usize = 4;
 
 pub(super) type HeldCharges = SmallVec<[Held; INLINE]>;
 

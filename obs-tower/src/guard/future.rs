@@ -1,7 +1,6 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,8 +12,7 @@ use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::Choose;
-use super::held::Held;
-use super::parts::Progress;
+use super::held::{Held, Progress};
 use crate::bulkhead::{Waiting, poll_queue};
 use crate::classify::Classify;
 use crate::load_shed::{ByRoute, Importance};
@@ -267,9 +265,9 @@ where
     Q: Choose<Request<B>>,
 {
     let Some((service, request)) = call else { return State::Answered };
-    let parts = Arc::clone(&held.parts);
     let priority = ByRoute.importance(&request).unwrap_or_default();
-    match parts.pass(&request, priority, choose, held, parts.clock.coarse()) {
+    let now = held.parts.clock.coarse();
+    match held.pass(&request, priority, choose, now) {
         Ok(Progress::Through) => start(Some((service, request))),
         Ok(Progress::Queued(waiting)) => State::queued(waiting, (service, request)),
         Err(rejected) => State::refused(rejected),
@@ -287,8 +285,8 @@ where
     Q: Choose<Request<B>>,
 {
     let Some((service, request)) = call else { return State::Answered };
-    let parts = Arc::clone(&held.parts);
-    match parts.pass_breaker(&request, choose, held, parts.clock.coarse()) {
+    let now = held.parts.clock.coarse();
+    match held.pass_breaker(&request, choose, now) {
         Ok(()) => start(Some((service, request))),
         Err(rejected) => State::refused(rejected),
     }

@@ -1,15 +1,18 @@
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use obs_core::admit;
 use obs_core::circuit;
 use obs_core::clock::Instant;
 use obs_core::deadline::Deadline;
 use obs_core::outcome::Outcome;
 
-use super::parts::Parts;
-use crate::bulkhead;
+use super::Choose;
+use super::parts::{Breaker, Parts};
+use crate::bulkhead::{self, Admission, Waiting};
 use crate::load_shed;
+use crate::priority::Priority;
+use crate::reject::Rejected;
 
 /// What a request holds of the parts that have let it pass.
 ///
@@ -25,10 +28,59 @@ pub(super) struct Held {
     pub(super) breaker: Option<circuit::Permit>,
 }
 
+/// How far a request has come.
+pub(super) enum Progress {
+    /// Through all of it.
+    Through,
+    /// Into the queue of the bulkhead.
+    Queued(Waiting),
+}
+
 impl Held {
     #[inline]
     pub(super) const fn nothing_of(parts: Arc<Parts>, deadline: Option<Deadline>) -> Self {
         Self { parts, deadline, rate: None, shed: None, bulkhead: None, breaker: None }
+    }
+
+    /// From the load shedding to the breaker, or into the queue between.
+    #[inline]
+    pub(super) fn pass<B>(
+        &mut self,
+        request: &Request<B>,
+        priority: Priority,
+        choose: &impl Choose<Request<B>>,
+        now: Instant,
+    ) -> Result<Progress, Rejected> {
+        let deadline = self.deadline;
+        if let Some(shed) = &self.parts.shed {
+            self.shed = Some(shed.admit(priority, deadline)?);
+        }
+        if let Some(bulkhead) = &self.parts.bulkhead {
+            match bulkhead.admit(choose.place_of(request), true, || now, || deadline) {
+                Admission::Admitted(ticket) => self.bulkhead = Some(ticket),
+                Admission::Queued(waiting) => return Ok(Progress::Queued(waiting)),
+                Admission::Full(full) => return Err(full.into()),
+            }
+        }
+        self.pass_breaker(request, choose, now).map(|()| Progress::Through)
+    }
+
+    #[inline]
+    pub(super) fn pass_breaker<B>(
+        &mut self,
+        request: &Request<B>,
+        choose: &impl Choose<Request<B>>,
+        now: Instant,
+    ) -> Result<(), Rejected> {
+        self.breaker = match &self.parts.breaker {
+            None => None,
+            Some(Breaker::One(breaker)) => Some(breaker.try_begin_at(now)?),
+            Some(Breaker::PerKey(breakers)) => {
+                let breaker = breakers.get(&choose.key_of(request));
+                Some(breaker.try_begin_at(now)?)
+            }
+        };
+        Ok(())
     }
 
     /// Tells every part how the request ended.

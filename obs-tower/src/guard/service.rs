@@ -9,8 +9,7 @@ use obs_core::clock::Instant;
 use tower_service::Service;
 
 use super::future::{ResponseFuture, State};
-use super::held::Held;
-use super::parts::Progress;
+use super::held::{Held, Progress};
 use super::{Choices, Choose, GuardLayer};
 use crate::classify::{Classify, HttpStatus};
 use crate::deadline::inherited;
@@ -155,7 +154,7 @@ impl<S, Q, C> GuardService<S, Q, C> {
         S: Service<Request<B>> + Clone,
         Q: Choose<Request<B>>,
     {
-        match self.layer.parts.pass(&request, priority, choose, held, now) {
+        match held.pass(&request, priority, choose, now) {
             Ok(Progress::Through) => self.run(request, limit),
             Ok(Progress::Queued(waiting)) => State::queued(waiting, (self.take_ready(), request)),
             Err(rejected) => State::refused(rejected),

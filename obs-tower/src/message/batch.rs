@@ -29,11 +29,15 @@ pub struct Batch<'a> {
     failed: Mutex<Vec<String>>,
 }
 
-impl<'a> Batch<'a> {
-    pub(super) const fn new(observer: &'a MessageObserver) -> Self {
-        Self { observer, failed: Mutex::new(Vec::new()) }
+impl MessageObserver {
+    /// Starts a batch of messages that were received together.
+    #[must_use]
+    pub const fn batch(&self) -> Batch<'_> {
+        Batch { observer: self, failed: Mutex::new(Vec::new()) }
     }
+}
 
+impl Batch<'_> {
     /// Processes one message, as [`MessageObserver::observe`] does, and notes if it fails.
     ///
     /// The answer is what the message's future gave, or `None` if it failed. If the future is

@@ -10,7 +10,6 @@ use obs_core::telemetry::Telemetry;
 use obs_core::trace::{SamplingInput, SpanKind};
 use obs_emf::{ABSENT, Shape};
 
-use super::batch::Batch;
 use crate::exchange::milliseconds;
 use crate::work::{Kind, Watched, Work};
 
@@ -162,12 +161,6 @@ impl MessageObserver {
         }
         work.value(age.unwrap_or(ABSENT));
         work.watch(future)
-    }
-
-    /// Starts a batch of messages that were received together.
-    #[must_use]
-    pub fn batch(&self) -> Batch<'_> {
-        Batch::new(self)
     }
 
     /// Opens the record of work that these attributes caused.

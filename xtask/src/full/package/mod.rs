@@ -1,6 +1,7 @@
 //! What would be uploaded builds, and a stranger who has it and the documents gets what they show.
 
 mod errors;
+mod guides;
 mod lines;
 mod page;
 mod project;
@@ -78,7 +79,7 @@ pub(super) fn adopt() -> Outcome {
 
     let readme = page::read("README.md")?;
     let first = Sources {
-        name: "first",
+        name: "first".to_owned(),
         dependencies: readme.block("toml")?.to_owned(),
         main: "docs/examples/orders.rs",
     };
@@ -90,7 +91,7 @@ pub(super) fn adopt() -> Outcome {
 
     let guide = page::read("docs/guides/axum.md")?;
     let adopted = Sources {
-        name: "adopted",
+        name: "adopted".to_owned(),
         dependencies: format!("{BEFORE}{}", guide.block("toml")?),
         main: "docs/examples/adopt_after.rs",
     };
@@ -99,11 +100,12 @@ pub(super) fn adopt() -> Outcome {
     lines::compare(&service.stop(3)?, &guide)?;
 
     let mistakes = Sources {
-        name: "mistakes",
+        name: "mistakes".to_owned(),
         dependencies: format!("{BEFORE}{MISTAKES}"),
         main: "docs/examples/adopt_before.rs",
     };
-    errors::compare(&Project::write(&crates, &mistakes)?)
+    errors::compare(&Project::write(&crates, &mistakes)?)?;
+    guides::try_all(&crates)
 }
 
 /// What those depend on who make the mistakes of `docs/compile_errors`, which forgot `load-shed`.

@@ -5,12 +5,12 @@ use crate::command::{Failure, Outcome};
 
 /// A document of the project.
 pub(super) struct Page {
-    pub(super) path: &'static str,
+    pub(super) path: String,
     text: String,
 }
 
-pub(super) fn read(path: &'static str) -> Outcome<Page> {
-    Ok(Page { path, text: read_file(path)? })
+pub(super) fn read(path: &str) -> Outcome<Page> {
+    Ok(Page { path: path.to_owned(), text: read_file(path)? })
 }
 
 impl Page {
@@ -26,6 +26,12 @@ impl Page {
         let begins: Vec<usize> =
             self.text.match_indices(&fence).map(|(at, _)| at + fence.len()).collect();
         begins.into_iter().filter_map(|begin| self.text[begin..].split("```").next())
+    }
+
+    /// The name of the file.
+    pub(super) fn name(&self) -> &str {
+        let file = self.path.rsplit('/').next().unwrap_or_default();
+        file.trim_end_matches(".md")
     }
 
     /// All of it.

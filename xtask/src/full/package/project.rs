@@ -10,7 +10,7 @@ use crate::command::{Outcome, cargo, run};
 
 /// What the stranger takes from a document.
 pub(super) struct Sources {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// Lines of the manifest.
     pub(super) dependencies: String,
     /// The file that becomes `src/main.rs`.
@@ -25,7 +25,7 @@ pub(super) struct Project {
 
 impl Project {
     pub(super) fn write(crates: &[(String, PathBuf)], sources: &Sources) -> Outcome<Self> {
-        let folder = crates[0].1.with_file_name(sources.name);
+        let folder = crates[0].1.with_file_name(&sources.name);
         fs::create_dir_all(folder.join("src"))?;
         // The lines of a service name its package as their target.
         let mut manifest = format!(

@@ -128,10 +128,11 @@ impl<'a> Row<'_, 'a> {
         let _ = match best {
             Some((name, rival)) => writeln!(
                 row,
-                " {}: {:.0} ns, {:.1} allocations | {:.1} |",
+                " {}: {:.0} ns, {:.1} allocations{} | {:.1} |",
                 name.trim_start_matches("rival/"),
                 number(rival, "nanos"),
                 number(rival, "allocations"),
+                elsewhere(rival),
                 number(rival, "nanos") / nanos
             ),
             None => writeln!(row, " | |"),
@@ -165,6 +166,19 @@ fn number(value: &Value, name: &str) -> f64 {
     value[name].as_f64().unwrap_or(f64::NAN)
 }
 
+/// What a rival writes, and has other threads do, if that is worth telling.
+fn elsewhere(rival: &Value) -> String {
+    let (written, behind) = (number(rival, "written"), number(rival, "background"));
+    let mut text = String::new();
+    if written >= 1.0 {
+        let _ = write!(text, ", {written:.0} written");
+    }
+    if behind > number(rival, "nanos") / 10.0 {
+        let _ = write!(text, ", {behind:.0} ns behind");
+    }
+    text
+}
+
 /// A number with its unit, `-` where there is none.
 fn unit(value: &Value, unit: &str) -> String {
     value.as_f64().map_or_else(|| "-".to_owned(), |number| format!("{number:.0}{unit}"))
@@ -193,7 +207,10 @@ mod tests {
             { "name": "http/bare", "nanos": 951.0 * 2.0 },
             { "name": "ours", "nanos": ours, "allocations": 1.0, "bytes": 2.0, "written": 3.0 },
             { "name": "other", "nanos": 300.0, "allocations": 1.0, "bytes": 2.0 },
-            { "name": "rival/theirs", "nanos": 600.0, "allocations": 9.0 },
+            {
+                "name": "rival/theirs", "nanos": 600.0, "allocations": 9.0, "written": 4.0,
+                "background": 61.0,
+            },
         ])
     }
 
@@ -204,9 +221,13 @@ mod tests {
         let costs = costs(200.0);
         let jobs = Jobs::new(&described, &costs, &instructions);
         let sections = jobs.sections();
-        assert!(sections.contains(
-            "| ours | 200 ns | - | 100 ns | 1.0 | 2 | 3 | - | theirs: 600 ns, 9.0 allocations | 3.0 |"
-        ), "{sections}");
+        assert!(
+            sections.contains(
+                "| ours | 200 ns | - | 100 ns | 1.0 | 2 | 3 | - | \
+             theirs: 600 ns, 9.0 allocations, 4 written, 61 ns behind | 3.0 |"
+            ),
+            "{sections}"
+        );
         assert!(sections.contains("| ours | 900 | 1000 | theirs: 1800 | 2.0 |"), "{sections}");
         assert!(sections.contains("1. other: not explained"), "{sections}");
         assert_eq!(jobs.unexplained(), ["other"]);

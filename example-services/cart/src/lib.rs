@@ -5,7 +5,7 @@
 //! | `POST /v1/cart/{user_id}` `{"product_id","quantity"}` | adds to the cart and answers it |
 //! | `GET /v1/cart/{user_id}` | `{"user_id","items"}`; one never filled is empty |
 //! | `DELETE /v1/cart/{user_id}` | empties the cart, 204 |
-//! | `POST /stress?cpu_iterations&memory_mb` | works the processor and fills memory, within bounds |
+//! | `POST /stress?cpu_iterations&memory_mb&duration_ms` | works the processor and fills memory, within bounds |
 //!
 //! Each request is a span `handler.{Operation}`, below it the store's.
 

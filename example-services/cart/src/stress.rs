@@ -3,9 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use obs_core::clock::Clock;
 use serde::{Deserialize, Serialize};
 use shop_kit::extract::{Json, Query};
 use shop_kit::failure::Failure;
+use shop_kit::stress::Load as Bounds;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The most numbers one request may have tested: about two seconds of one processor.
@@ -19,6 +21,15 @@ const MAX_MEMORY_MB: usize = 256;
 
 /// How much is filled when nothing is said.
 const DEFAULT_MEMORY_MB: usize = 10;
+
+/// How long a request may work when nothing is said, in milliseconds.
+const DEFAULT_DURATION_MS: u64 = 5_000;
+
+/// After so many numbers the time is looked at.
+const LOOK_EVERY: u64 = 1_024;
+
+/// The longest time a request may ask for.
+const MAX_DURATION: Duration = Bounds::MAX_DURATION;
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -57,6 +68,8 @@ pub(crate) struct Load {
     cpu_iterations: u64,
     #[serde(default = "Load::default_memory_mb")]
     memory_mb: usize,
+    #[serde(default = "Load::default_duration_ms")]
+    duration_ms: u64,
 }
 
 impl Load {
@@ -67,11 +80,34 @@ impl Load {
     const fn default_memory_mb() -> usize {
         DEFAULT_MEMORY_MB
     }
+
+    const fn default_duration_ms() -> u64 {
+        DEFAULT_DURATION_MS
+    }
+
+    /// Checks all bounds.
+    ///
+    /// # Errors
+    /// 422 for what is out of them.
+    fn check(self) -> Result<Self, Failure> {
+        let longest = MAX_DURATION.as_millis() as u64;
+        let in_bounds = self.cpu_iterations <= MAX_CPU_ITERATIONS
+            && self.memory_mb <= MAX_MEMORY_MB
+            && (1..=longest).contains(&self.duration_ms);
+        if in_bounds {
+            return Ok(self);
+        }
+        Err(Failure::unprocessable(format!(
+            "cpu_iterations must be at most {MAX_CPU_ITERATIONS}, memory_mb at most {MAX_MEMORY_MB}, \
+             duration_ms from 1 to {longest}"
+        )))
+    }
 }
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Done {
+    /// How many numbers were tested; fewer than wanted when the time was over.
     cpu_iterations: u64,
     memory_mb: usize,
     /// How many of the numbers are prime.
@@ -85,14 +121,12 @@ pub(crate) async fn stress(
     State(turns): State<Turns>,
     Query(load): Query<Load>,
 ) -> Result<Json<Done>, Failure> {
-    if load.cpu_iterations > MAX_CPU_ITERATIONS || load.memory_mb > MAX_MEMORY_MB {
-        return Err(Failure::unprocessable(format!(
-            "cpu_iterations must be at most {MAX_CPU_ITERATIONS}, memory_mb at most {MAX_MEMORY_MB}"
-        )));
-    }
+    let load = load.check()?;
     let turn = turns.take().await?;
     let work = move || {
-        let done = work(load);
+        let clock = Clock::system();
+        let end = clock.now() + Duration::from_millis(load.duration_ms);
+        let done = work(load, || clock.now() >= end);
         drop(turn);
         done
     };
@@ -100,15 +134,21 @@ pub(crate) async fn stress(
 }
 
 /// Finds primes, and holds `memory_mb` MiB of which each MiB is written as JSON, one at a time.
-fn work(load: Load) -> Done {
+///
+/// Looks for primes until all numbers are tested or the time `is_over`.
+fn work(load: Load, mut is_over: impl FnMut() -> bool) -> Done {
     let memory = vec![1_u8; load.memory_mb * MIB];
     let encoded = black_box(&memory)
         .chunks(MIB)
         .map(|piece| serde_json::to_vec(&piece[..piece.len() / 16]).map_or(0, |json| json.len()));
     let json_bytes = encoded.sum();
-    let primes = (0..load.cpu_iterations).filter(|number| is_prime(*number)).count() as u64;
-    let Load { cpu_iterations, memory_mb } = load;
-    Done { cpu_iterations, memory_mb, primes, json_bytes }
+    let (mut tested, mut primes) = (0, 0);
+    while tested < load.cpu_iterations && (tested == 0 || !is_over()) {
+        let until = load.cpu_iterations.min(tested + LOOK_EVERY);
+        primes += (tested..until).filter(|number| is_prime(*number)).count() as u64;
+        tested = until;
+    }
+    Done { cpu_iterations: tested, memory_mb: load.memory_mb, primes, json_bytes }
 }
 
 fn is_prime(number: u64) -> bool {
@@ -122,9 +162,13 @@ fn is_prime(number: u64) -> bool {
 mod tests {
     use super::*;
 
+    fn load(cpu_iterations: u64, memory_mb: usize) -> Load {
+        Load { cpu_iterations, memory_mb, duration_ms: DEFAULT_DURATION_MS }
+    }
+
     #[test]
     fn the_work_is_what_was_asked_for() {
-        let done = work(Load { cpu_iterations: 100, memory_mb: 2 });
+        let done = work(load(100, 2), || false);
         assert_eq!(done.primes, 25);
         // Each number is one digit and a comma.
         assert_eq!(done.json_bytes, 2 * (2 * MIB / 16 + 1));
@@ -132,8 +176,19 @@ mod tests {
 
     #[test]
     fn nothing_is_a_load_too() {
-        let done = work(Load { cpu_iterations: 0, memory_mb: 0 });
+        let done = work(load(0, 0), || false);
         assert_eq!((done.primes, done.json_bytes), (0, 0));
+    }
+
+    #[test]
+    fn work_ends_when_its_time_is_over() {
+        let mut looks = 0;
+        let is_over = || {
+            looks += 1;
+            looks > 4
+        };
+        let done = work(load(MAX_CPU_ITERATIONS, 0), is_over);
+        assert_eq!(done.cpu_iterations, 5 * LOOK_EVERY);
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,10 +206,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_beyond_the_bounds_is_refused() {
-        for (cpu_iterations, memory_mb) in
-            [(MAX_CPU_ITERATIONS + 1, 0), (0, MAX_MEMORY_MB + 1), (u64::MAX, usize::MAX)]
-        {
-            let load = Load { cpu_iterations, memory_mb };
+        let beyond = |duration_ms| Load { duration_ms, ..load(0, 0) };
+        for load in [
+            load(MAX_CPU_ITERATIONS + 1, 0),
+            load(0, MAX_MEMORY_MB + 1),
+            load(u64::MAX, usize::MAX),
+            beyond(0),
+            beyond(180_001),
+        ] {
             let refused = stress(State(Turns::default()), Query(load)).await.map(|_| ());
             assert_eq!(refused.unwrap_err().code(), http::StatusCode::UNPROCESSABLE_ENTITY);
         }
@@ -163,6 +222,7 @@ mod tests {
     #[test]
     fn what_is_not_said_is_the_default() {
         let load: Load = serde_json::from_str("{}").unwrap();
-        assert_eq!((load.cpu_iterations, load.memory_mb), (1_000, 10));
+        let Load { cpu_iterations, memory_mb, duration_ms } = load;
+        assert_eq!((cpu_iterations, memory_mb, duration_ms), (1_000, 10, 5_000));
     }
 }

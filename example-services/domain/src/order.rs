@@ -6,6 +6,32 @@ use crate::id::{OrderId, ProductId, TenantId, UserId};
 use crate::money::{Currency, Money};
 use crate::quantity::Quantity;
 
+/// One try at placing an order.
+///
+/// A customer's key stands for one order, however often it is tried. Each try has a higher number
+/// than those before it, and goes with everything that is done for it: what an earlier one left
+/// behind, or does too late, cannot touch a later one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The order.
+    pub order_id: OrderId,
+    /// The number of the try, from 1.
+    #[serde(rename = "attempt", default = "first")]
+    pub number: u32,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+impl Attempt {
+    /// The first try at `order_id`.
+    #[must_use]
+    pub const fn first(order_id: OrderId) -> Self {
+        Self { order_id, number: first() }
+    }
+}
+
 /// Where an order stands.
 ///
 /// ```text

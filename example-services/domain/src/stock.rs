@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cart::Item;
-use crate::id::{OrderId, ProductId};
+use crate::id::ProductId;
+use crate::order::Attempt;
 
 /// How much of a product there is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +31,9 @@ impl Level {
 /// Stock kept for an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
-    /// The order it is kept for; it names the reservation.
-    pub order_id: OrderId,
+    /// The order it is kept for, which names the reservation, and the try at it.
+    #[serde(flatten)]
+    pub attempt: Attempt,
     /// What is kept, each product once.
     pub items: Vec<Item>,
     /// When it runs out, in milliseconds since 1970-01-01T00:00:00Z.

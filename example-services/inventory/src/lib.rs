@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `GET /inventory/{product_id}` | `{"product_id","quantity","reserved","available"}`, or 404 |
 //! | `PUT /inventory/{product_id}` `{"quantity"}` | fills the shelf; 409 below what is reserved |
-//! | `POST /inventory/reserve` `{"order_id","lines"}` | keeps all lines for the order, or none (409) |
+//! | `POST /inventory/reserve` `{"order_id","attempt","lines"}` | keeps all lines for the order, or none (409) |
 //! | `POST /inventory/confirm` `{"order_id"}` | what is kept for the order leaves the shelf; 409 if nothing is |
-//! | `POST /inventory/release` `{"order_id"}` | gives back what is kept for the order, or left with it |
+//! | `POST /inventory/release` `{"order_id","attempt"}` | gives back what is kept for the order; without `attempt` also what left with it |
 //! | `POST /inventory/restock` `{"lines"}` | adds pieces to the shelf |
 //! | `POST /stress/restock?scale&duration_ms` | the restock storm, within bounds |
 //!
-//! `quantity` is what is on the shelf, `reserved` how much of it is kept for orders.
+//! `quantity` is what is on the shelf, `reserved` how much of it is kept for orders. `attempt`, 1 if it
+//! is left out of a reservation, is the number of the try at placing the order: a later one takes the
+//! place of an earlier one, which can then neither reserve nor release any more.
 //!
 //! A reservation runs out unless the order it was made for is accepted: [`settle`] asks the order
 //! service about each one whose time has come, and gives back or keeps what it holds accordingly.
@@ -31,6 +33,7 @@ use obs_core::span::CallSpan;
 use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Item, MAX_ITEMS};
 use shop_domain::id::{OrderId, ProductId};
+use shop_domain::order::Attempt;
 use shop_domain::port::{Reserved, SetLevel, Sold, StockStore};
 use shop_domain::stock::{Level, Reservation};
 use shop_kit::announce::Announcer;
@@ -118,13 +121,15 @@ async fn fill(
 
 #[derive(Debug, Deserialize)]
 struct Wanted {
-    order_id: OrderId,
+    #[serde(flatten)]
+    attempt: Attempt,
     lines: Vec<Item>,
 }
 
 #[derive(Debug, Serialize)]
 struct ReservationView {
-    order_id: OrderId,
+    #[serde(flatten)]
+    attempt: Attempt,
     lines: Vec<Item>,
     /// When it runs out, in milliseconds since 1970; absent once it is confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +138,7 @@ struct ReservationView {
 
 async fn reserve(
     State(inventory): State<Inventory>,
-    Json(Wanted { order_id, lines }): Json<Wanted>,
+    Json(Wanted { attempt, lines }): Json<Wanted>,
 ) -> Result<Json<ReservationView>, Failure> {
     let distinct = lines.iter().enumerate().all(|(number, line)| {
         lines[..number].iter().all(|earlier| earlier.product_id != line.product_id)
@@ -142,12 +147,12 @@ async fn reserve(
         let detail = format!("lines must name 1 to {MAX_ITEMS} products, each once");
         return Err(Failure::unprocessable(detail));
     }
-    about_order(&order_id, None);
+    about_order(&attempt.order_id, None);
     let expires_at = inventory.clock.wall().saturating_add(inventory.reservation_ttl);
-    let wanted = Reservation { order_id, items: lines, expires_at_ms: expires_at.unix_millis() };
+    let wanted = Reservation { attempt, items: lines, expires_at_ms: expires_at.unix_millis() };
     let kept = keep(&inventory, &wanted).await?;
     Ok(Json(ReservationView {
-        order_id: kept.order_id,
+        attempt: kept.attempt,
         lines: kept.items,
         expires_at_ms: Some(kept.expires_at_ms).filter(|at| *at != u64::MAX),
     }))
@@ -158,6 +163,7 @@ async fn keep(inventory: &Inventory, wanted: &Reservation) -> Result<Reservation
     let reserve = inventory.store.reserve(wanted);
     match CallSpan::database("sqlite", "UPDATE", "stock").observe(reserve).await? {
         Reserved::Kept(reservation) => Ok(reservation),
+        Reserved::Superseded => Err(Failure::unavailable("a later attempt has taken its place")),
         Reserved::TooLittle(level) => {
             let (id, available) = (level.product_id.clone(), level.available());
             Err(Failure::conflict(format!("{id} has {available} left"))
@@ -172,6 +178,7 @@ async fn keep(inventory: &Inventory, wanted: &Reservation) -> Result<Reservation
 #[derive(Debug, Deserialize)]
 struct Release {
     order_id: OrderId,
+    attempt: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,10 +189,16 @@ struct Released {
 
 async fn release(
     State(inventory): State<Inventory>,
-    Json(Release { order_id }): Json<Release>,
+    Json(Release { order_id, attempt }): Json<Release>,
 ) -> Result<Json<Released>, Failure> {
     about_order(&order_id, None);
-    let released = inventory.store.release(&order_id).await?;
+    let released = match attempt {
+        Some(number) => {
+            let attempt = Attempt { order_id: order_id.clone(), number };
+            inventory.store.withdraw(&attempt).await?
+        }
+        None => inventory.store.release(&order_id).await?,
+    };
     Ok(Json(Released { order_id, released }))
 }
 

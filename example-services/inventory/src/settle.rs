@@ -1,6 +1,6 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
-use shop_domain::id::OrderId;
+use shop_domain::order::Attempt;
 use shop_kit::failure::Failure;
 use shop_kit::upstream::Upstream;
 
@@ -11,19 +11,19 @@ const BATCH: usize = 100;
 
 #[derive(Serialize)]
 struct Question<'a> {
-    order_ids: &'a [OrderId],
+    attempts: &'a [Attempt],
 }
 
 #[derive(Deserialize)]
 struct Answer {
-    accepted: Vec<OrderId>,
-    abandoned: Vec<OrderId>,
+    accepted: Vec<Attempt>,
+    abandoned: Vec<Attempt>,
 }
 
 /// Settles the reservations that have run out; returns how many it kept and gave back.
 ///
-/// The order service decides: it answers `accepted` for an order that was promised to a customer,
-/// and `abandoned` for one that never will be. May be repeated, and cut short, at any time.
+/// The order service decides: it answers `accepted` for an attempt whose order was promised to a
+/// customer, and `abandoned` for one that came to nothing. May be repeated, and cut short, at any time.
 ///
 /// # Errors
 /// When a store or the order service fails; what is not settled then stays reserved.
@@ -36,17 +36,17 @@ pub async fn settle(inventory: &Inventory, orders: &Upstream) -> Result<Settled,
         if expired.is_empty() {
             return Ok(settled);
         }
-        let question = Question { order_ids: &expired };
+        let question = Question { attempts: &expired };
         let answer: Answer = orders.call(Method::POST, "/orders/settle", Some(&question)).await?;
         if answer.accepted.len() + answer.abandoned.len() < expired.len() {
             // One that is left out would be asked about for ever.
             return Err(Failure::unavailable("the order service left orders out"));
         }
-        for order in &answer.accepted {
-            settled.kept += u64::from(inventory.store.confirm(order).await?);
+        for attempt in &answer.accepted {
+            settled.kept += u64::from(inventory.store.confirm(attempt).await?);
         }
-        for order in &answer.abandoned {
-            settled.given_back += u64::from(inventory.store.release(order).await?);
+        for attempt in &answer.abandoned {
+            settled.given_back += u64::from(inventory.store.withdraw(attempt).await?);
         }
     }
 }

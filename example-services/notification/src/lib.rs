@@ -4,12 +4,20 @@
 //! |---|---|
 //! | `GET /outbox[?order_id=&limit=]` | what was sent, the latest first, addresses masked |
 //!
-//! What it is for comes through the queue `shopfast-notification-queue`, which the topic
-//! `shopfast-order-events` fills by its filter policy: [`notify`] is what is done for each message
-//! there, however often it is delivered. A message that cannot be understood, or a customer who
-//! cannot be reached, is an error; after three of them the message goes to
-//! `shopfast-notification-dlq`.
+//! Telling goes in two steps, with a topic between them:
+//!
+//! 1. [`notify`] gets events from `shopfast-notification-queue`, which the topic
+//!    `shopfast-order-events` fills by its filter policy. It decides what is told and how, and
+//!    publishes a [`Notice`] on the topic `shopfast-notifications` with the attribute `channel`.
+//! 2. [`deliver`] gets notices from `shopfast-email-queue`, `shopfast-sms-queue` and
+//!    `shopfast-app-queue`, to which that topic hands them by channel. It asks for the address, which
+//!    no message carries, and keeps what was sent.
+//!
+//! Both may see the same message again and again: a customer is told each thing once. A message
+//! that cannot be understood, or a customer who cannot be reached, is an error; after three of them
+//! the message goes to `shopfast-notification-dlq`.
 
+mod deliver;
 mod metrics;
 mod template;
 
@@ -21,17 +29,21 @@ use axum::extract::State;
 use axum::routing::get;
 use http::Method;
 use obs_core::clock::Clock;
+use obs_core::span::CallSpan;
+use obs_core::trace::SpanKind;
 use serde::{Deserialize, Serialize};
 use shop_domain::id::{OrderId, UserId};
-use shop_domain::notification::Notification;
+use shop_domain::notification::{Channel, Contact, Notification};
+use shop_domain::port::messaging::{MessagingError, NewMessage, Topic};
 use shop_domain::port::{NotificationStore, StoreError};
 use shop_kit::extract::{Json, Query};
 use shop_kit::failure::{Failure, refuse_the_rest};
+use shop_kit::messaging::addressed;
 use shop_kit::observe::about_order;
 use shop_kit::upstream::{Upstream, UpstreamError};
 
+pub use deliver::{deliver, mask};
 pub use metrics::{Metrics, NOTIFICATIONS_SENT};
-pub use template::mask;
 
 /// The most messages of one answer.
 const MOST: usize = 500;
@@ -41,6 +53,8 @@ const MOST: usize = 500;
 pub struct Notifications {
     /// Where messages are kept.
     pub store: Arc<dyn NotificationStore>,
+    /// Where notices are published, for those who deliver them.
+    pub topic: Arc<dyn Topic>,
     /// The order service, which knows addresses.
     pub order: Upstream,
     /// The time.
@@ -89,6 +103,8 @@ pub enum NotifyError {
     Store(StoreError),
     /// The address could not be asked for.
     Contact(UpstreamError),
+    /// The topic took no notice.
+    Topic(MessagingError),
     /// The address does not take mail.
     Undeliverable,
 }
@@ -98,6 +114,7 @@ impl fmt::Display for NotifyError {
         f.write_str(match self {
             Self::Store(_) => "the store of messages failed",
             Self::Contact(_) => "the customer's address is not known",
+            Self::Topic(_) => "the topic took no notice",
             Self::Undeliverable => "the customer's address does not take mail",
         })
     }
@@ -108,59 +125,68 @@ impl std::error::Error for NotifyError {
         match self {
             Self::Store(error) => Some(error),
             Self::Contact(error) => Some(error),
+            Self::Topic(error) => Some(error),
             Self::Undeliverable => None,
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Contact {
-    email: Option<String>,
+/// What a customer is to be told, on its way to who delivers it. It says how, but not where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The order it is about.
+    pub order_id: OrderId,
+    /// Who is told.
+    pub user_id: UserId,
+    /// What is told, such as `order.shipped`; once per order.
+    pub template: String,
+    /// How.
+    pub channel: Channel,
+    /// The line above the text.
+    pub subject: String,
+    /// The text.
+    pub body: String,
 }
 
-/// Tells a customer what happened, once for each kind of event; says whether it did.
+/// Decides what a customer is told about what happened, and how, and publishes it.
 ///
 /// # Errors
 /// When it must be tried again.
 #[tracing::instrument(name = "notification.notify", skip_all)]
-pub async fn notify(notifications: &Notifications, event: &Event) -> Result<bool, NotifyError> {
+pub async fn notify(notifications: &Notifications, event: &Event) -> Result<(), NotifyError> {
     let Detail { order_id, user_id, .. } = &event.detail;
     about_order(order_id, Some(user_id));
-    let path = format!("/orders/{order_id}/contact");
-    let contact = notifications.order.call(Method::GET, &path, None::<&()>).await;
-    let Contact { email } = contact.map_err(NotifyError::Contact)?;
-    let (channel, to) = match &email {
-        Some(address) => ("email", deliver(address)?),
-        None => ("app", user_id.to_string()),
-    };
+    let channel = contact(notifications, order_id).await?.channel();
     let (subject, body) = template::text(event);
-    let notification = Notification {
+    let notice = Notice {
         order_id: order_id.clone(),
         user_id: user_id.clone(),
         template: template::name(event),
-        channel: channel.to_owned(),
-        to,
+        channel,
         subject,
         body,
-        at_ms: notifications.clock.wall().unix_millis(),
     };
-    let new = notifications.store.add(&notification).await.map_err(NotifyError::Store)?;
-    if new {
-        notifications.metrics.sent(channel);
-    }
-    tracing::info!(channel, to = notification.to, repeated = !new, "customer notified");
-    Ok(new)
+    publish(notifications.topic.as_ref(), &notice).await.map_err(NotifyError::Topic)?;
+    tracing::info!(channel = channel.as_str(), template = notice.template, "notice published");
+    Ok(())
 }
 
-/// Hands mail for `address` over to whoever carries it, and tells the masked address.
-///
-/// Nobody carries it here; addresses under `.invalid`, which
-/// [nobody can have](https://www.rfc-editor.org/rfc/rfc2606#section-2), come back.
-fn deliver(address: &str) -> Result<String, NotifyError> {
-    if address.to_ascii_lowercase().ends_with(".invalid") {
-        return Err(NotifyError::Undeliverable);
-    }
-    Ok(mask(address))
+/// Where the customer of an order wants to be told: the order service knows.
+async fn contact(notifications: &Notifications, order: &OrderId) -> Result<Contact, NotifyError> {
+    let path = format!("/orders/{order}/contact");
+    let contact = notifications.order.call(Method::GET, &path, None::<&()>).await;
+    contact.map_err(NotifyError::Contact)
+}
+
+async fn publish(topic: &dyn Topic, notice: &Notice) -> Result<(), MessagingError> {
+    // A document of texts is always written.
+    let body = serde_json::to_string(notice).unwrap_or_default();
+    let message = NewMessage::new(body).attribute("channel", notice.channel.as_str());
+    let publish = CallSpan::start(format!("{} publish", topic.name()), SpanKind::Producer)
+        .attribute("messaging.system", "aws_sns")
+        .attribute("messaging.destination.name", topic.name().to_owned())
+        .attribute("messaging.operation.type", "send");
+    publish.observe(async { topic.publish(&addressed(message)).await }).await.map(drop)
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,5 @@
 use obs_core::metric::{Counter, Descriptor, Recorder, Unit};
+use shop_domain::notification::Channel;
 
 /// Messages that were sent.
 pub static NOTIFICATIONS_SENT: Descriptor =
@@ -8,6 +9,7 @@ pub static NOTIFICATIONS_SENT: Descriptor =
 #[derive(Clone, Debug)]
 pub struct Metrics {
     email: Counter,
+    sms: Counter,
     app: Counter,
 }
 
@@ -15,11 +17,22 @@ impl Metrics {
     /// Counts in `recorder`.
     #[must_use]
     pub fn new(recorder: &dyn Recorder) -> Self {
-        let channel = |name| recorder.counter(&NOTIFICATIONS_SENT, &[("Channel", name)]);
-        Self { email: channel("email"), app: channel("app") }
+        let channel = |channel: Channel| {
+            recorder.counter(&NOTIFICATIONS_SENT, &[("Channel", channel.as_str())])
+        };
+        Self {
+            email: channel(Channel::Email),
+            sms: channel(Channel::Sms),
+            app: channel(Channel::App),
+        }
     }
 
-    pub(crate) fn sent(&self, channel: &str) {
-        if channel == "email" { &self.email } else { &self.app }.add(1);
+    pub(crate) fn sent(&self, channel: Channel) {
+        match channel {
+            Channel::Email => &self.email,
+            Channel::Sms => &self.sms,
+            Channel::App => &self.app,
+        }
+        .add(1);
     }
 }

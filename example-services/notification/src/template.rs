@@ -38,27 +38,9 @@ pub(crate) fn text(event: &Event) -> (String, String) {
     }
 }
 
-/// An address of which only the first letter and the domain are left.
-#[must_use]
-pub fn mask(address: &str) -> String {
-    match address.split_once('@') {
-        Some((name, domain)) => {
-            format!("{}***@{domain}", name.chars().next().unwrap_or('*'))
-        }
-        None => "***".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_masked_whatever_it_is() {
-        assert_eq!(mask("ada.lovelace@example.com"), "a***@example.com");
-        assert_eq!(mask("@example.com"), "****@example.com");
-        assert_eq!(mask("no address"), "***");
-    }
 
     #[test]
     fn each_kind_of_event_is_told_under_a_name_of_its_own() {

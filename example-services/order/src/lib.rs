@@ -8,7 +8,7 @@
 //! | `GET /orders?user_id=[&before=&limit=]` | a user's orders, the latest first |
 //! | `GET /orders/counts` | how many orders there are in each status |
 //! | `POST /stress/morning-rush?scale&duration_ms` | corporate bulk orders, within bounds |
-//! | `POST /orders/settle` `{"order_ids"}` | (internal) says what became of orders whose time is up |
+//! | `POST /orders/settle` `{"attempts"}` | (internal) says what became of attempts whose time is up |
 //! | `POST /orders/{id}/status` `{"status", …}` | (internal) the next step of an order |
 //! | `GET /orders/{id}/contact` | (internal) where its customer wants to be told about it |
 //!
@@ -16,16 +16,18 @@
 //! come as `POST /orders/{id}/status`. Each step is told on the bus; what comes back from there over
 //! `shopfast-order-queue` is what [`project`] makes figures of.
 //!
-//! An order may name a `card` and an `email`. The card goes to the payment service and is not kept
-//! here; the address is kept, and told to nobody but the notification service.
+//! An order may name a `card`, an `email` and a `phone`. The card goes to the payment service and is
+//! not kept here; address and number are kept, and told to nobody but the notification service.
 //!
 //! With an `Idempotency-Key` a repeated request gets the order of the first; the same key with
 //! another body is refused with 422, and with 409 while the first is still being worked on. A
-//! request that failed frees its key.
+//! request that failed frees its key; tried again with the same body, it is about the same order, also
+//! when the first was cut off in the middle. Each try has a number, under which stock is kept and
+//! given back, so that what one left behind cannot touch the next.
 //!
 //! **What a 201 promises.** The order is on the disk and its stock is kept. Placing goes: claim
-//! the order's id and key in status `RESERVING`; reserve stock under that id; turn `RESERVING` into
-//! `PENDING`. That last conditional write is the promise. Everything before it can be undone by the
+//! the order's id; write the order down in status `RESERVING`, with its key; reserve stock under that
+//! id; turn `RESERVING` into `PENDING`. That last conditional write is the promise. Everything before it can be undone by the
 //! opposite write, and is: by the request itself when a step fails, by [`give_up`] after a crash,
 //! and by the inventory service, which asks about every reservation whose time is up.
 
@@ -49,7 +51,7 @@ use obs_core::clock::Clock;
 use obs_core::id::IdGenerator;
 use serde::{Deserialize, Serialize};
 use shop_domain::id::{OrderId, UserId};
-use shop_domain::order::Order;
+use shop_domain::order::{Attempt, Order};
 use shop_domain::port::OrderStore;
 use shop_kit::announce::Announcer;
 use shop_kit::extract::{Body, Json, Path, Query, Tenant};
@@ -163,27 +165,27 @@ async fn list(
 
 #[derive(Debug, Deserialize)]
 struct Question {
-    order_ids: Vec<OrderId>,
+    attempts: Vec<Attempt>,
 }
 
 #[derive(Debug, Default, Serialize)]
 struct Answer {
-    accepted: Vec<OrderId>,
-    abandoned: Vec<OrderId>,
+    accepted: Vec<Attempt>,
+    abandoned: Vec<Attempt>,
 }
 
 /// Decides about orders whose reservations have run out: one that is still being placed has taken
 /// too long, and is given up.
 async fn settle(
     State(orders): State<Orders>,
-    Json(Question { order_ids }): Json<Question>,
+    Json(Question { attempts }): Json<Question>,
 ) -> Result<Json<Answer>, Failure> {
     let mut answer = Answer::default();
-    for id in order_ids {
-        if orders.store.abandon(&id).await? {
-            answer.abandoned.push(id);
+    for attempt in attempts {
+        if orders.store.abandon(&attempt).await? {
+            answer.abandoned.push(attempt);
         } else {
-            answer.accepted.push(id);
+            answer.accepted.push(attempt);
         }
     }
     Ok(Json(answer))

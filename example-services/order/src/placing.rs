@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use shop_domain::cart::{Cart, Item};
 use shop_domain::id::{OrderId, UserId};
 use shop_domain::menu::MenuItem;
-use shop_domain::order::{Department, Line, Order, Status, total};
-use shop_domain::port::{Begun, Placement, StoreError};
+use shop_domain::order::{Attempt, Department, Line, Order, Status, total};
+use shop_domain::port::{Begun, Claimed, Placement, StoreError, Taken};
 use shop_domain::product::Product;
 use shop_kit::failure::Failure;
 use shop_kit::observe::{about_order, about_user};
@@ -29,17 +29,13 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
         context.metadata("request", "has_card", wish.card.is_some());
         context.metadata("request", "has_idempotency_key", wish.key.is_some());
     });
-    // First, because by now the cart may be empty and the stock gone.
-    if let Some(key) = &wish.key
-        && let Some(begun) = orders.store.find(key).await?
-        && let Some(order) = repeated(begun)?
-    {
-        return Ok(order);
-    }
-    // Known from here on: what the other services do for it can be found by it.
-    let order_id = new_id(orders)?;
-    about_order(&order_id, Some(&wish.user_id));
-    tracing::info!("order validated");
+    // First, because by now the cart may be empty and the stock gone. Known from here on: what the
+    // other services do for it can be found by it.
+    let attempt = match claim(orders, &wish).await? {
+        Claimed::Attempt(attempt) => attempt,
+        Claimed::Taken(taken) => return repeated(taken),
+    };
+    tracing::info!(attempt = attempt.number, "order validated");
     let from_cart = wish.what == What::Cart;
     let items = match wish.what {
         What::Items(items) => items,
@@ -47,7 +43,7 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
     };
     let (lines, total) = price(orders, &items).await?;
     let order = Order {
-        order_id,
+        order_id: attempt.order_id.clone(),
         tenant_id: wish.tenant_id,
         user_id: wish.user_id,
         status: Status::Reserving,
@@ -58,12 +54,12 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
         reason: None,
         tracking_id: None,
     };
-    let contact = wish.email.map(|email| email.expose().to_owned());
-    let placement = Placement { order, key: wish.key, contact };
-    if let Some(order) = repeated(begin(orders, &placement).await?)? {
-        return Ok(order);
+    let number = attempt.number;
+    let placement = Placement { order, attempt: number, key: wish.key, contact: wish.contact };
+    if let Begun::Taken(taken) = begin(orders, &placement).await? {
+        return repeated(taken);
     }
-    let order = promise(orders, &placement.order, &items, wish.card.as_ref()).await?;
+    let order = promise(orders, &attempt, &placement.order, &items, wish.card.as_ref()).await?;
     RequestContext::with_current(|context| {
         context.record("total_minor", order.total_minor);
         context.metadata("request", "lines", order.lines.len());
@@ -76,26 +72,40 @@ pub(crate) async fn place(orders: &Orders, wish: Wish) -> Result<Order, Failure>
     Ok(order)
 }
 
+/// The attempt at the order that the customer's key stands for; without a key, at a new one.
+#[tracing::instrument(name = "order.claim", skip_all)]
+async fn claim(orders: &Orders, wish: &Wish) -> Result<Claimed, Failure> {
+    let new = new_id(orders)?;
+    let now_ms = orders.clock.wall().unix_millis();
+    let claimed = match &wish.key {
+        Some(key) => orders.store.claim(key, &new, now_ms).await?,
+        None => Claimed::Attempt(Attempt::first(new)),
+    };
+    if let Claimed::Attempt(attempt) = &claimed {
+        about_order(&attempt.order_id, Some(&wish.user_id));
+    }
+    Ok(claimed)
+}
+
 fn new_id(orders: &Orders) -> Result<OrderId, Failure> {
     let unique = orders.ids.correlation_id(&orders.clock);
     OrderId::parse(&format!("ord-{}", unique.as_str()))
         .map_err(|error| Failure::status(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
-/// The order of an earlier request with the same key, `None` if there was no such request.
-fn repeated(begun: Begun) -> Result<Option<Order>, Failure> {
-    match begun {
-        Begun::New => Ok(None),
-        Begun::Repeated(order) => {
+/// The order of an earlier request with the same key.
+fn repeated(taken: Taken) -> Result<Order, Failure> {
+    match taken {
+        Taken::Repeated(order) => {
             RequestContext::with_current(|context| context.record("repeated", true));
             about_order(&order.order_id, None);
-            Ok(Some(order))
+            Ok(order)
         }
-        Begun::InProgress => {
+        Taken::InProgress => {
             let detail = "the request with this idempotency-key is still being worked on";
             Err(Failure::conflict(detail).retry_after(std::time::Duration::from_secs(1)))
         }
-        Begun::KeyReused => {
+        Taken::Reused => {
             Err(Failure::unprocessable("this idempotency-key was used for another request"))
         }
     }
@@ -184,35 +194,39 @@ async fn begin(orders: &Orders, placement: &Placement) -> Result<Begun, StoreErr
 }
 
 #[tracing::instrument(name = "order.accept", skip_all)]
-async fn accept(orders: &Orders, order: &Order) -> Result<Option<Order>, StoreError> {
+async fn accept(
+    orders: &Orders,
+    attempt: &Attempt,
+    order: &Order,
+) -> Result<Option<Order>, StoreError> {
     let event = status::created(&orders.announcer, order);
-    let accept = orders.store.accept(&order.order_id, &event);
+    let accept = orders.store.accept(attempt, &event);
     CallSpan::database("sqlite", "UPDATE", "orders").observe(accept).await
 }
 
 /// Hands the card over, reserves the stock and accepts the order, or undoes what was done.
 async fn promise(
     orders: &Orders,
+    attempt: &Attempt,
     order: &Order,
     items: &[Item],
     card: Option<&Card>,
 ) -> Result<Order, Failure> {
-    let id = &order.order_id;
     if let Some(card) = card
-        && let Err(error) = hand_over(orders, id, card).await
+        && let Err(error) = hand_over(orders, &attempt.order_id, card).await
     {
-        give_up(orders, id, false).await;
+        give_up(orders, attempt, false).await;
         return Err(refused(error));
     }
-    if let Err(error) = reserve(orders, id, items).await {
+    if let Err(error) = reserve(orders, attempt, items).await {
         orders.metrics.reservation_failed(&error);
-        give_up(orders, id, may_have_reserved(&error)).await;
+        give_up(orders, attempt, may_have_reserved(&error)).await;
         return Err(refused(error));
     }
-    match accept(orders, order).await {
+    match accept(orders, attempt, order).await {
         Ok(Some(order)) => Ok(order),
         Ok(None) => {
-            give_up(orders, id, true).await;
+            give_up(orders, attempt, true).await;
             Err(Failure::unavailable("placing the order took too long"))
         }
         // Whether it was accepted is not known; the expiry of the reservation will find out.
@@ -239,7 +253,8 @@ async fn hand_over(orders: &Orders, id: &OrderId, card: &Card) -> Result<(), Ups
 
 #[derive(Serialize)]
 struct Wanted<'a> {
-    order_id: &'a OrderId,
+    #[serde(flatten)]
+    attempt: &'a Attempt,
     lines: &'a [Item],
 }
 
@@ -247,8 +262,8 @@ struct Wanted<'a> {
 struct Kept {}
 
 #[tracing::instrument(name = "order.reserve", skip_all)]
-async fn reserve(orders: &Orders, id: &OrderId, items: &[Item]) -> Result<(), UpstreamError> {
-    let wanted = Wanted { order_id: id, lines: items };
+async fn reserve(orders: &Orders, attempt: &Attempt, items: &[Item]) -> Result<(), UpstreamError> {
+    let wanted = Wanted { attempt, lines: items };
     let Kept {} = orders.inventory.call(Method::POST, "/inventory/reserve", Some(&wanted)).await?;
     Ok(())
 }
@@ -277,12 +292,13 @@ fn refused(error: UpstreamError) -> Failure {
     failure
 }
 
-/// Undoes the claim, then the reservation. What fails here is done when the reservation expires.
+/// Undoes what was begun, then the reservation. What fails here is done when the reservation expires.
 #[tracing::instrument(name = "order.give_up", skip_all)]
-pub(crate) async fn give_up(orders: &Orders, id: &OrderId, reserved: bool) {
-    match orders.store.abandon(id).await {
+pub(crate) async fn give_up(orders: &Orders, attempt: &Attempt, reserved: bool) {
+    let id = &attempt.order_id;
+    match orders.store.abandon(attempt).await {
         Ok(true) if reserved => {
-            if let Err(error) = release(orders, id).await {
+            if let Err(error) = release(orders, attempt).await {
                 tracing::warn!(order_id = %id, %error, "stock is kept until it expires");
             }
         }
@@ -292,18 +308,12 @@ pub(crate) async fn give_up(orders: &Orders, id: &OrderId, reserved: bool) {
     }
 }
 
-#[derive(Serialize)]
-struct Release<'a> {
-    order_id: &'a OrderId,
-}
-
 #[derive(Deserialize)]
 struct Released {}
 
-pub(crate) async fn release(orders: &Orders, id: &OrderId) -> Result<(), UpstreamError> {
-    let release = Release { order_id: id };
+pub(crate) async fn release(orders: &Orders, attempt: &Attempt) -> Result<(), UpstreamError> {
     let path = "/inventory/release";
-    let Released {} = orders.inventory.call(Method::POST, path, Some(&release)).await?;
+    let Released {} = orders.inventory.call(Method::POST, path, Some(attempt)).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use shop_domain::id::OrderId;
+use shop_domain::order::Attempt;
 use shop_domain::port::{OrderStore, StoreError};
 
 use crate::{Orders, placing};
@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 60;
 ///
 /// # Errors
 /// When the store fails.
-pub async fn unfinished(store: &dyn OrderStore) -> Result<Vec<OrderId>, StoreError> {
+pub async fn unfinished(store: &dyn OrderStore) -> Result<Vec<Attempt>, StoreError> {
     store.unfinished(MOST).await
 }
 
@@ -32,10 +32,10 @@ pub async fn unfinished(store: &dyn OrderStore) -> Result<Vec<OrderId>, StoreErr
 /// Waits for the inventory service for about half a minute; what is left then is settled when it
 /// runs out.
 #[tracing::instrument(name = "order.recover", skip_all)]
-pub async fn give_up(orders: &Orders, unfinished: &[OrderId]) {
+pub async fn give_up(orders: &Orders, unfinished: &[Attempt]) {
     let mut attempts = 0;
-    for id in unfinished {
-        while let Err(error) = placing::release(orders, id).await {
+    for attempt in unfinished {
+        while let Err(error) = placing::release(orders, attempt).await {
             attempts += 1;
             if attempts == ATTEMPTS {
                 tracing::warn!(%error, "unfinished orders are left to the expiry of their stock");
@@ -43,8 +43,8 @@ pub async fn give_up(orders: &Orders, unfinished: &[OrderId]) {
             }
             tokio::time::sleep(RETRY).await;
         }
-        if let Err(error) = orders.store.abandon(id).await {
-            tracing::error!(order_id = %id, %error, "order is not given up");
+        if let Err(error) = orders.store.abandon(attempt).await {
+            tracing::error!(order_id = %attempt.order_id, %error, "order is not given up");
         }
     }
 }

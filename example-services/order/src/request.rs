@@ -2,12 +2,13 @@ use http::HeaderMap;
 use serde::Deserialize;
 use shop_domain::cart::{Item, MAX_ITEMS};
 use shop_domain::id::{IdempotencyKey, TenantId, UserId};
+use shop_domain::notification::Contact;
 use shop_domain::port::{Fingerprint, Key};
 use shop_domain::quantity::Quantity;
 use shop_kit::extract::Json;
 use shop_kit::failure::Failure;
 
-use crate::secret::{Card, Email};
+use crate::secret::{Card, Email, Phone};
 
 /// What a customer asks for, checked as far as that is possible without asking anyone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(crate) struct Wish {
     pub(crate) what: What,
     pub(crate) key: Option<Key>,
     pub(crate) card: Option<Card>,
-    pub(crate) email: Option<Email>,
+    pub(crate) contact: Contact,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ struct Document {
     from_cart: bool,
     card: Option<Card>,
     email: Option<Email>,
+    phone: Option<Phone>,
 }
 
 impl Wish {
@@ -44,7 +46,7 @@ impl Wish {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Self, Failure> {
-        let Document { user_id, lines, from_cart, card, email } = Json::parse(body)?;
+        let Document { user_id, lines, from_cart, card, email, phone } = Json::parse(body)?;
         let what = match (lines, from_cart) {
             (None, true) => What::Cart,
             (Some(lines), false) => What::Items(merged(lines)?),
@@ -56,7 +58,8 @@ impl Wish {
             key,
             fingerprint: Fingerprint::of(body),
         });
-        Ok(Self { tenant_id, user_id, what, key, card, email })
+        let contact = Contact { email: email.map(Email::expose), phone: phone.map(Phone::expose) };
+        Ok(Self { tenant_id, user_id, what, key, card, contact })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a customer trusts us with. Neither type tells its content to a formatter, and what is
+//! What a customer trusts us with. No type tells its content to a formatter, and what is
 //! wrong with one is told without repeating it.
 
 use std::fmt;
@@ -22,6 +22,12 @@ struct CardDocument {
 #[serde(try_from = "Unquoted")]
 pub(crate) struct Email(String);
 
+/// The number of a telephone as [E.164](https://www.itu.int/rec/T-REC-E.164) has it: a plus sign
+/// and 8 to 15 digits.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Unquoted")]
+pub(crate) struct Phone(String);
+
 #[derive(Deserialize)]
 struct Unquoted(#[serde(deserialize_with = "unquoted")] String);
 
@@ -29,7 +35,7 @@ struct Unquoted(#[serde(deserialize_with = "unquoted")] String);
 fn unquoted<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     match serde_json::Value::deserialize(deserializer) {
         Ok(serde_json::Value::String(text)) => Ok(text),
-        _ => Err(serde::de::Error::custom("card.number and email must be texts")),
+        _ => Err(serde::de::Error::custom("card.number, email and phone must be texts")),
     }
 }
 
@@ -42,8 +48,15 @@ impl Card {
 
 impl Email {
     /// The address; for the store alone.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
+    pub(crate) fn expose(self) -> String {
+        self.0
+    }
+}
+
+impl Phone {
+    /// The number; for the store alone.
+    pub(crate) fn expose(self) -> String {
+        self.0
     }
 }
 
@@ -91,6 +104,23 @@ impl TryFrom<Unquoted> for Email {
     }
 }
 
+impl TryFrom<Unquoted> for Phone {
+    type Error = &'static str;
+
+    fn try_from(Unquoted(text): Unquoted) -> Result<Self, Self::Error> {
+        let number: String =
+            text.chars().filter(|char| !matches!(char, ' ' | '-' | '(' | ')')).collect();
+        let is_number = number.strip_prefix('+').is_some_and(|digits| {
+            (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if is_number {
+            Ok(Self(number))
+        } else {
+            Err("phone must be a plus sign and 8 to 15 digits")
+        }
+    }
+}
+
 impl fmt::Debug for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Card(…)")
@@ -100,6 +130,12 @@ impl fmt::Debug for Card {
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(…)")
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(…)")
     }
 }
 
@@ -124,6 +160,15 @@ mod tests {
         assert!(email("ada@example.com"));
         for text in ["ada", "@example.com", "ada@example", "a@b@c.d", "a b@c.d", "a\n@b.c"] {
             assert!(!email(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_telephone_number_is_international() {
+        let phone = |text: &str| serde_json::from_value::<Phone>(text.into()).ok();
+        assert_eq!(phone("+49 (30) 1234-567").unwrap().expose(), "+49301234567");
+        for text in ["", "030 1234567", "+1234567", "+1234567890123456", "+49 30 123456a"] {
+            assert!(phone(text).is_none(), "{text:?}");
         }
     }
 

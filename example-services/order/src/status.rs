@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shop_domain::id::OrderId;
+use shop_domain::notification::Contact;
 use shop_domain::order::{Department, Order, Status, Transition};
 use shop_domain::port::messaging::NewEvent;
 use shop_domain::port::{Advanced, Change, StoreError};
@@ -172,17 +173,11 @@ pub(crate) async fn history(
     Ok(Json(History { order_id: id, history }))
 }
 
-#[derive(Serialize)]
-pub(crate) struct Contact {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<String>,
-}
-
 pub(crate) async fn contact(
     State(orders): State<Orders>,
     Path(id): Path<OrderId>,
 ) -> Result<Json<Contact>, Failure> {
-    Ok(Json(Contact { email: orders.store.contact(&id).await? }))
+    Ok(Json(orders.store.contact(&id).await?))
 }
 
 pub(crate) async fn counts(State(orders): State<Orders>) -> Result<Json<Value>, Failure> {

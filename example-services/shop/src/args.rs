@@ -16,7 +16,7 @@ pub const USAGE: &str = "\
 usage: shop up [options]             start the services; Ctrl-C or SIGTERM drains and stops them
        shop up --procs [options]     the same, one process per service, started again when it ends
        shop run SERVICE [options]    start one service
-       shop demo                     place one order on a shop of its own and tell its story
+       shop demo [--json]            place one order on a shop of its own and tell its story
        shop status                   what runs, how it is, how full the queues are
        shop order show ID            state, history, trace and lines of an order
        shop verify order ID          whether its walk is complete and its ids agree
@@ -43,6 +43,8 @@ options of up and run:
                       (default: gateway 8080, the others 8101 to 8110)
   --ready-file FILE   write {\"service\": \"base URL\", ...} there once all are ready
   --service NAME...   start only these, as one process of several
+  --end-with-stdin    stop when stdin ends, too: when whoever started it is gone
+  --json              tell as JSON what is told on stderr: when all are ready, and at the end
 
 options of all others:
   --data DIR          the data folder of the shop (default .shop)
@@ -66,7 +68,10 @@ pub enum Command {
     /// Start each service as a process of its own.
     Supervise(UpOptions),
     /// Tell the story of an order.
-    Demo,
+    Demo {
+        /// Whether to tell it as JSON.
+        json: bool,
+    },
     /// Look at a shop, or drive it, from outside.
     Inspect {
         /// How.
@@ -91,6 +96,10 @@ pub struct UpOptions {
     pub ready_file: Option<PathBuf>,
     /// Which services to start, each once, in the order of their ports.
     pub services: Vec<Name>,
+    /// Whether the end of stdin ends them, as a signal does.
+    pub end_with_stdin: bool,
+    /// Whether to tell as JSON, on stderr, what is told.
+    pub json: bool,
 }
 
 impl Default for UpOptions {
@@ -100,6 +109,8 @@ impl Default for UpOptions {
             ports: Ports::default(),
             ready_file: None,
             services: Name::ALL.to_vec(),
+            end_with_stdin: false,
+            json: false,
         }
     }
 }
@@ -137,8 +148,9 @@ impl Command {
                 let options = [String::from("--service"), name].into_iter().chain(arguments);
                 up(&mut options.peekable()).map(Self::Up)
             }
-            Some("demo") => match arguments.next() {
-                None => Ok(Self::Demo),
+            Some("demo") => match arguments.next().as_deref() {
+                None => Ok(Self::Demo { json: false }),
+                Some("--json") => Ok(Self::Demo { json: true }),
                 Some(more) => Err(UsageError(format!("demo takes no arguments, not {more:?}"))),
             },
             None | Some("help" | "-h" | "--help") => Ok(Self::Help),
@@ -161,6 +173,8 @@ fn up(
             "--data" => options.data = value()?.into(),
             "--ready-file" => options.ready_file = Some(value()?.into()),
             "--port-base" => options.ports = ports(&value()?)?,
+            "--end-with-stdin" => options.end_with_stdin = true,
+            "--json" => options.json = true,
             "--service" => {
                 services.push(service(&value()?)?);
                 while let Some(name) = arguments.next_if(|name| !name.starts_with("--")) {
@@ -221,8 +235,11 @@ mod tests {
             ports: Ports::From(9000),
             ready_file: Some("r".into()),
             services: vec![Name::Order, Name::Cart],
+            end_with_stdin: true,
+            json: true,
         };
-        let line = "up --service cart order cart --data d --port-base 9000 --ready-file r";
+        let line = "up --json --service cart order cart --data d --end-with-stdin --port-base 9000 \
+                    --ready-file r";
         assert_eq!(parse(line), Ok(Command::Up(options)));
     }
 

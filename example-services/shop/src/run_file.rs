@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::client::Fault;
 
@@ -10,12 +13,27 @@ fn folder(data: &Path) -> PathBuf {
     data.join("run")
 }
 
+/// A process that runs services, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// What it is called after the services it runs.
+    #[serde(skip)]
+    pub name: String,
+    /// Its number.
+    pub pid: u32,
+    /// How long it took from its start until all its services were ready, in milliseconds.
+    pub ready_after_ms: u64,
+    /// The base URLs of its services.
+    pub services: BTreeMap<String, String>,
+}
+
 /// The file of a process; dropped, it is removed.
 #[derive(Debug)]
 pub struct RunFile(PathBuf);
 
 impl RunFile {
-    /// Writes down that `process` serves `urls`.
+    /// Writes down that this process, which is called `process`, serves `urls`, and how long it
+    /// took to get there.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -23,10 +41,18 @@ impl RunFile {
         data: &Path,
         process: &str,
         urls: &BTreeMap<&'static str, String>,
+        ready_after: Duration,
     ) -> io::Result<Self> {
         let file = folder(data).join(format!("{process}.json"));
         std::fs::create_dir_all(folder(data))?;
-        write_whole(&file, &serde_json::to_vec_pretty(urls)?)?;
+        let services = urls.iter().map(|(name, url)| ((*name).to_owned(), url.clone()));
+        let process = Process {
+            name: process.to_owned(),
+            pid: std::process::id(),
+            ready_after_ms: u64::try_from(ready_after.as_millis()).unwrap_or(u64::MAX),
+            services: services.collect(),
+        };
+        write_whole(&file, &serde_json::to_vec_pretty(&process)?)?;
         Ok(Self(file))
     }
 }
@@ -54,28 +80,38 @@ pub fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
     std::fs::rename(&partial, file)
 }
 
-/// The base URLs of all services that run on `data`, also of processes that were killed and have
-/// not been started again.
+/// The processes that run on `data`, also those that were killed and have not been started again,
+/// by name.
 ///
 /// # Errors
 /// When the folder cannot be read. One that is not there runs nothing.
-pub fn urls(data: &Path) -> io::Result<BTreeMap<String, String>> {
+pub fn processes(data: &Path) -> io::Result<Vec<Process>> {
     let entries = match std::fs::read_dir(folder(data)) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut all = BTreeMap::new();
+    let mut all = Vec::new();
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
-            let text = std::fs::read(&path)?;
-            all.extend(
-                serde_json::from_slice::<BTreeMap<String, String>>(&text).unwrap_or_default(),
-            );
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            // One that ends just now takes its file away.
+            let text = std::fs::read(&path).unwrap_or_default();
+            let process = serde_json::from_slice::<Process>(&text);
+            all.extend(process.map(|process| Process { name: name.to_owned(), ..process }));
         }
     }
+    all.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(all)
+}
+
+/// The base URLs of all services of those processes.
+///
+/// # Errors
+/// As [`processes`].
+pub fn urls(data: &Path) -> io::Result<BTreeMap<String, String>> {
+    Ok(processes(data)?.into_iter().flat_map(|process| process.services).collect())
 }
 
 /// As [`urls`], where something must run.
@@ -98,14 +134,19 @@ pub(crate) fn url(data: &Path, service: &str) -> Result<String, Fault> {
 mod tests {
     use super::*;
 
+    const AFTER: Duration = Duration::from_millis(7);
+
     #[test]
     fn what_runs_is_found_until_it_ends() {
         let data = tempfile::tempdir().unwrap();
         assert!(urls(data.path()).unwrap().is_empty());
         let of = |name, url: &str| BTreeMap::from([(name, url.to_owned())]);
-        let cart = RunFile::write(data.path(), "cart", &of("cart", "http://a")).unwrap();
-        let _order = RunFile::write(data.path(), "order", &of("order", "http://b")).unwrap();
+        let cart = RunFile::write(data.path(), "cart", &of("cart", "http://a"), AFTER).unwrap();
+        let _order = RunFile::write(data.path(), "order", &of("order", "http://b"), AFTER).unwrap();
         assert_eq!(urls(data.path()).unwrap().len(), 2);
+        let [one, other] = &processes(data.path()).unwrap()[..] else { panic!("two processes") };
+        assert_eq!((&*one.name, one.ready_after_ms), ("cart", 7));
+        assert_eq!((&*other.name, other.pid), ("order", std::process::id()));
         assert!(was_killed(data.path(), "cart") && !was_killed(data.path(), "menu"));
         drop(cart);
         assert!(!was_killed(data.path(), "cart"));

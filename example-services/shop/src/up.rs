@@ -5,11 +5,15 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use obs_core::clock::{Clock, Instant};
 use obs_core::environment::Environment;
 use obs_core::output::{DropReason, Output, RotatingFile};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::args::UpOptions;
 use crate::client::Fault;
@@ -19,12 +23,15 @@ use crate::record::{FileExporter, Files};
 use crate::run_file::{RunFile, was_killed, write_whole};
 use crate::running::{Plan, Running, Stopped};
 
-/// Starts the services and serves until SIGINT or SIGTERM; a second signal ends at once.
+/// Starts the services and serves until SIGINT or SIGTERM, or the end of stdin if that is wanted; a
+/// second signal ends at once.
 ///
 /// Lines go to stdout, what is meant for a person to stderr. The exit code is 0 after a signal,
 /// even if lines were lost, which is told; 1 if the services could not be started.
-pub async fn up(options: UpOptions, environment: Environment) -> ExitCode {
-    match run(options, environment).await {
+///
+/// How long the start took, from `began`, is told, and written to where `shop status` finds it.
+pub async fn up(options: UpOptions, environment: Environment, began: Instant) -> ExitCode {
+    match run(options, environment, began).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut told = format!("shop: {error}");
@@ -39,10 +46,13 @@ pub async fn up(options: UpOptions, environment: Environment) -> ExitCode {
     }
 }
 
-async fn run(options: UpOptions, environment: Environment) -> Result<(), Fault> {
+async fn run(options: UpOptions, environment: Environment, began: Instant) -> Result<(), Fault> {
     allow_many_files();
     // Before anything is written: a signal during the start must not kill what has begun to write.
     let mut signals = Signals::new()?;
+    if options.end_with_stdin {
+        signals = signals.and_end_of_stdin();
+    }
     let process = process(&options.services);
     let files = Files::under(&options.data);
     if was_killed(&options.data, &process) {
@@ -71,16 +81,28 @@ async fn run(options: UpOptions, environment: Environment) -> Result<(), Fault> 
         () = signals.next() => return Ok(()),
     };
     let urls = running.urls();
-    let run_file = RunFile::write(&options.data, &process, &urls)?;
+    let ready_after = Clock::system().now() - began;
+    let run_file = RunFile::write(&options.data, &process, &urls, ready_after)?;
     if let Some(file) = &options.ready_file {
         write_whole(file, &serde_json::to_vec_pretty(&urls)?)?;
     }
-    tell(&format!("{}\n  data in {}; Ctrl-C stops\n", table(&urls), options.data.display()));
+    if options.json {
+        let ready_after_ms = ready_after.as_millis() as u64;
+        tell(&json!({"ready_after_ms": ready_after_ms, "services": urls}).to_string());
+    } else {
+        let (table, data) = (table(&urls, ready_after), options.data.display());
+        tell(&format!("{table}\n  data in {data}; Ctrl-C stops\n"));
+    }
 
     signals.next().await;
-    tell("shop: draining; a second signal ends at once");
+    if !options.json {
+        tell("shop: draining; a second signal ends at once");
+    }
     tokio::select! {
-        stopped = running.stop() => tell(&farewell(&stopped)),
+        stopped = running.stop() => {
+            let told = if options.json { account(&stopped).to_string() } else { farewell(&stopped) };
+            tell(&told);
+        }
         () = signals.next() => std::process::exit(130),
     }
     if let Some(file) = &options.ready_file {
@@ -128,14 +150,31 @@ fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn table(urls: &BTreeMap<&'static str, String>) -> String {
-    let mut table = String::from("\n  the shop is ready\n\n");
+fn table(urls: &BTreeMap<&'static str, String>, ready_after: Duration) -> String {
+    let mut table = format!("\n  the shop is ready after {} ms\n\n", ready_after.as_millis());
     for name in Name::ALL {
         if let Some(url) = urls.get(name.as_str()) {
-            table.push_str(&format!("  {name:<10} {url:<22} {}\n", name.serves()));
+            table.push_str(&format!("  {name:<13} {url:<22} {}\n", name.serves()));
         }
     }
     table
+}
+
+/// What [`farewell`] tells, for a program.
+fn account(stopped: &Stopped) -> Value {
+    let Stopped { finished, flushed, lines } = stopped;
+    let dropped: BTreeMap<&str, u64> = DropReason::ALL
+        .into_iter()
+        .map(|reason| (reason.as_str(), lines.dropped_for(reason)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    json!({
+        "finished": finished,
+        "flushed": flushed,
+        "lines_created": lines.created,
+        "lines_written": lines.written,
+        "lines_dropped": dropped,
+    })
 }
 
 fn farewell(stopped: &Stopped) -> String {
@@ -156,23 +195,48 @@ fn farewell(stopped: &Stopped) -> String {
     text
 }
 
-/// Both signals that ask a process to end.
+/// What asks a process to end: two signals, and the end of stdin if that is wanted.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// Completes at the end of stdin, which comes once.
+    stdin: Option<oneshot::Receiver<()>>,
 }
 
 impl Signals {
     pub(crate) fn new() -> std::io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())?, stdin: None })
     }
 
+    /// Also the end of stdin, of which nothing is kept.
+    fn and_end_of_stdin(self) -> Self {
+        let (ended, stdin) = oneshot::channel();
+        // A thread of its own, which the end of the process does not wait for.
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            let _ = ended.send(());
+        });
+        Self { stdin: Some(stdin), ..self }
+    }
+
+    /// Completes with the next of them. Cancel-safe.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = ended(&mut self.stdin) => {}
         }
+    }
+}
+
+async fn ended(stdin: &mut Option<oneshot::Receiver<()>>) {
+    match stdin {
+        Some(end) => {
+            let _ = end.await;
+            *stdin = None;
+        }
+        None => std::future::pending().await,
     }
 }

@@ -4,16 +4,14 @@
 
 mod support;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 
 use http::StatusCode;
 use serde_json::{Value, json};
 use shop::name::Name;
 use support::ShopProcess;
-use support::process::until_async;
+use support::process::{free_ports, until_async};
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -87,6 +85,11 @@ async fn an_order_is_found_by_its_id_and_its_correlation_id() {
     let services = status["services"].as_array().unwrap();
     assert_eq!(services.len(), Name::ALL.len());
     assert!(services.iter().all(|service| service["health"] == "pass"), "{status}");
+    let [process] = &status["processes"].as_array().unwrap()[..] else { panic!("{status}") };
+    assert_eq!((&process["process"], &process["pid"]), (&json!("shop"), &json!(running.pid())));
+    let figure = |name: &str| process[name].as_u64().unwrap();
+    assert!(figure("ready_after_ms") > 0, "{status}");
+    assert!(figure("peak_resident_bytes") >= figure("resident_bytes"), "{status}");
     let names: Vec<_> = status["queues"].as_array().unwrap().iter().collect();
     assert!(names.iter().any(|queue| queue["queue"] == "shopfast-notification-dlq"), "{status}");
     let text = shop(data.path(), "status").await.good().stdout;
@@ -125,22 +128,6 @@ async fn an_order_is_found_by_its_id_and_its_correlation_id() {
     running.terminate().await;
     let stopped = shop(data.path(), "status").await.bad();
     assert!(stopped.stderr.contains("no shop runs"), "{stopped:?}");
-}
-
-/// Ports for all services that are free now, below those that connections are given; no two calls
-/// get the same.
-fn free_ports() -> u16 {
-    static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let offset = std::process::id() as u16 % 500;
-    loop {
-        let number = TAKEN.fetch_add(1, Ordering::Relaxed);
-        assert!(number < 500, "some ports are free");
-        let base = 11_000 + (number + offset) % 500 * 20;
-        if (base..base + 11).all(free) {
-            return base;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

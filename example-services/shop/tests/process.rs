@@ -14,14 +14,16 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::process::{until, until_async};
-use support::{Client, ShopProcess, parse, text};
+use shop::lock::DataLock;
+use shop::name::Name;
+use support::process::{free_ports, until, until_async};
+use support::{Client, Line, ShopProcess, parse, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Longer than the 5 s for requests and the 1 s for telemetry that a stop may take.
-const STOP_LIMIT: Duration = Duration::from_secs(8);
+/// Far longer than the 5 s for requests and the 1 s for telemetry that a stop may take.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn up_serves_until_it_is_told_to_stop_and_writes_nothing_but_lines() {
@@ -257,15 +259,6 @@ async fn stored_orders(gateway: &Client, user: &str) -> u64 {
     }
 }
 
-/// Five neighbouring ports that are free now, below those that connections are given.
-fn free_ports() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    // Other test processes begin elsewhere.
-    let offset = std::process::id() as u16 % 1_000;
-    let bases = (0..1_000).map(|number| 10_000 + (number + offset) % 1_000 * 20);
-    bases.into_iter().find(|base| (*base..base + 5).all(free)).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn services_in_processes_of_their_own_find_each_other() {
     let folders = tempfile::tempdir().unwrap();
@@ -305,7 +298,7 @@ async fn without_inventory_nothing_is_promised_and_nothing_stays_behind() {
         let options = ["--port-base", &base, "--service", name];
         ShopProcess::up_with(&data, &options, &[], Stdio::null()).await
     };
-    let (order, _product) = (start("order").await, start("product").await);
+    let (mut order, _product) = (start("order").await, start("product").await);
     let client = order.client("order");
     let lines = json!([{"product_id": "prod-001", "quantity": 1}]);
     let body = json!({"user_id": "ada", "lines": lines});
@@ -316,11 +309,44 @@ async fn without_inventory_nothing_is_promised_and_nothing_stays_behind() {
     assert_eq!(refused.json()["detail"], "the inventory service is not reachable");
     assert_eq!(client.get("/orders?user_id=ada").await.json()["orders"], json!([]));
 
-    let inventory = start("inventory").await;
-    let placed = client.post("/orders", &key, &body).await;
+    // Also one that is killed has told which order it was about.
+    order.kill();
+    let (order, inventory) = (start("order").await, start("inventory").await);
+    let placed = order.client("order").post("/orders", &key, &body).await;
     assert_eq!(placed.status, StatusCode::CREATED, "its key was freed: {placed:?}");
+    let lines = folders.path().join("order/telemetry/order.lines.jsonl");
+    let lines = parse(&std::fs::read_to_string(lines).unwrap());
+    let is_try = |line: &&Line| text(line, "method") == "POST" && text(line, "route") == "/orders";
+    let tries: Vec<_> = lines.iter().filter(is_try).map(|line| text(line, "order_id")).collect();
+    let placed = placed.json();
+    let id = placed["order_id"].as_str().unwrap();
+    assert!(tries.len() >= 2 && tries.iter().all(|tried| *tried == id), "one order: {tries:?}");
     let level = inventory.client("inventory").get("/inventory/prod-001").await.json();
     assert_eq!(level["reserved"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_service_outlives_a_supervisor_that_was_killed() {
+    let data = tempfile::tempdir().unwrap();
+    let options = ["--procs", "--port-base", "0"];
+    let mut shop = ShopProcess::up_with(data.path(), &options, &[], Stdio::null()).await;
+    let body = json!({"user_id": "ada", "lines": [{"product_id": "prod-001", "quantity": 1}]});
+    let placed = shop.gateway().post("/api/orders", &[], &body).await;
+    assert_eq!(placed.status, StatusCode::CREATED);
+    shop.kill();
+    // Nobody holds any data any more: all have ended.
+    until(|| DataLock::take(data.path(), &Name::ALL).is_ok()).await;
+    for name in Name::ALL {
+        assert!(TcpStream::connect(shop.address(name.as_str())).await.is_err(), "{name}");
+        let left = data.path().join(format!("run/{name}.json"));
+        assert!(!left.exists(), "{name} did not stop in order");
+    }
+    // What the order caused is done or comes again.
+    let again = ShopProcess::up(data.path(), &[], Stdio::null()).await;
+    let path = format!("/api/orders/{}", placed.json()["order_id"].as_str().unwrap());
+    until_async(|| async { again.gateway().get(&path).await.json()["status"] == "SHIPPED" }).await;
+    assert!(!data.path().join("telemetry/kills.jsonl").exists());
+    again.terminate().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -360,11 +386,11 @@ async fn a_port_that_is_taken_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_tells_its_story_and_ends_well() {
-    let run = || {
+    let run = |options: &[&str]| {
         let mut demo = Command::new(env!("CARGO_BIN_EXE_shop"));
-        demo.arg("demo").env_clear().stdin(Stdio::null()).output().unwrap()
+        demo.arg("demo").args(options).env_clear().stdin(Stdio::null()).output().unwrap()
     };
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || run(&[])).await.unwrap();
     let story = String::from_utf8(output.stdout).unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{told}\n{story}");
@@ -382,4 +408,7 @@ async fn the_demo_tells_its_story_and_ends_well() {
         assert!(story.contains(&format!("Service={service}")), "{service}:\n{story}");
     }
     assert!(!story.contains('\u{1b}'), "no colours in a pipe");
+    let output = tokio::task::spawn_blocking(move || run(&["--json"])).await.unwrap();
+    let story: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&story["status"], &story["refused"]["status"]), (&json!("SHIPPED"), &json!(409)));
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -22,7 +23,7 @@ use shop_domain::port::messaging::{NewMessage, Queue};
 use shop_kit::time::SystemTime;
 use shop_store::Broker;
 use support::command::{shop, until_good};
-use support::{Client, ShopProcess};
+use support::{Client, ShopProcess, is_request_line, parse};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
@@ -158,7 +159,12 @@ async fn all_final(orders: &Client) -> Value {
 }
 
 /// What must hold after any storm.
-async fn look_after(data: &Path, process: ShopProcess, ids: &BTreeSet<String>) {
+async fn look_after(
+    data: &Path,
+    mut process: ShopProcess,
+    outputs: Vec<Receiver<String>>,
+    ids: &BTreeSet<String>,
+) {
     let counts = all_final(&process.client("order")).await;
     let declined = (0..CHECKOUTS).filter(|number| is_declined(*number)).count();
     // An order that nobody was told of may have been accepted beside its successor's key.
@@ -178,7 +184,15 @@ async fn look_after(data: &Path, process: ShopProcess, ids: &BTreeSet<String>) {
     let said = shop(data, &["queue", "peek", "shopfast-notification-dlq"]).await;
     assert!(said.good && ids.iter().all(|id| !said.text.contains(id.as_str())));
     assert_is_secret("the view of a queue", &said.text);
-    process.terminate().await;
+    process.signal(Signal::TERM);
+    assert!(process.wait(PATIENCE).await.expect("it ends").success());
+    assert_is_secret("stderr", &process.told());
+    // Of all processes: what services write, their supervisor does.
+    let outputs: Vec<_> = outputs.into_iter().map(|output| output.recv().unwrap()).collect();
+    outputs.iter().for_each(|text| assert_is_secret("stdout", text));
+    // One that was killed may have been at half a line; the last one was not.
+    let requests = parse(outputs.last().unwrap()).iter().filter(|l| is_request_line(l)).count();
+    assert!(requests > 0, "requests are told on stdout");
 
     // With what was written at the end: metrics are lines, too.
     let mut metrics = String::new();
@@ -219,27 +233,30 @@ fn assert_is_secret(place: &str, text: &str) {
 async fn five_hundred_checkouts_at_once_come_to_their_ends() {
     let _turn = TURN.lock().await;
     let data = tempfile::tempdir().unwrap();
-    let process = ShopProcess::up(data.path(), &ENVIRONMENT, Stdio::null()).await;
+    let mut process = ShopProcess::up(data.path(), &ENVIRONMENT, Stdio::piped()).await;
+    let outputs = vec![process.stdout()];
     let storm = Storm::begin(process.gateway());
     poison(data.path()).await;
     let ids = storm.end().await;
-    look_after(data.path(), process, &ids).await;
+    look_after(data.path(), process, outputs, &ids).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_after_the_whole_shop_was_killed_in_the_middle() {
     let _turn = TURN.lock().await;
     let data = tempfile::tempdir().unwrap();
-    let mut process = ShopProcess::up(data.path(), &ENVIRONMENT, Stdio::null()).await;
+    let mut process = ShopProcess::up(data.path(), &ENVIRONMENT, Stdio::piped()).await;
+    let mut outputs = vec![process.stdout()];
     let storm = Storm::begin(process.gateway());
     poison(data.path()).await;
     storm.until_accepted(CHECKOUTS / 2).await;
     storm.gateway.send_replace(None);
     process.kill();
-    let process = ShopProcess::up(data.path(), &ENVIRONMENT, Stdio::null()).await;
+    let mut process = ShopProcess::up(data.path(), &ENVIRONMENT, Stdio::piped()).await;
+    outputs.push(process.stdout());
     storm.gateway.send_replace(Some(process.gateway()));
     let ids = storm.end().await;
-    look_after(data.path(), process, &ids).await;
+    look_after(data.path(), process, outputs, &ids).await;
 }
 
 /// The process of a service, as its supervisor wrote it down.
@@ -253,7 +270,9 @@ async fn the_same_with_each_service_killed_in_turn() {
     let _turn = TURN.lock().await;
     let data = tempfile::tempdir().unwrap();
     let options = ["--procs", "--port-base", "0"];
-    let process = ShopProcess::up_with(data.path(), &options, &ENVIRONMENT, Stdio::null()).await;
+    let mut process =
+        ShopProcess::up_with(data.path(), &options, &ENVIRONMENT, Stdio::piped()).await;
+    let outputs = vec![process.stdout()];
     let storm = Storm::begin(process.gateway());
     poison(data.path()).await;
     for (number, service) in (1..).zip(Name::ALL) {
@@ -270,5 +289,5 @@ async fn the_same_with_each_service_killed_in_turn() {
         .await;
     }
     let ids = storm.end().await;
-    look_after(data.path(), process, &ids).await;
+    look_after(data.path(), process, outputs, &ids).await;
 }

@@ -17,13 +17,13 @@ use support::process::until_async;
 const ATTEMPTS: usize = 60;
 
 /// Places an order from a cart and waits for its end.
-async fn order(process: &ShopProcess, card: &str, ends: &str) -> String {
+async fn order(process: &ShopProcess, card: &str, contact: (&str, &str), ends: &str) -> String {
     let gateway = process.gateway();
     let item = json!({"product_id": "prod-001", "quantity": 2});
     assert_eq!(gateway.post("/api/cart/ada", &[], &item).await.status, StatusCode::OK);
     let body = json!({
         "user_id": "ada", "from_cart": true,
-        "card": {"number": card}, "email": "ada@example.com",
+        "card": {"number": card}, contact.0: contact.1,
     });
     let placed = gateway.post("/api/orders", &[], &body).await;
     assert_eq!(placed.status, StatusCode::CREATED);
@@ -64,12 +64,38 @@ fn restore(before: Vec<(PathBuf, String)>) {
     before.into_iter().for_each(|(path, text)| std::fs::write(path, text).unwrap());
 }
 
+/// A customer with a telephone is told by a short message; one whose address comes back is not told,
+/// which is a hop of its own.
+async fn the_channels_and_what_comes_back(data: &Path, process: &ShopProcess) {
+    let (card, phone) = ("4242424242424242", ("phone", "+49 30 1234567"));
+    let by_phone = order(process, card, phone, "SHIPPED").await;
+    let (lost, nowhere) = ("FAIL  19", ("email", "ada@nowhere.invalid"));
+    let undeliverable = order(process, card, nowhere, "SHIPPED").await;
+    until_good(data, &["verify", "order", &by_phone], ATTEMPTS).await;
+    let sent = process.client("notification").get(&format!("/outbox?order_id={by_phone}")).await;
+    let sent = &sent.json()["notifications"];
+    assert_eq!((&sent[0]["channel"], &sent[0]["to"]), (&json!("sms"), &json!("+***67")));
+
+    let verify = ["verify", "order", &undeliverable];
+    let said = until_good(data, &verify, ATTEMPTS).await;
+    assert!(said.text.contains("ok    19 "), "{}", said.text);
+    let third = |span: Value| {
+        let attempt = &span["attributes"]["messaging.message.delivery_attempt"];
+        (*attempt != "3").then_some(span)
+    };
+    let before = rewrite(data, "spans", third);
+    let said = shop(data, &verify).await;
+    assert!(!said.good && said.text.contains(lost), "{}", said.text);
+    restore(before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_order_has_every_hop_and_one_that_is_missing_is_noticed() {
     let data = tempfile::tempdir().unwrap();
     let process = ShopProcess::up(data.path(), &[], Stdio::null()).await;
-    let id = order(&process, "4242424242424242", "SHIPPED").await;
-    let declined = order(&process, "4000000000000002", "PAYMENT_FAILED").await;
+    let email = ("email", "ada@example.com");
+    let id = order(&process, "4242424242424242", email, "SHIPPED").await;
+    let declined = order(&process, "4000000000000002", email, "PAYMENT_FAILED").await;
     let verify = ["verify", "order", &id];
     let said = until_good(data.path(), &verify, ATTEMPTS).await;
     for number in (1..=23).filter(|number| *number != 19) {
@@ -78,11 +104,14 @@ async fn a_fresh_order_has_every_hop_and_one_that_is_missing_is_noticed() {
     let said = until_good(data.path(), &["verify", "order", &declined], ATTEMPTS).await;
     assert!(said.text.contains("ok    24 "), "{}", said.text);
     until_good(data.path(), &["verify", "orders"], ATTEMPTS).await;
+    the_channels_and_what_comes_back(data.path(), &process).await;
 
     // Each span and line that is taken away, or told otherwise, is missed.
     let without = |name: &'static str| move |span: Value| (span["name"] != name).then_some(span);
     for (name, noticed) in [
         ("process shopfast-loyalty-queue", "FAIL  22"),
+        ("shopfast-notifications publish", "FAIL  18 it is published"),
+        ("process shopfast-email-queue", "FAIL  18 the customer is told"),
         ("state Payment", "FAIL  13"),
         ("process cloudcafe-analytics-stream", "FAIL  21"),
         ("shopfast-events publish", "FAIL   9"),

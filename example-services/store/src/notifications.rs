@@ -2,7 +2,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Row, params};
 use shop_domain::id::{OrderId, UserId};
-use shop_domain::notification::Notification;
+use shop_domain::notification::{Channel, Notification};
 use shop_domain::port::{NotificationStore, StoreError, StoreFuture};
 
 use crate::sqlite::column::{count, parsed};
@@ -34,7 +34,7 @@ fn notification(row: &Row<'_>) -> rusqlite::Result<Notification> {
         order_id: parsed(row, 0, |text| OrderId::parse(text).ok())?,
         template: row.get(1)?,
         user_id: parsed(row, 2, |text| UserId::parse(text).ok())?,
-        channel: row.get(3)?,
+        channel: parsed(row, 3, Channel::parse)?,
         to: row.get(4)?,
         subject: row.get(5)?,
         body: row.get(6)?,
@@ -52,7 +52,7 @@ fn add(db: &Connection, new: &Notification) -> rusqlite::Result<bool> {
         new.order_id.as_str(),
         new.template,
         new.user_id.as_str(),
-        new.channel,
+        new.channel.as_str(),
         new.to,
         new.subject,
         new.body,

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use shop_domain::id::{OrderId, TenantId, UserId};
 use shop_domain::money::Currency;
-use shop_domain::order::{Order, Status, Transition};
+use shop_domain::notification::Contact;
+use shop_domain::order::{Attempt, Order, Status, Transition};
 use shop_domain::port::messaging::NewEvent;
 use shop_domain::port::{
-    Advanced, Begun, Change, Key, OrderStore, Placement, StoreError, StoreFuture, Time,
+    Advanced, Begun, CLAIM_TTL, Change, Claimed, Key, OrderStore, Placement, StoreError,
+    StoreFuture, Taken, Time, millis,
 };
 
 use crate::outbox::{self, Bell, SqliteOutbox};
@@ -50,6 +52,23 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
 ",
     outbox::MIGRATION,
+    "
+    ALTER TABLE orders ADD COLUMN phone TEXT;
+    ALTER TABLE orders ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+
+    -- Which order a key stands for while no attempt has succeeded.
+    CREATE TABLE claims (
+        tenant_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        idempotency_key TEXT NOT NULL,
+        fingerprint BLOB NOT NULL,
+        order_id TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (tenant_id, user_id, idempotency_key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX claims_by_time ON claims (at_ms);
+",
 ];
 
 macro_rules! select {
@@ -107,35 +126,70 @@ fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
     })
 }
 
-fn find(db: &Connection, key: &Key) -> rusqlite::Result<Option<Begun>> {
+/// What a key is taken by, if it is.
+fn taken(db: &Connection, key: &Key) -> rusqlite::Result<Option<Taken>> {
     db.prepare_cached(select!("WHERE tenant_id = ? AND user_id = ? AND idempotency_key = ?"))?
         .query_row([key.tenant_id.as_str(), key.user_id.as_str(), key.key.as_str()], |row| {
             let order = order(row)?;
             let fingerprint: Vec<u8> = row.get(8)?;
             Ok(if fingerprint != key.fingerprint.0.to_be_bytes() {
-                Begun::KeyReused
+                Taken::Reused
             } else if order.status == Status::Reserving {
-                Begun::InProgress
+                Taken::InProgress
             } else {
-                Begun::Repeated(order)
+                Taken::Repeated(order)
             })
         })
         .optional()
 }
 
+fn claim(db: &Connection, key: &Key, new: &OrderId, now_ms: u64) -> rusqlite::Result<Claimed> {
+    if let Some(taken) = taken(db, key)? {
+        return Ok(Claimed::Taken(taken));
+    }
+    let forgotten_ms = now_ms.saturating_sub(millis(CLAIM_TTL));
+    db.prepare_cached("DELETE FROM claims WHERE at_ms < ?")?
+        .execute([forgotten_ms.cast_signed()])?;
+    // Another request under the same key is another order.
+    db.prepare_cached(
+        "INSERT INTO claims VALUES (?, ?, ?, ?, ?, 1, ?) ON CONFLICT DO UPDATE SET
+         order_id = iif(fingerprint = excluded.fingerprint, order_id, excluded.order_id),
+         attempts = iif(fingerprint = excluded.fingerprint, attempts + 1, 1),
+         fingerprint = excluded.fingerprint, at_ms = excluded.at_ms
+         RETURNING order_id, attempts",
+    )?
+    .query_row(
+        params![
+            key.tenant_id.as_str(),
+            key.user_id.as_str(),
+            key.key.as_str(),
+            key.fingerprint.0.to_be_bytes(),
+            new.as_str(),
+            now_ms.cast_signed(),
+        ],
+        |row| attempt(row).map(Claimed::Attempt),
+    )
+}
+
+/// An attempt: the id of its order, and its number.
+fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    let order_id = parsed(row, 0, |text| OrderId::parse(text).ok())?;
+    Ok(Attempt { order_id, number: row.get(1)? })
+}
+
 fn begin(db: &Connection, placement: &Placement) -> rusqlite::Result<Begun> {
-    let Placement { order, key, contact } = placement;
+    let Placement { order, attempt, key, contact } = placement;
     if let Some(key) = key
-        && let Some(begun) = find(db, key)?
+        && let Some(taken) = taken(db, key)?
     {
-        return Ok(begun);
+        return Ok(Begun::Taken(taken));
     }
     let lines = serde_json::to_string(&order.lines)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     db.prepare_cached(
         "INSERT INTO orders (order_id, tenant_id, user_id, status, lines, total_minor, currency,
-         created_at_ms, idempotency_key, fingerprint, contact)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         created_at_ms, idempotency_key, fingerprint, contact, phone, attempt)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         order.order_id.as_str(),
@@ -148,17 +202,21 @@ fn begin(db: &Connection, placement: &Placement) -> rusqlite::Result<Begun> {
         order.created_at_ms.cast_signed(),
         key.as_ref().map(|key| key.key.as_str()),
         key.as_ref().map(|key| key.fingerprint.0.to_be_bytes()),
-        contact,
+        contact.email,
+        contact.phone,
+        attempt,
     ])?;
     Ok(Begun::New)
 }
 
-fn accept(db: &Connection, id: &OrderId, event: &NewEvent) -> rusqlite::Result<Option<Order>> {
+fn accept(db: &Connection, attempt: &Attempt, event: &NewEvent) -> rusqlite::Result<Option<Order>> {
+    let id = &attempt.order_id;
     let accepted = db
         .prepare_cached(
-            "UPDATE orders SET status = 'PENDING' WHERE order_id = ? AND status = 'RESERVING'",
+            "UPDATE orders SET status = 'PENDING'
+             WHERE order_id = ? AND attempt = ? AND status = 'RESERVING'",
         )?
-        .execute([id.as_str()])?;
+        .execute(params![id.as_str(), attempt.number])?;
     if accepted == 0 {
         return Ok(None);
     }
@@ -226,12 +284,12 @@ fn history(db: &Connection, id: &OrderId) -> rusqlite::Result<Vec<Transition>> {
     .collect()
 }
 
-fn contact(db: &Connection, id: &OrderId) -> rusqlite::Result<Option<String>> {
+fn contact(db: &Connection, id: &OrderId) -> rusqlite::Result<Contact> {
     let contact = db
-        .prepare_cached("SELECT contact FROM orders WHERE order_id = ?")?
-        .query_row([id.as_str()], |row| row.get(0))
+        .prepare_cached("SELECT contact, phone FROM orders WHERE order_id = ?")?
+        .query_row([id.as_str()], |row| Ok(Contact { email: row.get(0)?, phone: row.get(1)? }))
         .optional()?;
-    Ok(contact.flatten())
+    Ok(contact.unwrap_or_default())
 }
 
 fn counts(db: &Connection) -> rusqlite::Result<Vec<(Status, u64)>> {
@@ -242,10 +300,16 @@ fn counts(db: &Connection) -> rusqlite::Result<Vec<(Status, u64)>> {
     .collect()
 }
 
-fn abandon(db: &Connection, id: &OrderId) -> rusqlite::Result<bool> {
-    db.prepare_cached("DELETE FROM orders WHERE order_id = ? AND status = 'RESERVING'")?
-        .execute([id.as_str()])?;
-    Ok(get(db, id)?.is_none())
+fn abandon(db: &Connection, attempt: &Attempt) -> rusqlite::Result<bool> {
+    let (id, number) = (attempt.order_id.as_str(), attempt.number);
+    db.prepare_cached(
+        "DELETE FROM orders WHERE order_id = ? AND attempt = ? AND status = 'RESERVING'",
+    )?
+    .execute(params![id, number])?;
+    let accepted = db
+        .prepare_cached("SELECT 1 FROM orders WHERE order_id = ? AND attempt = ?")?
+        .exists(params![id, number])?;
+    Ok(!accepted)
 }
 
 fn get(db: &Connection, id: &OrderId) -> rusqlite::Result<Option<Order>> {
@@ -270,11 +334,12 @@ fn list(
     .collect()
 }
 
-fn unfinished(db: &Connection, limit: usize) -> rusqlite::Result<Vec<OrderId>> {
+fn unfinished(db: &Connection, limit: usize) -> rusqlite::Result<Vec<Attempt>> {
     db.prepare_cached(
-        "SELECT order_id FROM orders WHERE status = 'RESERVING' ORDER BY order_id LIMIT ?",
+        "SELECT order_id, attempt FROM orders
+         WHERE status = 'RESERVING' ORDER BY order_id LIMIT ?",
     )?
-    .query_map([limit as i64], |row| parsed(row, 0, |text| OrderId::parse(text).ok()))?
+    .query_map([limit as i64], attempt)?
     .collect()
 }
 
@@ -284,20 +349,25 @@ impl OrderStore for SqliteOrders {
         Box::pin(self.database.write("orders.begin", move |db| begin(db, &placement)))
     }
 
-    fn find<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Option<Begun>> {
-        let key = key.clone();
-        Box::pin(self.database.read("orders.find", move |db| find(db, &key)))
+    fn claim<'a>(
+        &'a self,
+        key: &'a Key,
+        new: &'a OrderId,
+        now_ms: u64,
+    ) -> StoreFuture<'a, Claimed> {
+        let (key, new) = (key.clone(), new.clone());
+        Box::pin(self.database.write("orders.claim", move |db| claim(db, &key, &new, now_ms)))
     }
 
     fn accept<'a>(
         &'a self,
-        id: &'a OrderId,
+        attempt: &'a Attempt,
         event: &'a NewEvent,
     ) -> StoreFuture<'a, Option<Order>> {
-        let (id, event) = (id.clone(), event.clone());
+        let (attempt, event) = (attempt.clone(), event.clone());
         Box::pin(async move {
-            let accepted =
-                self.database.write("orders.accept", move |db| accept(db, &id, &event)).await?;
+            let accept = move |db: &Connection| accept(db, &attempt, &event);
+            let accepted = self.database.write("orders.accept", accept).await?;
             self.bell.ring();
             Ok(accepted)
         })
@@ -318,7 +388,7 @@ impl OrderStore for SqliteOrders {
         Box::pin(self.database.read("orders.history", move |db| history(db, &id)))
     }
 
-    fn contact<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<String>> {
+    fn contact<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Contact> {
         let id = id.clone();
         Box::pin(self.database.read("orders.contact", move |db| contact(db, &id)))
     }
@@ -327,9 +397,9 @@ impl OrderStore for SqliteOrders {
         Box::pin(self.database.read("orders.counts", counts))
     }
 
-    fn abandon<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, bool> {
-        let id = id.clone();
-        Box::pin(self.database.write("orders.abandon", move |db| abandon(db, &id)))
+    fn abandon<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, bool> {
+        let attempt = attempt.clone();
+        Box::pin(self.database.write("orders.abandon", move |db| abandon(db, &attempt)))
     }
 
     fn get<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<Order>> {
@@ -348,7 +418,7 @@ impl OrderStore for SqliteOrders {
         Box::pin(self.database.read("orders.list", list))
     }
 
-    fn unfinished(&self, limit: usize) -> StoreFuture<'_, Vec<OrderId>> {
+    fn unfinished(&self, limit: usize) -> StoreFuture<'_, Vec<Attempt>> {
         Box::pin(self.database.read("orders.unfinished", move |db| unfinished(db, limit)))
     }
 }

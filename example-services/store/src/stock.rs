@@ -4,6 +4,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use shop_domain::cart::Item;
 use shop_domain::id::{OrderId, ProductId};
+use shop_domain::order::Attempt;
 use shop_domain::port::messaging::NewEvent;
 use shop_domain::port::{Reserved, SetLevel, Sold, StockStore, StoreError, StoreFuture, Time};
 use shop_domain::quantity::Quantity;
@@ -42,6 +43,9 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE reservations ADD COLUMN sold INTEGER NOT NULL DEFAULT 0;
 ",
     outbox::MIGRATION,
+    "
+    ALTER TABLE reservations ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+",
 ];
 
 /// Stock on SQLite.
@@ -109,13 +113,13 @@ fn items(db: &Connection, order: &OrderId) -> rusqlite::Result<Vec<Item>> {
 }
 
 fn existing(db: &Connection, order: &OrderId) -> rusqlite::Result<Option<Reservation>> {
-    let expires_at: Option<Option<i64>> = db
-        .prepare_cached("SELECT expires_at_ms FROM reservations WHERE order_id = ?")?
-        .query_row([order.as_str()], |row| row.get(0))
+    let found: Option<(Option<i64>, u32)> = db
+        .prepare_cached("SELECT expires_at_ms, attempt FROM reservations WHERE order_id = ?")?
+        .query_row([order.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some(expires_at) = expires_at else { return Ok(None) };
+    let Some((expires_at, number)) = found else { return Ok(None) };
     Ok(Some(Reservation {
-        order_id: order.clone(),
+        attempt: Attempt { order_id: order.clone(), number },
         items: items(db, order)?,
         // One that is confirmed never runs out.
         expires_at_ms: expires_at.map_or(u64::MAX, i64::cast_unsigned),
@@ -123,8 +127,13 @@ fn existing(db: &Connection, order: &OrderId) -> rusqlite::Result<Option<Reserva
 }
 
 fn reserve(db: &Connection, wanted: &Reservation) -> rusqlite::Result<Reserved> {
-    if let Some(reservation) = existing(db, &wanted.order_id)? {
-        return Ok(Reserved::Kept(reservation));
+    if let Some(reservation) = existing(db, &wanted.attempt.order_id)? {
+        if reservation.attempt == wanted.attempt {
+            return Ok(Reserved::Kept(reservation));
+        }
+        if reservation.attempt.number > wanted.attempt.number || !withdraw(db, &wanted.attempt)? {
+            return Ok(Reserved::Superseded);
+        }
     }
     // All conditions first: then nothing has to be undone.
     for item in &wanted.items {
@@ -135,9 +144,11 @@ fn reserve(db: &Connection, wanted: &Reservation) -> rusqlite::Result<Reserved> 
             return Ok(Reserved::TooLittle(level));
         }
     }
-    let order = wanted.order_id.as_str();
-    db.prepare_cached("INSERT INTO reservations (order_id, expires_at_ms) VALUES (?, ?)")?
-        .execute(params![order, wanted.expires_at_ms.cast_signed()])?;
+    let (order, number) = (wanted.attempt.order_id.as_str(), wanted.attempt.number);
+    db.prepare_cached(
+        "INSERT INTO reservations (order_id, expires_at_ms, attempt) VALUES (?, ?, ?)",
+    )?
+    .execute(params![order, wanted.expires_at_ms.cast_signed(), number])?;
     for Item { product_id, quantity } in &wanted.items {
         db.prepare_cached("UPDATE stock SET reserved = reserved + ? WHERE product_id = ?")?
             .execute(params![quantity.get(), product_id.as_str()])?;
@@ -169,6 +180,15 @@ fn release(db: &Connection, order: &OrderId) -> rusqlite::Result<bool> {
     db.prepare_cached("DELETE FROM reservations WHERE order_id = ?")?
         .execute([order.as_str()])
         .map(|rows| rows == 1)
+}
+
+fn withdraw(db: &Connection, attempt: &Attempt) -> rusqlite::Result<bool> {
+    let is_its = db
+        .prepare_cached(
+            "SELECT 1 FROM reservations WHERE order_id = ? AND attempt <= ? AND sold = 0",
+        )?
+        .exists(params![attempt.order_id.as_str(), attempt.number])?;
+    if is_its { release(db, &attempt.order_id) } else { Ok(false) }
 }
 
 fn sell(db: &Connection, order: &OrderId, event: &NewEvent) -> rusqlite::Result<Sold> {
@@ -214,19 +234,22 @@ fn restock(db: &Connection, id: &ProductId, pieces: u64) -> rusqlite::Result<Opt
     if rows == 0 { Ok(None) } else { level(db, id) }
 }
 
-fn confirm(db: &Connection, order: &OrderId) -> rusqlite::Result<bool> {
-    db.prepare_cached("UPDATE reservations SET expires_at_ms = NULL WHERE order_id = ?")?
-        .execute([order.as_str()])
-        .map(|rows| rows == 1)
+fn confirm(db: &Connection, attempt: &Attempt) -> rusqlite::Result<bool> {
+    db.prepare_cached(
+        "UPDATE reservations SET expires_at_ms = NULL WHERE order_id = ? AND attempt = ?",
+    )?
+    .execute(params![attempt.order_id.as_str(), attempt.number])
+    .map(|rows| rows == 1)
 }
 
-fn expired(db: &Connection, now_ms: u64, limit: usize) -> rusqlite::Result<Vec<OrderId>> {
+fn expired(db: &Connection, now_ms: u64, limit: usize) -> rusqlite::Result<Vec<Attempt>> {
     db.prepare_cached(
-        "SELECT order_id FROM reservations
+        "SELECT order_id, attempt FROM reservations
          WHERE expires_at_ms IS NOT NULL AND expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?",
     )?
     .query_map(params![now_ms.cast_signed(), limit as i64], |row| {
-        parsed(row, 0, |text| OrderId::parse(text).ok())
+        let order_id = parsed(row, 0, |text| OrderId::parse(text).ok())?;
+        Ok(Attempt { order_id, number: row.get(1)? })
     })?
     .collect()
 }
@@ -262,6 +285,11 @@ impl StockStore for SqliteStock {
         Box::pin(self.database.write("stock.release", move |db| release(db, &order)))
     }
 
+    fn withdraw<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, bool> {
+        let attempt = attempt.clone();
+        Box::pin(self.database.write("stock.withdraw", move |db| withdraw(db, &attempt)))
+    }
+
     fn sell<'a>(&'a self, order: &'a OrderId, event: &'a NewEvent) -> StoreFuture<'a, Sold> {
         let (order, event) = (order.clone(), event.clone());
         Box::pin(async move {
@@ -279,12 +307,12 @@ impl StockStore for SqliteStock {
         Box::pin(self.database.write("stock.restock", move |db| restock(db, &id, pieces)))
     }
 
-    fn confirm<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool> {
-        let order = order.clone();
-        Box::pin(self.database.write("stock.confirm", move |db| confirm(db, &order)))
+    fn confirm<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, bool> {
+        let attempt = attempt.clone();
+        Box::pin(self.database.write("stock.confirm", move |db| confirm(db, &attempt)))
     }
 
-    fn expired(&self, now_ms: u64, limit: usize) -> StoreFuture<'_, Vec<OrderId>> {
+    fn expired(&self, now_ms: u64, limit: usize) -> StoreFuture<'_, Vec<Attempt>> {
         Box::pin(self.database.read("stock.expired", move |db| expired(db, now_ms, limit)))
     }
 }

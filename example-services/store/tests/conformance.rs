@@ -34,11 +34,11 @@ conforms!(SqliteMenu, menu:
     an_item_is_removed_in_its_version pages_follow_each_other);
 conforms!(SqliteStock, stock:
     a_thousand_who_want_ten_get_ten a_reservation_is_all_or_none
-    reserving_and_releasing_may_be_repeated the_shelf_holds_what_is_reserved
+    reserving_and_releasing_may_be_repeated an_earlier_attempt_cannot_touch_a_later_one the_shelf_holds_what_is_reserved
     a_confirmed_reservation_does_not_run_out);
 conforms!(SqliteOrders, orders:
     an_order_is_seen_once_it_is_accepted an_order_is_accepted_or_abandoned_never_both
-    a_key_stands_for_one_request orders_come_latest_first);
+    a_key_stands_for_one_request attempts_with_one_key_are_about_one_order orders_come_latest_first);
 conforms!(SqlitePayments, payments:
     an_order_is_charged_once every_outcome_ends_a_payment the_first_method_of_an_order_stays);
 conforms!(SqliteLoyalty, loyalty:

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::{order_id, user};
-use crate::notification::Notification;
+use crate::notification::{Channel, Notification};
 use crate::port::NotificationStore;
 
 fn notification(order: &str, template: &str, at_ms: u64) -> Notification {
@@ -11,7 +11,7 @@ fn notification(order: &str, template: &str, at_ms: u64) -> Notification {
         order_id: order_id(order),
         user_id: user("ada"),
         template: template.to_owned(),
-        channel: "email".to_owned(),
+        channel: Channel::Email,
         to: "a***@example.com".to_owned(),
         subject: "Your order".to_owned(),
         body: "Thank you.".to_owned(),

@@ -4,12 +4,17 @@ use futures_util::future::join_all;
 
 use super::{item, order_id, product};
 use crate::cart::Item;
+use crate::order::Attempt;
 use crate::port::messaging::NewEvent;
 use crate::port::{Outbox, Reserved, SetLevel, Sold, StockStore};
 use crate::stock::{Level, Reservation};
 
 fn reservation(order: &str, items: &[Item], expires_at_ms: u64) -> Reservation {
-    Reservation { order_id: order_id(order), items: items.to_vec(), expires_at_ms }
+    Reservation { attempt: attempt(order), items: items.to_vec(), expires_at_ms }
+}
+
+fn attempt(order: &str) -> Attempt {
+    Attempt::first(order_id(order))
 }
 
 async fn level(store: &dyn StockStore, id: &str) -> (u64, u64) {
@@ -51,8 +56,34 @@ pub async fn reserving_and_releasing_may_be_repeated(store: &dyn StockStore) {
         assert_eq!(reserved, Reserved::Kept(wanted.clone()));
         assert_eq!(level(store, "cup").await, (5, 2));
     }
-    assert!(store.release(&wanted.order_id).await.expect("release"));
-    assert!(!store.release(&wanted.order_id).await.expect("release again"));
+    assert!(store.release(&wanted.attempt.order_id).await.expect("release"));
+    assert!(!store.release(&wanted.attempt.order_id).await.expect("release again"));
+    assert_eq!(level(store, "cup").await, (5, 0));
+}
+
+/// A later attempt at an order takes the place of an earlier one, which from then on can neither
+/// reserve, nor give back, nor keep.
+pub async fn an_earlier_attempt_cannot_touch_a_later_one(store: &dyn StockStore) {
+    store.set_level(&product("cup"), 5).await.expect("set");
+    let first = reservation("o1", &[item("cup", 4)], 9);
+    let mut second = reservation("o1", &[item("cup", 3)], 19);
+    second.attempt.number = 2;
+    store.reserve(&first).await.expect("reserve");
+    // There is enough for it once the earlier one is given back.
+    let reserved = store.reserve(&second).await.expect("reserve");
+    assert_eq!(reserved, Reserved::Kept(second.clone()));
+    assert_eq!(level(store, "cup").await, (5, 3));
+
+    assert_eq!(store.reserve(&first).await.expect("reserve"), Reserved::Superseded);
+    assert!(!store.withdraw(&first.attempt).await.expect("withdraw"));
+    assert!(!store.confirm(&first.attempt).await.expect("confirm"));
+    assert_eq!(store.expired(19, 9).await.expect("expired"), [second.attempt.clone()]);
+    assert_eq!(level(store, "cup").await, (5, 3));
+
+    // What an earlier one reserved too late, a later one may give back.
+    assert!(store.withdraw(&second.attempt).await.expect("withdraw"));
+    store.reserve(&first).await.expect("reserve");
+    assert!(store.withdraw(&second.attempt).await.expect("withdraw"));
     assert_eq!(level(store, "cup").await, (5, 0));
 }
 
@@ -74,12 +105,12 @@ pub async fn a_confirmed_reservation_does_not_run_out(store: &dyn StockStore) {
         let wanted = reservation(order, &[item("cup", 1)], expires_at_ms);
         store.reserve(&wanted).await.expect("reserve");
     }
-    assert!(store.confirm(&order_id("kept")).await.expect("confirm"));
-    assert!(!store.confirm(&order_id("nobody")).await.expect("confirm"));
+    assert!(store.confirm(&attempt("kept")).await.expect("confirm"));
+    assert!(!store.confirm(&attempt("nobody")).await.expect("confirm"));
     assert_eq!(store.expired(9, 10).await.expect("expired"), []);
     let expired = store.expired(30, 10).await.expect("expired");
-    assert_eq!(expired, [order_id("early"), order_id("late")]);
-    assert_eq!(store.expired(30, 1).await.expect("expired"), [order_id("early")]);
+    assert_eq!(expired, [attempt("early"), attempt("late")]);
+    assert_eq!(store.expired(30, 1).await.expect("expired"), [attempt("early")]);
 }
 
 /// What is sold leaves the shelf once, is told once for each product, and may come back.
@@ -93,7 +124,7 @@ pub async fn what_was_sold_leaves_the_shelf_once(store: &dyn StockStore, outbox:
     };
     store.set_level(&product("cup"), 5).await.expect("set");
     let wanted = reservation("o1", &[item("cup", 2)], 9);
-    let id = &wanted.order_id;
+    let id = &wanted.attempt.order_id;
     assert_eq!(store.sell(id, &event).await.expect("sell"), Sold::Nothing);
     store.reserve(&wanted).await.expect("reserve");
     let sold = store.sell(id, &event).await.expect("sell");

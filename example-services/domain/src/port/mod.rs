@@ -32,7 +32,9 @@ pub use error::{StoreError, StoreErrorKind};
 pub use loyalty::LoyaltyStore;
 pub use menu::{MenuStore, Written};
 pub use notification::NotificationStore;
-pub use order::{Advanced, Begun, Change, Fingerprint, Key, OrderStore, Placement};
+pub use order::{
+    Advanced, Begun, CLAIM_TTL, Change, Claimed, Fingerprint, Key, OrderStore, Placement, Taken,
+};
 pub use outbox::{Backlog, Outbox, Pending};
 pub use payment::PaymentStore;
 pub use product::ProductStore;

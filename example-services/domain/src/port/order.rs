@@ -1,27 +1,39 @@
 use std::fmt;
+use std::time::Duration;
 
 use super::StoreFuture;
 use crate::id::{IdempotencyKey, OrderId, TenantId, UserId};
-use crate::order::{Order, Status, Transition};
+use crate::notification::Contact;
+use crate::order::{Attempt, Order, Status, Transition};
 use crate::port::messaging::NewEvent;
 
 /// Where orders are kept.
 ///
-/// An order is placed in two writes. [`OrderStore::begin`] claims the id and the idempotency key
-/// before any stock is touched; [`OrderStore::accept`] makes the promise. Between them the order
-/// may be given up by [`OrderStore::abandon`]. `accept` and `abandon` carry opposite outcomes over
-/// the same condition, so exactly one of them succeeds, whoever calls them and in whatever order.
+/// An order is placed in two writes. [`OrderStore::begin`] writes it down before any stock is
+/// touched; [`OrderStore::accept`] makes the promise. Between them the order may be given up by
+/// [`OrderStore::abandon`]. `accept` and `abandon` carry opposite outcomes over the same condition,
+/// so for each attempt exactly one of them succeeds, whoever calls them and in whatever order.
+///
+/// Before them, [`OrderStore::claim`] finds out which order an idempotency key stands for, so that
+/// every attempt under one key, also one that was cut off, is about the same order.
 pub trait OrderStore: Send + Sync + fmt::Debug + 'static {
+    /// The next attempt at the order that `key` stands for, unless the key is taken.
+    ///
+    /// The order is called `new` if there was no attempt with this key and the same request, or
+    /// none for [`CLAIM_TTL`] before `now_ms`.
+    fn claim<'a>(&'a self, key: &'a Key, new: &'a OrderId, now_ms: u64)
+    -> StoreFuture<'a, Claimed>;
+
     /// Stores an order in status `RESERVING` unless its key is taken.
     fn begin<'a>(&'a self, placement: &'a Placement) -> StoreFuture<'a, Begun>;
 
-    /// What is known about a key.
-    fn find<'a>(&'a self, key: &'a Key) -> StoreFuture<'a, Option<Begun>>;
-
     /// `RESERVING` -> `PENDING`, and `event` into the outbox; the order, or `None`, and nothing
-    /// into the outbox, when it is not `RESERVING` (any more).
-    fn accept<'a>(&'a self, id: &'a OrderId, event: &'a NewEvent)
-    -> StoreFuture<'a, Option<Order>>;
+    /// into the outbox, when it is not this attempt that is `RESERVING` (any more).
+    fn accept<'a>(
+        &'a self,
+        attempt: &'a Attempt,
+        event: &'a NewEvent,
+    ) -> StoreFuture<'a, Option<Order>>;
 
     /// Does `change`, and puts its event into the outbox, if the order stands where the change
     /// starts and [may become](Status::may_become) what it leads to.
@@ -30,15 +42,15 @@ pub trait OrderStore: Send + Sync + fmt::Debug + 'static {
     /// The steps in the life of an order, the first first.
     fn history<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Vec<Transition>>;
 
-    /// Where the customer of an order wants to be told about it, if anywhere.
-    fn contact<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<String>>;
+    /// Where the customer of an order wants to be told about it; nowhere for one that is not there.
+    fn contact<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Contact>;
 
     /// How many accepted orders there are in each status.
     fn counts(&self) -> StoreFuture<'_, Vec<(Status, u64)>>;
 
-    /// Removes the order and frees its key if it is `RESERVING`; says whether it is gone, which
-    /// is also true when it never was.
-    fn abandon<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, bool>;
+    /// Removes the order and frees its key if it is this attempt that is `RESERVING`; says whether
+    /// the attempt came to nothing, which is also true when it never was, or another did not.
+    fn abandon<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, bool>;
 
     /// The order, if it was accepted.
     fn get<'a>(&'a self, id: &'a OrderId) -> StoreFuture<'a, Option<Order>>;
@@ -51,8 +63,8 @@ pub trait OrderStore: Send + Sync + fmt::Debug + 'static {
         limit: usize,
     ) -> StoreFuture<'a, Vec<Order>>;
 
-    /// Up to `limit` orders in status `RESERVING`, by id.
-    fn unfinished(&self, limit: usize) -> StoreFuture<'_, Vec<OrderId>>;
+    /// Up to `limit` attempts in status `RESERVING`, by the order's id.
+    fn unfinished(&self, limit: usize) -> StoreFuture<'_, Vec<Attempt>>;
 }
 
 /// An order about to be placed.
@@ -60,11 +72,12 @@ pub trait OrderStore: Send + Sync + fmt::Debug + 'static {
 pub struct Placement {
     /// The order, in status `RESERVING`.
     pub order: Order,
+    /// Which try at it this is.
+    pub attempt: u32,
     /// The key it is placed under, if the customer sent one.
     pub key: Option<Key>,
-    /// The e-mail address the customer wants to be told at. Not part of the order, which others
-    /// see.
-    pub contact: Option<String>,
+    /// Where the customer wants to be told. Not part of the order, which others see.
+    pub contact: Contact,
 }
 
 /// A step in the life of an accepted order.
@@ -135,17 +148,36 @@ impl Fingerprint {
     }
 }
 
+/// How long a key stands for an order of which no attempt succeeded.
+pub const CLAIM_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The outcome of [`OrderStore::claim`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It may be tried.
+    Attempt(Attempt),
+    /// The key is taken.
+    Taken(Taken),
+}
+
 /// What became of an attempt to begin an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
     /// It has been begun.
     New,
+    /// The key is taken.
+    Taken(Taken),
+}
+
+/// What an idempotency key is taken by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
     /// The key was used for the same request before, and this order came of it.
     Repeated(Order),
     /// The key was used for the same request, which is still being worked on.
     InProgress,
     /// The key was used for another request.
-    KeyReused,
+    Reused,
 }
 
 #[cfg(test)]

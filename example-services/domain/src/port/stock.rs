@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::StoreFuture;
 use crate::id::{OrderId, ProductId};
+use crate::order::Attempt;
 use crate::port::messaging::NewEvent;
 use crate::stock::{Level, Reservation};
 
@@ -21,8 +22,13 @@ pub trait StockStore: Send + Sync + fmt::Debug + 'static {
 
     /// Reserves all items, or none.
     ///
-    /// One that exists for the same order is left as it is and returned.
+    /// One that exists for the same attempt is left as it is and returned; one of an earlier attempt
+    /// at the same order is given back first.
     fn reserve<'a>(&'a self, reservation: &'a Reservation) -> StoreFuture<'a, Reserved>;
+
+    /// Gives back what is reserved for an attempt, or for an earlier one at the same order, and was
+    /// not sold; says whether anything was.
+    fn withdraw<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, bool>;
 
     /// Gives back what is reserved for an order, or was sold with it; says whether anything was.
     fn release<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool>;
@@ -38,11 +44,11 @@ pub trait StockStore: Send + Sync + fmt::Debug + 'static {
     /// when there would be more than [`Level::MAX_QUANTITY`].
     fn restock<'a>(&'a self, id: &'a ProductId, pieces: u64) -> StoreFuture<'a, Option<Level>>;
 
-    /// Keeps what is reserved for an order until it is released; says whether anything was.
-    fn confirm<'a>(&'a self, order: &'a OrderId) -> StoreFuture<'a, bool>;
+    /// Keeps what is reserved for an attempt until it is released; says whether anything was.
+    fn confirm<'a>(&'a self, attempt: &'a Attempt) -> StoreFuture<'a, bool>;
 
-    /// Up to `limit` orders whose reservations have run out at `now_ms`, the oldest first.
-    fn expired(&self, now_ms: u64, limit: usize) -> StoreFuture<'_, Vec<OrderId>>;
+    /// Up to `limit` attempts whose reservations have run out at `now_ms`, the oldest first.
+    fn expired(&self, now_ms: u64, limit: usize) -> StoreFuture<'_, Vec<Attempt>>;
 }
 
 /// The outcome of [`StockStore::sell`].
@@ -70,6 +76,8 @@ pub enum SetLevel {
 pub enum Reserved {
     /// All of it is kept for the order.
     Kept(Reservation),
+    /// Nothing changed: a later attempt at the same order has its reservation.
+    Superseded,
     /// Nothing changed: there is too little of this product.
     TooLittle(Level),
     /// Nothing changed: this product was never stocked.

@@ -12,7 +12,11 @@ pub(super) fn logs(data: &Path, correlation_id: &str, paint: Paint) -> Found {
     let of_id = format!("\"correlation_id\":{quoted}");
     let found = Files::under(data).lines(|text| text.contains(&of_id))?;
     let found = lines::of(&found, correlation_id);
-    let text = lines::rows(&found, paint);
+    let text = if found.is_empty() {
+        format!("  no line has the correlation id {correlation_id}\n")
+    } else {
+        lines::rows(&found, paint)
+    };
     let json: Vec<Value> = found.iter().map(|line| line.to_value()).collect();
     Ok(Finding { good: !found.is_empty(), json: json!(json), text })
 }

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use shop_contracts::Topology;
 use shop_domain::port::messaging::{Message, Queue};
 use shop_store::SqliteQueue;
 
@@ -49,7 +50,8 @@ fn shown(message: &Message) -> Value {
 }
 
 /// Members whose values are not shown.
-const HIDDEN: [&str; 6] = ["task_token", "taskToken", "TaskToken", "card_number", "card", "email"];
+const HIDDEN: [&str; 7] =
+    ["task_token", "taskToken", "TaskToken", "card_number", "card", "email", "phone"];
 
 fn hide(value: &mut Value) {
     match value {
@@ -69,7 +71,13 @@ fn hide(value: &mut Value) {
 
 /// Sends the messages of a dead-letter queue back to where they came from.
 pub(super) async fn redrive(data: &Path, name: &str, limit: usize) -> Found {
-    let redriven = open(data, name)?.redrive(limit).await?;
+    let queue = open(data, name)?;
+    let topology = Topology::embedded()?;
+    let mut letters = topology.queues.iter().filter_map(|queue| queue.dead_letter.as_ref());
+    if !letters.any(|to| to.queue == name) {
+        return Err(format!("{name} is no dead-letter queue").into());
+    }
+    let redriven = queue.redrive(limit).await?;
     let text = format!("  {redriven} messages of {name} are on their way again\n");
     Ok(Finding { good: true, json: json!({"queue": name, "redriven": redriven}), text })
 }

@@ -27,7 +27,11 @@ pub(super) async fn stress(data: &Path, plan: &StressPlan) -> Found {
     eprintln!("shop: {name} at scale {scale} for {} s at most", longest.as_secs());
     let answer = told(gateway.send(Method::POST, &path(plan), &[], None), longest).await?;
     let good = answer.status.is_success();
-    let text = format!("  {} {:#}\n", answer.status.as_u16(), answer.body);
+    let mut text = format!("  {name} {}\n", answer.status);
+    for (what, figure) in answer.body.as_object().into_iter().flatten() {
+        let figure = figure.as_str().map_or_else(|| figure.to_string(), str::to_owned);
+        text.push_str(&format!("  {what:<16} {figure}\n"));
+    }
     let json = json!({"scenario": name, "status": answer.status.as_u16(), "report": answer.body});
     Ok(Finding { good, json, text })
 }
@@ -37,7 +41,9 @@ fn path(plan: &StressPlan) -> String {
     if plan.is_cart() {
         let iterations = (CART_CPU_ITERATIONS * scale) as u64;
         let memory = (CART_MEMORY_MB * scale) as u64;
-        return format!("{path}?cpu_iterations={iterations}&memory_mb={memory}");
+        return format!(
+            "{path}?cpu_iterations={iterations}&memory_mb={memory}&duration_ms={duration_ms}"
+        );
     }
     format!("{path}?scale={scale}&duration_ms={duration_ms}")
 }
@@ -70,8 +76,10 @@ mod tests {
     #[test]
     fn the_scale_of_the_cart_is_that_of_its_bounds() {
         let plan = |path, scale| StressPlan { name: "x", path, scale, duration_ms: 7_000 };
-        assert_eq!(path(&plan("/stress", 1.0)), "/stress?cpu_iterations=5000000&memory_mb=256");
-        assert_eq!(path(&plan("/stress", 0.0)), "/stress?cpu_iterations=0&memory_mb=0");
+        let whole = "/stress?cpu_iterations=5000000&memory_mb=256&duration_ms=7000";
+        assert_eq!(path(&plan("/stress", 1.0)), whole);
+        let nothing = "/stress?cpu_iterations=0&memory_mb=0&duration_ms=7000";
+        assert_eq!(path(&plan("/stress", 0.0)), nothing);
         assert_eq!(path(&plan("/api/x", 0.5)), "/api/x?scale=0.5&duration_ms=7000");
     }
 }

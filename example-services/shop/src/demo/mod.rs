@@ -32,11 +32,11 @@ const CORRELATION_ID: &str = "demo-order-1";
 /// The id of the order that is refused.
 const REFUSED_ID: &str = "demo-order-2";
 
-/// Places an order on a shop of its own and prints its story on stdout.
+/// Places an order on a shop of its own and prints its story on stdout, as JSON if that is wanted.
 ///
 /// The exit code is 0 when the order was taken and the other one refused, as it should be.
-pub async fn demo(environment: Environment) -> ExitCode {
-    match run(environment).await {
+pub async fn demo(environment: Environment, json: bool) -> ExitCode {
+    match run(environment, json).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("shop: {error}");
@@ -45,7 +45,7 @@ pub async fn demo(environment: Environment) -> ExitCode {
     }
 }
 
-async fn run(environment: Environment) -> Result<(), Fault> {
+async fn run(environment: Environment, json: bool) -> Result<(), Fault> {
     let folder = Folder::new()?;
     let (output, captured) = Output::captured();
     let spans = Collector::default();
@@ -73,7 +73,8 @@ async fn run(environment: Environment) -> Result<(), Fault> {
     let lines = lines::parse(&captured.text());
     let story =
         Story { paint, urls: &urls, lines: &lines, spans: &spans.spans(), order, refused, life };
-    std::io::stdout().lock().write_all(story.to_string().as_bytes())?;
+    let told = if json { format!("{:#}\n", story.to_json()) } else { story.to_string() };
+    std::io::stdout().lock().write_all(told.as_bytes())?;
     story.check()?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shop_domain::order::Status;
 
 use super::{CORRELATION_ID, Life, REFUSED_ID, metrics};
@@ -52,6 +52,20 @@ impl Story<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Everything that is told, for a program.
+    pub(super) fn to_json(&self) -> Value {
+        let lines = lines::of(self.lines, CORRELATION_ID);
+        json!({
+            "order": self.order.body,
+            "status": self.life.status,
+            "history": self.life.history["history"],
+            "notifications": self.life.told["notifications"],
+            "refused": self.refused.body,
+            "spans": self.spans,
+            "lines": lines.into_iter().map(Line::to_value).collect::<Vec<_>>(),
+        })
     }
 
     fn heading(&self, f: &mut Formatter<'_>, text: impl Display) -> fmt::Result {

@@ -3,7 +3,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use obs_core::clock::Clock;
+use obs_core::clock::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Files;
@@ -29,6 +29,17 @@ impl Kill {
     pub fn may_have_lost(&self, from_ms: u64, to_ms: u64) -> bool {
         let unwritten_ms = UNWRITTEN.as_millis() as u64;
         from_ms <= self.found_at_ms && to_ms.saturating_add(unwritten_ms) >= self.last_sign_ms
+    }
+
+    /// Whether what caused a line with this `timestamp`, at the end of work that took `duration`, may
+    /// be lost.
+    #[must_use]
+    pub fn may_have_lost_cause_of(&self, timestamp: &str, duration: Duration) -> bool {
+        // Such times sort as texts do.
+        let text = |ms| Timestamp::from_unix_millis(ms).to_string();
+        let first_ms = self.last_sign_ms.saturating_sub(UNWRITTEN.as_millis() as u64);
+        let last_ms = self.found_at_ms.saturating_add(duration.as_millis() as u64);
+        *timestamp >= *text(first_ms) && *timestamp <= *text(last_ms)
     }
 }
 
@@ -98,5 +109,12 @@ mod tests {
         assert!(kill.may_have_lost(last - 60_000, last - 9_000), "it may not have been written");
         assert!(!kill.may_have_lost(last - 60_000, last - 11_000), "it was written long before");
         assert!(!kill.may_have_lost(found + 1, found + 9), "it began later");
+        for (at_ms, lost) in [(last, true), (last - 11_000, false), (found + 1, false)] {
+            let timestamp = Timestamp::from_unix_millis(at_ms).to_string();
+            let told = kill.may_have_lost_cause_of(&timestamp, Duration::ZERO);
+            assert_eq!(told, lost, "{timestamp}");
+        }
+        let later = Timestamp::from_unix_millis(found + 5_000).to_string();
+        assert!(kill.may_have_lost_cause_of(&later, Duration::from_secs(5)), "it began before");
     }
 }

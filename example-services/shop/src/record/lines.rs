@@ -94,7 +94,7 @@ fn row(line: &Line, paint: Paint) -> String {
     let rest = line.iter().filter(|(key, _)| !SHOWN.contains(&key.as_str()) && !metric(key));
     let rest: Vec<_> = rest.map(|(key, value)| format!("{key}={}", plain(value))).collect();
     format!(
-        "  {}  {:<9}  {:<5}  {what}  {}\n",
+        "  {}  {:<12}  {:<5}  {what}  {}\n",
         paint.dim(time),
         text(line, "service"),
         text(line, "level"),

@@ -50,7 +50,7 @@ impl Drawn<'_> {
             "consumer" => "«",
             _ => "·",
         };
-        let name = format!("{:indent$}{kind} {}", "", span.name, indent = depth * 2);
+        let name = format!("{:indent$}{kind} {}", "", span.name, indent = depth);
         let took = span.duration_ns as f64 / 1e6;
         let failed = if span.error.is_some() { "  failed" } else { "" };
         self.rows.push_str(&format!(

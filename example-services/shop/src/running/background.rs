@@ -5,7 +5,7 @@ use std::time::Duration;
 use obs_core::context::RequestContext;
 use obs_core::telemetry::Telemetry;
 use obs_core::trace::SamplingInput;
-use shop_domain::id::OrderId;
+use shop_domain::order::Attempt;
 use shop_inventory::Inventory;
 use shop_kit::upstream::Upstream;
 use shop_order::Orders;
@@ -51,7 +51,7 @@ impl Background {
 pub(super) async fn give_up(
     telemetry: Telemetry,
     orders: Orders,
-    unfinished: Vec<OrderId>,
+    unfinished: Vec<Attempt>,
     stop: impl Future<Output = ()>,
 ) {
     if unfinished.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use obs_core::clock::Clock;
 use shop_contracts::Topology;
-use shop_domain::port::messaging::{Queue, Stream};
+use shop_domain::port::messaging::{Queue, Stream, Topic};
 use shop_kit::time::SystemTime;
 use shop_store::Broker;
 
@@ -34,6 +34,11 @@ pub(super) fn time() -> Arc<SystemTime> {
 pub(super) fn queue(broker: &Broker, name: &str) -> Result<Arc<dyn Queue>, StartError> {
     let queue = broker.queue(name).ok_or_else(|| missing(name))?;
     Ok(Arc::new(queue))
+}
+
+pub(super) fn topic(broker: &Broker, name: &str) -> Result<Arc<dyn Topic>, StartError> {
+    let topic = broker.topic(name).ok_or_else(|| missing(name))?;
+    Ok(Arc::new(topic))
 }
 
 pub(super) fn stream(broker: &Broker, name: &str) -> Result<Arc<dyn Stream>, StartError> {

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::Client;
 
 /// Far longer than a start or a stop takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often to look whether something has happened in the other process.
 const LOOK: Duration = Duration::from_millis(10);
@@ -63,6 +64,10 @@ impl ShopProcess {
         this
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn client(&self, service: &str) -> Client {
         Client::new(&self.urls[service])
     }
@@ -109,6 +114,11 @@ impl ShopProcess {
         self.signal(Signal::TERM);
         let status = self.wait(PATIENCE).await.expect("an end");
         assert!(status.success(), "{status}");
+        self.told()
+    }
+
+    /// What it told on stderr, once it has ended.
+    pub fn told(&self) -> String {
         self.told.recv_timeout(PATIENCE).unwrap()
     }
 }
@@ -154,4 +164,20 @@ pub async fn until_async<F: Future<Output = bool>>(mut happened: impl FnMut() ->
         }
     };
     tokio::time::timeout(PATIENCE, looking).await.expect("it happens in time");
+}
+
+/// Ports for all services that are free now, below those that connections are given; no two calls
+/// get the same.
+pub fn free_ports() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let offset = std::process::id() as u16 % 500;
+    loop {
+        let number = TAKEN.fetch_add(1, Ordering::Relaxed);
+        assert!(number < 500, "some ports are free");
+        let base = 11_000 + (number + offset) % 500 * 20;
+        if (base..base + 11).all(free) {
+            return base;
+        }
+    }
 }

@@ -237,7 +237,20 @@ fn card(text: &[u8], at: usize) -> Option<Finding> {
         }
     }
     let digits = &digits[..count];
-    (has_issuer(digits) && luhn(digits)).then_some((at..end, b"[card]"))
+    let is_number = has_issuer(digits) && luhn(digits);
+    (is_number && !is_within_uuid(text, at..end)).then_some((at..end, b"[card]"))
+}
+
+/// Whether `found` is a part of a UUID, of whose digits a few in a thousand look like a card number.
+fn is_within_uuid(text: &[u8], found: Range<usize>) -> bool {
+    const LENGTH: usize = 36;
+    let first = found.end.saturating_sub(LENGTH);
+    (first..=found.start).filter_map(|start| text.get(start..start + LENGTH)).any(|text| {
+        text.iter().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    })
 }
 
 /// The first digits of the large issuers and the lengths they use

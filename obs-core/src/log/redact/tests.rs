@@ -55,6 +55,11 @@ fn secrets_are_found_in_text_and_look_alikes_are_left() {
         ("pay 4111111111111111 now", "pay [card] now".to_owned()),
         ("pay 4111-1111-1111-1111.", "pay [card].".to_owned()),
         ("amex 3782 822463 10005", "amex [card]".to_owned()),
+        (
+            "ord-01a1fdf4-9702-7374-8756-a9964b41b9ab",
+            "ord-01a1fdf4-9702-7374-8756-a9964b41b9ab".to_owned(),
+        ),
+        ("f4-9702-7374-8756-a9964b41b9ab", "f[card]-a9964b41b9ab".to_owned()),
         ("order 4111111111111112", "order 4111111111111112".to_owned()),
         ("at 1767225600000 ms", "at 1767225600000 ms".to_owned()),
         ("id 00000000000000000000000000000000", "id 00000000000000000000000000000000".to_owned()),

@@ -39,20 +39,21 @@ impl Ends {
     }
 
     /// What decides which hops the order has taken.
-    pub(super) fn facts(&self, spans: &[Span]) -> Value {
+    pub(super) fn facts(&self, spans: &[Span], is_told: bool) -> Value {
         let placed = spans.iter().find(|span| span.metadata.contains_key("request.from_cart"));
         let from_cart = placed.is_some_and(|span| span.metadata["request.from_cart"] == true);
-        json!({"status": self.order["status"], "from_cart": from_cart})
+        json!({"status": self.order["status"], "from_cart": from_cart, "told": is_told})
     }
 
     pub(super) fn user_id(&self) -> &str {
         self.order["user_id"].as_str().unwrap_or_default()
     }
 
-    /// From its placing to its end, in milliseconds since 1970-01-01T00:00:00Z.
-    pub(super) fn life(&self) -> (u64, u64) {
+    /// From the first of its `spans` to its end, in milliseconds since 1970-01-01T00:00:00Z.
+    pub(super) fn life(&self, spans: &[Span]) -> (u64, u64) {
         let created_ms = self.order["created_at_ms"].as_u64().unwrap_or_default();
-        (created_ms, self.ended_at_ms.max(created_ms))
+        let first_ms = spans.iter().map(|span| span.start_ns / 1_000_000).min();
+        (first_ms.map_or(created_ms, |ms| ms.min(created_ms)), self.ended_at_ms.max(created_ms))
     }
 
     pub(super) async fn checks(&self, evidence: &Evidence, id: &str) -> Result<Vec<Check>, Fault> {
@@ -84,8 +85,9 @@ impl Ends {
                 || format!("{:?}", self.outcomes),
             ),
             hold(
-                "its customer was told, each thing once",
-                !self.templates.is_empty() && distinct.len() == self.templates.len(),
+                "its customer was told, each thing once, or it is known what could not be told",
+                !(self.templates.is_empty() && evidence.is_told(id))
+                    && distinct.len() == self.templates.len(),
                 || format!("{:?}", self.templates),
             ),
             hold("its execution ended as it did", execution == ends_as, || execution.clone()),

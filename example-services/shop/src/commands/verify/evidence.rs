@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use obs_core::propagate::message::embedded;
 use serde::Deserialize;
 use shop_domain::port::Workflow;
-use shop_domain::port::messaging::EventBus;
+use shop_domain::port::messaging::{EventBus, Queue};
 use shop_workflow::Engine;
 
 use crate::client::Fault;
@@ -14,6 +15,9 @@ use crate::running::{messaging, workflow};
 /// The most events of the archive that are looked through.
 const MOST: usize = 1_000_000;
 
+/// Where notices go that cannot be delivered.
+const NOT_TOLD: &str = "shopfast-notification-dlq";
+
 /// What is known of orders beside their own service.
 #[derive(Debug)]
 pub(super) struct Evidence {
@@ -22,6 +26,8 @@ pub(super) struct Evidence {
     /// Spans of other traces, by the traces they are linked to.
     linked: BTreeMap<String, Vec<Span>>,
     lines: BTreeMap<String, Vec<SeenLine>>,
+    /// Orders of which a notice is among the dead letters.
+    not_told: BTreeSet<String>,
     pub(super) kills: Vec<Kill>,
     engine: Engine,
 }
@@ -39,6 +45,8 @@ pub(super) struct Traced {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct SeenLine {
     #[serde(default)]
+    pub(super) timestamp: String,
+    #[serde(default)]
     pub(super) service: String,
     #[serde(default)]
     pub(super) message: String,
@@ -50,6 +58,15 @@ pub(super) struct SeenLine {
     pub(super) span_id: String,
     pub(super) order_id: Option<String>,
     pub(super) user_id: Option<String>,
+    #[serde(default)]
+    duration_ms: f64,
+}
+
+impl SeenLine {
+    /// How long the work took that ended with this line; zero for one within it.
+    pub(super) fn duration(&self) -> Duration {
+        Duration::try_from_secs_f64(self.duration_ms / 1_000.0).unwrap_or_default()
+    }
 }
 
 impl Evidence {
@@ -81,7 +98,13 @@ impl Evidence {
             }
         })?;
         let (kills, engine) = (files.kills()?, workflow::open(data)?);
-        Ok(Self { orders, spans, linked, lines, kills, engine })
+        let not_told = not_told(data).await?;
+        Ok(Self { orders, spans, linked, lines, not_told, kills, engine })
+    }
+
+    /// Whether everything that the customer of an order was to be told has reached its channel.
+    pub(super) fn is_told(&self, id: &str) -> bool {
+        !self.not_told.contains(id)
     }
 
     pub(super) fn orders(&self) -> impl Iterator<Item = &str> {
@@ -156,4 +179,18 @@ async fn archived(data: &Path, only: Option<&str>) -> Result<BTreeMap<String, Tr
         }
     }
     Ok(orders)
+}
+
+/// The orders whose customers could not be told.
+async fn not_told(data: &Path) -> Result<BTreeSet<String>, Fault> {
+    let Some(dead) = messaging::open(data)?.queue(NOT_TOLD) else { return Ok(BTreeSet::new()) };
+    let letters = dead.peek(MOST).await?;
+    let notices = letters.iter().filter_map(|letter| serde_json::from_str(&letter.body).ok());
+    Ok(notices.map(|About { order_id }| order_id).collect())
+}
+
+/// Whom a notice is about.
+#[derive(Deserialize)]
+struct About {
+    order_id: String,
 }

@@ -7,7 +7,7 @@ use shop_contracts::walk::Hop;
 use super::ends::Ends;
 use super::evidence::{Evidence, SeenLine, Traced};
 use super::{Check, Outcome, hold};
-use crate::record::Span;
+use crate::record::{Kill, Span};
 
 /// One check for each hop that the order has taken.
 pub(super) fn hops(evidence: &Evidence, walk: &Walk, ends: &Ends, id: &str) -> Vec<Check> {
@@ -15,7 +15,8 @@ pub(super) fn hops(evidence: &Evidence, walk: &Walk, ends: &Ends, id: &str) -> V
         return vec![hold("it is on the bus", false, || "no event tells of it".to_owned())];
     };
     let (spans, linked) = evidence.spans(&traced.trace_id);
-    let facts = ends.facts(spans);
+    let life = ends.life(spans);
+    let facts = ends.facts(spans, evidence.is_told(id));
     let lines: Vec<Value> = evidence.lines(traced).map(document_of_line).collect();
     let documents: Vec<Value> = spans.iter().map(document).collect();
     let others: Vec<Value> = linked.iter().map(document).collect();
@@ -40,9 +41,9 @@ pub(super) fn hops(evidence: &Evidence, walk: &Walk, ends: &Ends, id: &str) -> V
         };
         let silent = hop.line.as_ref().is_some_and(|want| !lines.iter().any(|l| want.matches(l)));
         let outcome = if missing {
-            excused(evidence, ends, "it left no such span")
+            excused(evidence, life, "it left no such span")
         } else if silent {
-            excused(evidence, ends, "it left no such line")
+            excused(evidence, life, "it left no such line")
         } else {
             Outcome::Holds
         };
@@ -84,6 +85,7 @@ fn document(span: &Span) -> Value {
         "service": span.service,
         "kind": span.kind,
         "name": span.name,
+        "failed": span.error.is_some(),
         "attributes": span.attributes,
     })
 }
@@ -94,24 +96,24 @@ fn document_of_line(line: &SeenLine) -> Value {
 
 /// What is missing is no fault where a process was killed that had not written it yet; what the
 /// stores tell is judged by itself.
-fn excused(evidence: &Evidence, ends: &Ends, what: &str) -> Outcome {
-    let (from_ms, to_ms) = ends.life();
+fn excused(evidence: &Evidence, (from_ms, to_ms): (u64, u64), what: &str) -> Outcome {
     match evidence.kills.iter().find(|kill| kill.may_have_lost(from_ms, to_ms)) {
         Some(kill) => Outcome::Lost(format!("{what}; {} was killed meanwhile", kill.process)),
         None => Outcome::Fails(what.to_owned()),
     }
 }
 
-/// No span without its parent, no line with another trace or correlation id, no span that does not
-/// tell whose it is.
+/// No span without its parent, no line with another trace, order or correlation id, no span that does
+/// not tell whose it is.
 pub(super) fn belongs_together(evidence: &Evidence, ends: &Ends, id: &str) -> Vec<Check> {
     let Some(traced) = evidence.traced(id) else { return Vec::new() };
     let (spans, _) = evidence.spans(&traced.trace_id);
     let lines: Vec<_> = evidence.lines(traced).collect();
+    let life = ends.life(spans);
     let check = |what: &str, wrong: Vec<&str>| {
         let outcome = match wrong.len() {
             0 => Outcome::Holds,
-            count => excused(evidence, ends, &format!("{count} do not: {wrong:?}")),
+            count => excused(evidence, life, &format!("{count} do not: {wrong:?}")),
         };
         (what.to_owned(), outcome)
     };
@@ -126,48 +128,59 @@ pub(super) fn belongs_together(evidence: &Evidence, ends: &Ends, id: &str) -> Ve
     let names = orphans.iter().map(|span| span.name.as_str()).collect();
     let strange = |line: &&&SeenLine| !ids.contains(line.span_id.as_str());
     let strange = lines.iter().filter(strange).map(|line| line.message.as_str()).collect();
-    let strays: Vec<_> = evidence.strays(traced).map(|line| line.message.as_str()).collect();
+    let silent = silent(spans, id, ends.user_id());
     let mut checks = vec![
         check("every span but the first has its parent", names),
         check("every line names a span that is there", strange),
-        ("all lines have its trace id".to_owned(), unless_begun_again(evidence, ends, &strays)),
+        ("all lines have its trace id".to_owned(), strays(evidence, traced)),
+        hold("every span tells order_id and user_id", silent.is_empty(), || format!("{silent:?}")),
     ];
-    checks.extend(ids_are_equal(evidence, ends, traced, &lines, id));
-    let user = ends.user_id();
-    let told = |span: &&Span| {
-        span.annotation("order_id") == Some(id) && span.annotation("user_id") == Some(user)
-    };
-    // A gateway that gets no answer never learns which order it asked for.
-    let silent: Vec<_> =
-        spans.iter().filter(|span| !told(span)).map(|span| span.name.as_str()).collect();
-    let told = unless_begun_again(evidence, ends, &silent);
-    checks.push(("every span tells order_id and user_id".to_owned(), told));
+    checks.extend(ids_are_equal(traced, &lines, id));
     checks
 }
 
-/// What an attempt at the order left that did not become it: lines that begin nowhere, lines and
-/// spans with the order id it would have had. No fault if a process was killed before the order
-/// ended, for then somebody began again.
-fn unless_begun_again<S: std::fmt::Debug>(
-    evidence: &Evidence,
-    ends: &Ends,
-    strays: &[S],
-) -> Outcome {
-    let (_, ended_ms) = ends.life();
-    match evidence.kills.iter().find(|kill| kill.may_have_lost(0, ended_ms)) {
-        _ if strays.is_empty() => Outcome::Holds,
-        Some(kill) => Outcome::Lost(format!("{strays:?}; {} was killed before", kill.process)),
-        None => Outcome::Fails(format!("{} do not: {strays:?}", strays.len())),
+/// The spans that do not tell whose they are.
+///
+/// The gateway learns from an answer which order it asked for: it cannot say so of a call that
+/// failed, nor of anything when every call did.
+fn silent<'a>(spans: &'a [Span], id: &str, user: &str) -> Vec<&'a str> {
+    let is_call = |span: &Span| span.service == "gateway" && span.kind == "client";
+    let answered = spans.iter().any(|span| is_call(span) && span.error.is_none());
+    let cannot_know = |span: &Span| {
+        span.service == "gateway" && (!answered || (is_call(span) && span.error.is_some()))
+    };
+    let tells = |span: &&Span| {
+        span.annotation("user_id") == Some(user)
+            && match span.annotation("order_id") {
+                Some(told) => told == id,
+                None => cannot_know(span),
+            }
+    };
+    spans.iter().filter(|span| !tells(span)).map(|span| span.name.as_str()).collect()
+}
+
+/// Lines with the order's correlation id in a trace that begins nowhere.
+///
+/// An attempt at the order that came to nothing begins with its line of the gateway; that one is
+/// missing, and no fault, where the gateway was killed before it could write it.
+fn strays(evidence: &Evidence, traced: &Traced) -> Outcome {
+    let of_gateway = |kill: &&Kill| kill.process == "shop" || kill.process.contains("gateway");
+    let kills: Vec<_> = evidence.kills.iter().filter(of_gateway).collect();
+    let (lost, found): (Vec<_>, Vec<_>) = evidence.strays(traced).partition(|line| {
+        kills.iter().any(|kill| kill.may_have_lost_cause_of(&line.timestamp, line.duration()))
+    });
+    let told = |lines: &[&SeenLine]| {
+        let told = lines.iter().map(|line| format!("{} {}", line.service, line.message));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    match (found.len(), lost.len()) {
+        (0, 0) => Outcome::Holds,
+        (0, _) => Outcome::Lost(format!("{}; the gateway was killed then", told(&lost))),
+        (count, _) => Outcome::Fails(format!("{count} do not: {}", told(&found))),
     }
 }
 
-fn ids_are_equal(
-    evidence: &Evidence,
-    ends: &Ends,
-    traced: &Traced,
-    lines: &[&SeenLine],
-    id: &str,
-) -> Vec<Check> {
+fn ids_are_equal(traced: &Traced, lines: &[&SeenLine], id: &str) -> Vec<Check> {
     let differ = |wrong: &dyn Fn(&SeenLine) -> bool| -> Vec<String> {
         let wrong = lines.iter().filter(|line| wrong(line));
         wrong.map(|line| format!("{} {}", line.service, line.message)).collect()
@@ -179,7 +192,7 @@ fn ids_are_equal(
         hold("all lines have its correlation id", correlation.is_empty(), || {
             format!("{correlation:?}")
         }),
-        ("no line names another order".to_owned(), unless_begun_again(evidence, ends, &order)),
+        hold("no line names another order", order.is_empty(), || format!("{order:?}")),
         hold("no line names another user", user.len() <= 1, || format!("{user:?}")),
     ]
 }

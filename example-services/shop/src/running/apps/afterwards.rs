@@ -8,7 +8,7 @@ use shop_domain::port::messaging::Record;
 use shop_kit::messaging::{HandleError, Reader, read};
 use shop_kit::stress::Load;
 use shop_loyalty::{Loyalty, Paid};
-use shop_notification::{Event, Notifications};
+use shop_notification::{Event, Notice, Notifications};
 use shop_payment::provider::Provider;
 use shop_payment::{Demand, Payments, fraud};
 use shop_shipping::Shipping;
@@ -86,6 +86,7 @@ pub(super) fn notification(parts: &mut Parts<'_>) -> Result<App, StartError> {
     let needed = database(store.database());
     let notifications = Notifications {
         store: Arc::new(store),
+        topic: messaging::topic(&parts.shared.broker, "shopfast-notifications")?,
         order: parts.upstream(Name::Order)?,
         clock: parts.telemetry.clock().clone(),
         metrics: shop_notification::Metrics::new(parts.telemetry.recorder()),
@@ -100,6 +101,17 @@ pub(super) fn notification(parts: &mut Parts<'_>) -> Result<App, StartError> {
             Ok(())
         }
     })?;
+    for queue in ["shopfast-email-queue", "shopfast-sms-queue", "shopfast-app-queue"] {
+        let worker = notifications.clone();
+        parts.consume(parts.queue(queue)?, None, move |message| {
+            let notifications = worker.clone();
+            async move {
+                let notice: Notice = serde_json::from_str(&message.body)?;
+                shop_notification::deliver(&notifications, &notice).await?;
+                Ok(())
+            }
+        })?;
+    }
     let router = shop_notification::app(notifications);
     Ok(App::internal(router).needs(needed).calls([Name::Order]))
 }

@@ -149,5 +149,6 @@ pub(super) fn cart(parts: &Parts<'_>) -> Result<App, StartError> {
         }
     };
     let metrics = shop_cart::Metrics::new(recorder);
-    Ok(App::internal(shop_cart::app(Carts { store, metrics })).needs(needed))
+    let app = App::internal(shop_cart::app(Carts { store, metrics })).needs(needed);
+    Ok(app.time_limit(CUSTOMER))
 }

@@ -121,8 +121,8 @@ async fn fill(
 
 #[derive(Debug, Deserialize)]
 struct Wanted {
-    #[serde(flatten)]
-    attempt: Attempt,
+    order_id: OrderId,
+    attempt: Option<u32>,
     lines: Vec<Item>,
 }
 
@@ -138,7 +138,7 @@ struct ReservationView {
 
 async fn reserve(
     State(inventory): State<Inventory>,
-    Json(Wanted { attempt, lines }): Json<Wanted>,
+    Json(Wanted { order_id, attempt, lines }): Json<Wanted>,
 ) -> Result<Json<ReservationView>, Failure> {
     let distinct = lines.iter().enumerate().all(|(number, line)| {
         lines[..number].iter().all(|earlier| earlier.product_id != line.product_id)
@@ -147,7 +147,9 @@ async fn reserve(
         let detail = format!("lines must name 1 to {MAX_ITEMS} products, each once");
         return Err(Failure::unprocessable(detail));
     }
-    about_order(&attempt.order_id, None);
+    about_order(&order_id, None);
+    let first = Attempt::first(order_id);
+    let attempt = Attempt { number: attempt.unwrap_or(first.number), ..first };
     let expires_at = inventory.clock.wall().saturating_add(inventory.reservation_ttl);
     let wanted = Reservation { attempt, items: lines, expires_at_ms: expires_at.unix_millis() };
     let kept = keep(&inventory, &wanted).await?;

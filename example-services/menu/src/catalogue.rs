@@ -1,3 +1,4 @@
+use futures_util::future::try_join_all;
 use shop_domain::id::ProductId;
 use shop_domain::menu::Dish;
 use shop_domain::money::Currency;
@@ -36,8 +37,7 @@ pub fn seeded() -> impl Iterator<Item = (ProductId, Dish)> {
 /// # Errors
 /// When the store fails.
 pub async fn seed(store: &dyn MenuStore) -> Result<(), StoreError> {
-    for (item_id, dish) in seeded() {
-        store.add(&item_id, &dish).await?;
-    }
-    Ok(())
+    // At once: writes that wait together share one sync.
+    let items: Vec<_> = seeded().collect();
+    try_join_all(items.iter().map(|(item_id, dish)| store.add(item_id, dish))).await.map(drop)
 }

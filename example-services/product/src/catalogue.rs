@@ -1,3 +1,4 @@
+use futures_util::future::try_join_all;
 use shop_domain::id::ProductId;
 use shop_domain::money::Currency;
 use shop_domain::port::{ProductStore, StoreError};
@@ -31,8 +32,7 @@ pub fn seeded() -> impl Iterator<Item = Product> {
 /// # Errors
 /// When the store fails.
 pub async fn seed(store: &dyn ProductStore) -> Result<(), StoreError> {
-    for product in seeded() {
-        store.add(&product).await?;
-    }
-    Ok(())
+    // At once: writes that wait together share one sync.
+    let products: Vec<_> = seeded().collect();
+    try_join_all(products.iter().map(|product| store.add(product))).await.map(drop)
 }

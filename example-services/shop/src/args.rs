@@ -16,7 +16,7 @@ pub const USAGE: &str = "\
 usage: shop up [options]             start the services; Ctrl-C or SIGTERM drains and stops them
        shop up --procs [options]     the same, one process per service, started again when it ends
        shop run SERVICE [options]    start one service
-       shop demo [--json]            place one order on a shop of its own and tell its story
+       shop demo                     place one order on a shop of its own and tell its story
        shop status                   what runs, how it is, how full the queues are
        shop order show ID            state, history, trace and lines of an order
        shop verify order ID          whether its walk is complete and its ids agree

@@ -315,12 +315,16 @@ async fn without_inventory_nothing_is_promised_and_nothing_stays_behind() {
     let placed = order.client("order").post("/orders", &key, &body).await;
     assert_eq!(placed.status, StatusCode::CREATED, "its key was freed: {placed:?}");
     let lines = folders.path().join("order/telemetry/order.lines.jsonl");
-    let lines = parse(&std::fs::read_to_string(lines).unwrap());
-    let is_try = |line: &&Line| text(line, "method") == "POST" && text(line, "route") == "/orders";
-    let tries: Vec<_> = lines.iter().filter(is_try).map(|line| text(line, "order_id")).collect();
+    let tries = || {
+        let lines = parse(&std::fs::read_to_string(&lines).unwrap());
+        let is_try = |l: &&Line| text(l, "method") == "POST" && text(l, "route") == "/orders";
+        let tries = lines.iter().filter(is_try).map(|line| text(line, "order_id").to_owned());
+        tries.collect::<Vec<_>>()
+    };
+    // Lines get there in their own time.
+    until(|| tries().len() >= 2).await;
     let placed = placed.json();
-    let id = placed["order_id"].as_str().unwrap();
-    assert!(tries.len() >= 2 && tries.iter().all(|tried| *tried == id), "one order: {tries:?}");
+    assert!(tries().iter().all(|tried| placed["order_id"] == **tried), "one order: {:?}", tries());
     let level = inventory.client("inventory").get("/inventory/prod-001").await.json();
     assert_eq!(level["reserved"], 1);
 }

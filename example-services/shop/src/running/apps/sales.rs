@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use obs_ratelimit::{Key, Limiter, Policy, Quota, RateLimitLayer};
 use shop_cart::Carts;
 use shop_domain::port::CartStore;
@@ -124,9 +125,10 @@ pub(super) async fn inventory(parts: &mut Parts<'_>) -> Result<App, StartError> 
     let goods =
         shop_product::seeded().map(|product| (product.product_id, shop_product::SEEDED_QUANTITY));
     let dishes = shop_menu::seeded().map(|(item_id, _)| (item_id, shop_menu::SEEDED_QUANTITY));
-    for (id, quantity) in goods.chain(dishes) {
-        inventory.store.seed(&id, quantity).await.map_err(parts.failed())?;
-    }
+    let shelves: Vec<_> = goods.chain(dishes).collect();
+    // At once: writes that wait together share one sync.
+    let seeds = shelves.iter().map(|(id, quantity)| inventory.store.seed(id, *quantity));
+    try_join_all(seeds).await.map_err(parts.failed())?;
     let orders = parts.upstream(Name::Order)?;
     let (telemetry, stop) = (parts.telemetry.clone(), parts.background.stopped());
     parts.background.spawn(background::settle(telemetry, inventory.clone(), orders, stop));

@@ -48,13 +48,12 @@ pub(super) fn tenants() -> Axis {
         let observe = observe.build().expect("the settings are valid");
         let names = tenant_names(tenants);
         let (mut order, mut traces) = (Order::default(), Traces::default());
-        let mut calls =
-            calls_of(bare().layer(guard(Headers::none())).layer(observe), move |sent| {
-                let tenant = if sent < tenants { sent as usize } else { order.next(tenants) };
-                let mut request = traces.request();
-                request.headers_mut().insert(TENANT, names[tenant].clone());
-                request
-            });
+        let mut calls = calls_of(bare().layer((observe, guard(Headers::none()))), move |sent| {
+            let tenant = if sent < tenants { sent as usize } else { order.next(tenants) };
+            let mut request = traces.request();
+            request.headers_mut().insert(TENANT, names[tenant].clone());
+            request
+        });
         calls(tenants);
         calls
     });

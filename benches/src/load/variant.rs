@@ -71,9 +71,11 @@ impl Variant {
         };
         let telemetry = telemetry_to(output, SAMPLED);
         let observe = ObserveLayer::new(telemetry.clone());
-        let router =
-            if self == Self::Chain { bare().layer(guard(Headers::none())) } else { bare() };
-        Ok((router.layer(observe), Some(telemetry)))
+        let router = match self {
+            Self::Chain => bare().layer((observe, guard(Headers::none()))),
+            _ => bare().layer(observe),
+        };
+        Ok((router, Some(telemetry)))
     }
 }
 

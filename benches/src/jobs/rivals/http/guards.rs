@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::StatusCode;
@@ -46,10 +46,7 @@ pub(super) fn usual(router: Router) -> Router {
         .layer(breaker)
         .layer(HandleErrorLayer::new(async |_| StatusCode::SERVICE_UNAVAILABLE))
         .layer(bulkhead);
-    router
-        .layer(patterns)
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LIMIT))
-        .layer(GovernorLayer::new(limit))
+    router.layer(patterns).layer(timeout()).layer(GovernorLayer::new(limit))
 }
 
 #[derive(Clone, Debug)]
@@ -64,27 +61,36 @@ impl KeyExtractor for Tenant {
     }
 }
 
-/// The leanest: governor, a semaphore and recloser in one layer, and tower-http's time limit. It
-/// tells nothing of the rate limit in headers.
-pub(super) fn lean(router: Router) -> Router {
-    let burst = NonZeroU32::new(BURST).expect("it is not zero");
-    let guards = Guards {
-        limit: RateLimiter::keyed(Quota::per_second(burst)),
-        room: Semaphore::new(ROOM),
-        breaker: AsyncRecloser::from(Recloser::default()),
-    };
-    router
-        .layer(middleware::from_fn_with_state(Arc::new(guards), guard))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LIMIT))
-}
-
-struct Guards {
+/// What the leanest guards share: governor, a semaphore and recloser. They tell nothing of the rate
+/// limit in headers.
+pub(super) struct Guards {
     limit: DefaultKeyedRateLimiter<String>,
     room: Semaphore,
     breaker: AsyncRecloser,
 }
 
-async fn guard(State(guards): State<Arc<Guards>>, request: Request, next: Next) -> Response {
+impl Guards {
+    pub(super) fn new() -> Arc<Self> {
+        let burst = NonZeroU32::new(BURST).expect("it is not zero");
+        Arc::new(Self {
+            limit: RateLimiter::keyed(Quota::per_second(burst)),
+            room: Semaphore::new(ROOM),
+            breaker: AsyncRecloser::from(Recloser::default()),
+        })
+    }
+}
+
+/// tower-http's time limit.
+pub(super) fn timeout() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LIMIT)
+}
+
+/// All of the leanest guards, as one function for axum.
+pub(super) async fn guard(
+    State(guards): State<Arc<Guards>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Ok(tenant) = Tenant.extract(&request) else {
         return StatusCode::BAD_REQUEST.into_response();
     };

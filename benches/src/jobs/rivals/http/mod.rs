@@ -33,14 +33,12 @@ pub(super) fn jobs() -> Vec<Job> {
             Box::new(usual::calls(bare(), 0.0))
         }),
         rival("rival/tuned stack, all", "observed/every request sampled", || {
-            Box::new(tuned::calls(bare(), 1.0))
+            Box::new(tuned::observed(1.0))
         }),
-        rival("rival/tuned stack, 5 %", "observed/5 % sampled", || {
-            Box::new(tuned::calls(bare(), 0.05))
-        })
-        .unsteady(),
+        rival("rival/tuned stack, 5 %", "observed/5 % sampled", || Box::new(tuned::observed(0.05)))
+            .unsteady(),
         rival("rival/tuned stack, none", "observed/none sampled", || {
-            Box::new(tuned::calls(bare(), 0.0))
+            Box::new(tuned::observed(0.0))
         }),
         rival("rival/by hand", "observed/none sampled", || {
             Box::new(calls(by_hand(bare(), Output::writer(Counted))))
@@ -57,11 +55,9 @@ pub(super) fn jobs() -> Vec<Job> {
             Box::new(usual::calls(guards::usual(bare()), 1.0))
         }),
         rival("rival/tuned chain, all", "chain/every request sampled", || {
-            Box::new(tuned::calls(guards::lean(bare()), 1.0))
+            Box::new(tuned::chained(1.0))
         }),
-        rival("rival/tuned chain, none", "chain/none sampled", || {
-            Box::new(tuned::calls(guards::lean(bare()), 0.0))
-        }),
+        rival("rival/tuned chain, none", "chain/none sampled", || Box::new(tuned::chained(0.0))),
     ]
 }
 

@@ -21,26 +21,40 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry_instrumentation_tower::http::server;
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
+use super::guards::{Guards, guard, timeout};
 use super::spans;
-use crate::service;
+use crate::service::{self, bare};
 use crate::sink::Counted;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-pub(super) fn calls(router: Router, ratio: f64) -> impl FnMut(u64) {
+/// The observing layers, as one layer of the router.
+pub(super) fn observed(ratio: f64) -> impl FnMut(u64) {
+    let record = middleware::from_fn_with_state(sink(), record);
+    calls(ratio, |span| bare().layer((span, record)))
+}
+
+/// The same and the leanest guards, as one layer of the router.
+pub(super) fn chained(ratio: f64) -> impl FnMut(u64) {
+    let record = middleware::from_fn_with_state(sink(), record);
+    let guards = middleware::from_fn_with_state(Guards::new(), guard);
+    calls(ratio, |span| bare().layer((span, record, timeout(), guards)))
+}
+
+fn calls(ratio: f64, router: impl FnOnce(server::Layer) -> Router) -> impl FnMut(u64) {
     let provider = spans::provider(ratio);
-    let format = Emf::builder("bench".to_owned(), vec![vec![]]).skip_all_validations(true).build();
-    let sink = FlushImmediatelyBuilder::new().build_boxed(format.output_to(Counted));
     let span = server::LayerBuilder::builder().with_metrics(false).build();
-    let router = router
-        .layer(middleware::from_fn_with_state(sink, record))
-        .layer(span.expect("the settings are valid"));
-    let mut calls = service::calls(router);
+    let mut calls = service::calls(router(span.expect("the settings are valid")));
     move |times| {
         // Spans are exported for as long as the provider lives.
         let _ = &provider;
         calls(times);
     }
+}
+
+fn sink() -> BoxEntrySink {
+    let format = Emf::builder("bench".to_owned(), vec![vec![]]).skip_all_validations(true).build();
+    FlushImmediatelyBuilder::new().build_boxed(format.output_to(Counted))
 }
 
 #[metrics(

@@ -27,13 +27,15 @@ impl Limiter {
             Err(denied) => return Admission::Refused(Box::new(self.refusal(&denied))),
         };
         let mut permit = Permit::new();
-        let mut headers = HeaderMap::new();
-        self.passed_headers(&mut headers, &passed, None);
+        if passed.tells() {
+            let mut headers = HeaderMap::new();
+            self.passed_headers(&mut headers, &passed, None);
+            if !headers.is_empty() {
+                permit = permit.with_headers(headers);
+            }
+        }
         if let Some(reservation) = passed.reservation {
             permit = permit.settled_by(*reservation);
-        }
-        if !headers.is_empty() {
-            permit = permit.with_headers(headers);
         }
         Admission::Admitted(permit)
     }

@@ -31,6 +31,14 @@ pub(crate) struct Passed {
     pub(crate) fallback: Option<Fallback>,
 }
 
+impl Passed {
+    /// Whether headers have anything to say.
+    #[inline]
+    pub(crate) fn tells(&self) -> bool {
+        !self.reports.is_empty() || self.fallback.is_some()
+    }
+}
+
 /// The standings of a request's keys.
 pub(crate) type Reports = SmallVec<[PolicyReport; 1]>;
 

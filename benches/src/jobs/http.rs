@@ -113,8 +113,8 @@ const CONTEXT: &str = "whatever is switched on, ids are read, made and echoed, h
     request, its body is watched to its end, and it can be refused while the service drains: that is most of it, \
     and handlers and outgoing calls rely on it.";
 
-const CHAIN: &str = "what is observed, as above, and the guards: about a quarter of their share is one more layer \
-    under axum, with its boxes and copies, the rest the key of the rate limit, five verdicts before and five after.";
+const CHAIN: &str = "what is observed, as above, and the guards: a fifth of their share is copying the request and what \
+    is held of each guard, the rest the key of the rate limit, five verdicts before and five after.";
 
 const HEADERS: &str = "each answer tells limit, rest and reset in two sets of headers, by the draft of the IETF and by \
     the older names, which are formatted and hashed into the map of headers one by one.";

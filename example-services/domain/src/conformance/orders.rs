@@ -146,7 +146,7 @@ pub async fn attempts_with_one_key_are_about_one_order(store: &dyn OrderStore) {
 
     let second = Placement { attempt: 2, ..placement("o1", Some(key(b"a"))) };
     assert_eq!(store.begin(&second).await.expect("begin"), Begun::New);
-    assert_eq!(store.unfinished(9).await.expect("unfinished"), [two.clone()]);
+    assert_eq!(store.unfinished(9).await.expect("unfinished"), std::slice::from_ref(&two));
     let created = event("order.created");
     assert_eq!(store.accept(&one, &created).await.expect("accept"), None);
     assert!(store.abandon(&one).await.expect("abandon"), "it came to nothing");

@@ -167,7 +167,7 @@ fn events() -> Vec<Value> {
         event(order, "order.shipped", json!({"order_id": "ord-1", "tracking_id": "T-1"})),
         event(order, "order.lost", json!({})),
         event("shopfast.inventory-service", "inventory.updated", json!({"before": 10, "after": 8})),
-        event("shopfast.notification-handler", "notification.failed", json!({"reason": null})),
+        event(order, "order.updated", json!({"order_id": "ord-1", "reason": null})),
         event("shopfast.ops", "ops.chaos.started", json!({"scenario": "cache-flush"})),
         event("somebody.else", "order.created", json!({"order_id": "ord-1", "tags": ["a", "b"]})),
     ]

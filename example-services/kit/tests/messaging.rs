@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which may")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ async fn consume_calls(
     let consumer = consumer.receive(Receive::now(10).wait(Duration::from_secs(20)));
     let (stopper, stop) = stop();
     let (stopper, seen) = (Mutex::new(Some(stopper)), Mutex::new(0));
-    let time = shop.time.clone();
+    let failed = AtomicBool::new(false);
     let handler = |_| {
         let mut seen = seen.lock().unwrap();
         *seen += 1;
@@ -101,23 +102,27 @@ async fn consume_calls(
             drop(stopper.lock().unwrap().take());
         }
         let result = handle(*seen);
-        let time = time.clone();
-        async move {
-            // What failed becomes visible again.
-            tokio::task::yield_now().await;
-            if result.is_err() {
-                tokio::spawn(async move {
-                    for _ in 0..50 {
-                        tokio::task::yield_now().await;
-                        time.advance(Duration::from_secs(1));
-                    }
-                });
-            }
-            result
-        }
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        async move { result }
     };
     let consumed = consume(consumer, stop, handler);
-    tokio::time::timeout(Duration::from_secs(60), consumed).await.unwrap();
+    // What failed becomes visible again, long before what is being worked on does.
+    let time_passes = async {
+        let mut steps = tokio::time::interval(Duration::from_millis(1));
+        loop {
+            steps.tick().await;
+            if failed.load(Ordering::Relaxed) {
+                shop.time.advance(Duration::from_millis(5));
+            }
+        }
+    };
+    let all = async {
+        tokio::select! {
+            () = consumed => {}
+            () = time_passes => {}
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ mod template;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -171,11 +172,29 @@ pub async fn notify(notifications: &Notifications, event: &Event) -> Result<(), 
     Ok(())
 }
 
+/// How often the order service is asked for an address: over 8 s, a quarter of the time for which a
+/// queue keeps the message from others.
+const ASKS: u32 = 6;
+
+/// The wait before the second time; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+
 /// Where the customer of an order wants to be told: the order service knows.
+///
+/// It is waited for, because a message has few attempts, and a service that is started again is no
+/// fault of the message.
 async fn contact(notifications: &Notifications, order: &OrderId) -> Result<Contact, NotifyError> {
     let path = format!("/orders/{order}/contact");
-    let contact = notifications.order.call(Method::GET, &path, None::<&()>).await;
-    contact.map_err(NotifyError::Contact)
+    let mut wait = FIRST_WAIT;
+    for _ in 1..ASKS {
+        match notifications.order.call(Method::GET, &path, None::<&()>).await {
+            Err(error) if error.is_temporary() => tokio::time::sleep(wait).await,
+            answer => return answer.map_err(NotifyError::Contact),
+        }
+        wait *= 2;
+    }
+    let answer = notifications.order.call(Method::GET, &path, None::<&()>).await;
+    answer.map_err(NotifyError::Contact)
 }
 
 async fn publish(topic: &dyn Topic, notice: &Notice) -> Result<(), MessagingError> {

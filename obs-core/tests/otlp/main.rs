@@ -205,9 +205,12 @@ fn shut_down_within(
             .unwrap();
         let tracer = Tracer::builder().exporter(exporter).build().unwrap();
         tracer.export(record());
-        assert!(!tracer.shutdown(Duration::from_millis(50)));
+        tracer.shutdown(Duration::from_millis(50));
         let ledger = tracer.ledger();
-        assert_eq!(ledger.dropped.get(DropReason::Shutdown), 1, "{protocol:?} {ledger:?}");
+        // The attempt has the deadline of the shutdown; either may be the first to see that it passed.
+        let reasons = [DropReason::Shutdown, DropReason::TimedOut];
+        let lost = reasons.map(|reason| ledger.dropped.get(reason));
+        assert_eq!(lost.iter().sum::<u64>(), 1, "{protocol:?} {ledger:?}");
         assert!(ledger.is_balanced() && ledger.pending == 0, "{ledger:?}");
     });
 }

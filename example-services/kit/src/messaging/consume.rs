@@ -163,6 +163,8 @@ pub async fn consume<F, E>(
     let mut stop = std::pin::pin!(stop);
     loop {
         let received = tokio::select! {
+            // First, for a message that is received and not worked on has lost an attempt.
+            biased;
             () = &mut stop => return,
             received = consumer.queue.receive(consumer.receive) => received,
         };

@@ -47,6 +47,19 @@ impl UpstreamError {
     pub const fn kind(&self) -> &UpstreamErrorKind {
         &self.kind
     }
+
+    /// Whether the same call may succeed later: the service is away, slow, or says that it is busy or
+    /// broken.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match &self.kind {
+            UpstreamErrorKind::Unreachable | UpstreamErrorKind::TimedOut => true,
+            UpstreamErrorKind::Refused(status, _) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            UpstreamErrorKind::Garbled => false,
+        }
+    }
 }
 
 impl fmt::Display for UpstreamError {

@@ -128,19 +128,24 @@ impl Evidence {
         self.lines.get(&traced.trace_id).into_iter().flatten()
     }
 
-    /// Lines that have the correlation id of an order in a trace that did not begin at the gateway.
+    /// Lines that have the correlation id of an order in a trace that did not begin at the gateway,
+    /// by trace.
     ///
     /// A customer who asks again may use the id again: that is another request, and another trace.
     /// So is work on several messages at once, which is linked to the order's trace.
-    pub(super) fn strays<'a>(&'a self, traced: &'a Traced) -> impl Iterator<Item = &'a SeenLine> {
+    pub(super) fn strays<'a>(
+        &'a self,
+        traced: &'a Traced,
+    ) -> impl Iterator<Item = Vec<&'a SeenLine>> {
         let (_, linked) = self.spans(&traced.trace_id);
         let others = self.lines.iter().filter(move |(trace_id, lines)| {
             **trace_id != traced.trace_id
                 && !linked.iter().any(|span| span.trace_id == **trace_id)
                 && !lines.iter().any(|line| line.service == "gateway")
         });
-        let lines = others.flat_map(|(_, lines)| lines);
-        lines.filter(|line| line.correlation_id == traced.correlation_id)
+        let own = |line: &&SeenLine| line.correlation_id == traced.correlation_id;
+        let traces = others.map(move |(_, lines)| lines.iter().filter(own).collect::<Vec<_>>());
+        traces.filter(|lines| !lines.is_empty())
     }
 
     /// The states that an order's execution has left, and how it ended.

@@ -162,13 +162,17 @@ fn silent<'a>(spans: &'a [Span], id: &str, user: &str) -> Vec<&'a str> {
 /// Lines with the order's correlation id in a trace that begins nowhere.
 ///
 /// An attempt at the order that came to nothing begins with its line of the gateway; that one is
-/// missing, and no fault, where the gateway was killed before it could write it.
+/// missing, and no fault, where the gateway was killed before it could write it. What the other
+/// services then still do for it belongs to the same attempt.
 fn strays(evidence: &Evidence, traced: &Traced) -> Outcome {
     let of_gateway = |kill: &&Kill| kill.process == "shop" || kill.process.contains("gateway");
     let kills: Vec<_> = evidence.kills.iter().filter(of_gateway).collect();
-    let (lost, found): (Vec<_>, Vec<_>) = evidence.strays(traced).partition(|line| {
+    let was_killed_during = |line: &&SeenLine| {
         kills.iter().any(|kill| kill.may_have_lost_cause_of(&line.timestamp, line.duration()))
-    });
+    };
+    let (lost, found): (Vec<_>, Vec<_>) =
+        evidence.strays(traced).partition(|lines| lines.iter().any(was_killed_during));
+    let (lost, found) = (lost.concat(), found.concat());
     let told = |lines: &[&SeenLine]| {
         let told = lines.iter().map(|line| format!("{} {}", line.service, line.message));
         told.collect::<Vec<_>>().join(", ")

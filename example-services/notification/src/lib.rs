@@ -185,16 +185,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// fault of the message.
 async fn contact(notifications: &Notifications, order: &OrderId) -> Result<Contact, NotifyError> {
     let path = format!("/orders/{order}/contact");
-    let mut wait = FIRST_WAIT;
-    for _ in 1..ASKS {
+    let (mut wait, mut asks) = (FIRST_WAIT, 1);
+    loop {
         match notifications.order.call(Method::GET, &path, None::<&()>).await {
-            Err(error) if error.is_temporary() => tokio::time::sleep(wait).await,
+            Err(error) if error.is_temporary() && asks < ASKS => tokio::time::sleep(wait).await,
             answer => return answer.map_err(NotifyError::Contact),
         }
-        wait *= 2;
+        (wait, asks) = (wait * 2, asks + 1);
     }
-    let answer = notifications.order.call(Method::GET, &path, None::<&()>).await;
-    answer.map_err(NotifyError::Contact)
 }
 
 async fn publish(topic: &dyn Topic, notice: &Notice) -> Result<(), MessagingError> {

@@ -27,9 +27,10 @@
 //!
 //! **What a 201 promises.** The order is on the disk and its stock is kept. Placing goes: claim
 //! the order's id; write the order down in status `RESERVING`, with its key; reserve stock under that
-//! id; turn `RESERVING` into `PENDING`. That last conditional write is the promise. Everything before it can be undone by the
-//! opposite write, and is: by the request itself when a step fails, by [`give_up`] after a crash,
-//! and by the inventory service, which asks about every reservation whose time is up.
+//! id; turn `RESERVING` into `PENDING`. That last conditional write is the promise. Everything before
+//! it can be undone by the opposite write, and is: by the request itself when a step fails, by
+//! [`give_up`] after a crash, and by the inventory service, which asks about every reservation whose
+//! time is up.
 
 mod metrics;
 mod placing;

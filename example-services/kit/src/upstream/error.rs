@@ -102,3 +102,25 @@ impl From<UpstreamError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_temporary() {
+        let refused = |status| UpstreamErrorKind::Refused(status, Map::new());
+        let is_temporary = |kind| UpstreamError::new("order", kind).is_temporary();
+        for kind in [
+            UpstreamErrorKind::Unreachable,
+            UpstreamErrorKind::TimedOut,
+            refused(StatusCode::SERVICE_UNAVAILABLE),
+            refused(StatusCode::TOO_MANY_REQUESTS),
+        ] {
+            assert!(is_temporary(kind.clone()), "{kind:?}");
+        }
+        for kind in [UpstreamErrorKind::Garbled, refused(StatusCode::NOT_FOUND)] {
+            assert!(!is_temporary(kind.clone()), "{kind:?}");
+        }
+    }
+}

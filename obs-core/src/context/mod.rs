@@ -28,7 +28,9 @@
 mod aws_sdk;
 mod builder;
 mod current;
+mod outgoing;
 mod recorded;
+mod recording;
 mod request;
 mod scoped;
 #[cfg(feature = "tokio")]

@@ -1,15 +1,13 @@
-use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use obs_core::clock::{Clock, Timestamp};
-use obs_core::log::{ValueRef, with_buffer};
+use obs_core::log::ValueRef;
 use obs_core::metric::Unit;
 
 use super::flusher::Drain;
 use super::key::Key;
+use super::keys::{Keys, with_others};
 use super::{Emission, Exemplar, Mode, shard};
 use crate::cardinality::{EventBudget, Guard, OTHER, Overflow};
 use crate::declare::{Members, Metric, Resolution, Shape};
@@ -18,22 +16,9 @@ use crate::ledger::{DropReason, Ledger, Repair, SharedLedger};
 use crate::sink::Sink;
 use crate::value::number::number;
 
-/// The most keys unless set otherwise.
-const DEFAULT_KEYS: usize = 1_000;
-/// A key without events is forgotten after so many windows.
-const IDLE_WINDOWS: u32 = 6;
 /// Alarms on metrics by the second see gaps when these come later
 /// ([documentation](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Alarms.html)).
 const LONGEST_FOR_HIGH_RESOLUTION: Duration = Duration::from_secs(5);
-/// Ends a value in the bytes of a key: no byte of UTF-8, so that different values never make the
-/// same key.
-const END: u8 = 0xff;
-/// Stands for a dimension that is left out, and is no byte of UTF-8 either.
-const LEFT_OUT: u8 = 0xfe;
-/// The key of everything when there are too many, which is no real one: those end in [`END`] or
-/// are empty.
-const REST: &[u8] = b"other";
-
 /// Gathers the metrics of events by their dimension values.
 ///
 /// Bounded: events with new dimension values go under `__other__` once there are
@@ -70,15 +55,10 @@ const REST: &[u8] = b"other";
 /// ```
 pub struct EventAggregator {
     shape: Shape,
-    /// Of the lines of keys, whose metrics are all given at run time.
-    line_shape: Shape,
     clock: Clock,
     mode: Mode,
     slowest_by: Option<usize>,
-    max_keys: usize,
-    budget: Option<EventBudget>,
-    /// Callers choose what dimensions hold, so the hash has a seed.
-    keys: RwLock<HashMap<Box<[u8]>, Arc<Key>, RandomState>>,
+    keys: Keys,
     ledger: SharedLedger,
 }
 
@@ -87,14 +67,11 @@ impl EventAggregator {
     #[must_use]
     pub fn new(shape: Shape, mode: Mode, clock: Clock) -> Self {
         Self {
-            line_shape: shape.for_run_time_metrics(),
+            keys: Keys::new(shape.clone()),
             shape,
             clock,
             mode,
             slowest_by: None,
-            max_keys: DEFAULT_KEYS,
-            budget: None,
-            keys: RwLock::default(),
             ledger: SharedLedger::default(),
         }
     }
@@ -116,7 +93,7 @@ impl EventAggregator {
     /// The most combinations of dimension values. Default 1,000.
     #[must_use]
     pub const fn max_keys(mut self, keys: usize) -> Self {
-        self.max_keys = keys;
+        self.keys.most = keys;
         self
     }
 
@@ -125,7 +102,7 @@ impl EventAggregator {
     /// In [`Mode::PerRequest`] it holds for [`emit`](Self::emit), which writes the metrics.
     #[must_use]
     pub fn guard(mut self, guard: Guard) -> Self {
-        self.budget = Some(EventBudget::new(guard));
+        self.keys.budget = Some(EventBudget::new(guard));
         self
     }
 
@@ -147,7 +124,7 @@ impl EventAggregator {
             Mode::Hybrid { one_in } => Some(one_in.max(1)),
         };
         let mut ledger = Ledger::EMPTY;
-        let emission = self.with_key(dimensions, &mut ledger, |key, ledger| {
+        let emission = self.keys.with(dimensions, &mut ledger, |key, ledger| {
             match key {
                 Some(key) => self.record(key, values, extras, ledger),
                 None => lose_all(values, extras, ledger),
@@ -264,7 +241,7 @@ impl EventAggregator {
 
     /// Hands on a record with its metrics, its dimensions held to the budget.
     fn emit_within_budget(&self, record: &Record<'_>, sink: &dyn Sink) {
-        let Some(budget) = &self.budget else { return sink.emit(record) };
+        let Some(budget) = &self.keys.budget else { return sink.emit(record) };
         let over = budget.over(&self.shape, record.dimensions);
         if over.is_empty() {
             return sink.emit(record);
@@ -290,85 +267,6 @@ impl EventAggregator {
         self.ledger.add(&ledger);
     }
 
-    /// Hands the key of these values to `take`; it is found without allocating.
-    #[inline]
-    fn with_key<R>(
-        &self,
-        dimensions: &[&str],
-        ledger: &mut Ledger,
-        take: impl FnOnce(Option<&Key>, &mut Ledger) -> R,
-    ) -> R {
-        with_buffer(|bytes| {
-            for value in dimensions {
-                push_value(bytes, value);
-            }
-            // Used under the lock, which is shared, so that threads do not meet at its count.
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(key) = keys.get(bytes.as_slice()) {
-                return take(Some(key), ledger);
-            }
-            drop(keys);
-            let key = self.new_key(bytes, dimensions, ledger);
-            take(key.as_deref(), ledger)
-        })
-    }
-
-    /// Makes the key of these values, whose `bytes` name none yet; `None` if the budget leaves them
-    /// no dimension set.
-    #[cold]
-    fn new_key(
-        &self,
-        bytes: &mut Vec<u8>,
-        dimensions: &[&str],
-        ledger: &mut Ledger,
-    ) -> Option<Arc<Key>> {
-        let Some(budget) = &self.budget else {
-            return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
-        };
-        let over = budget.over(&self.shape, dimensions);
-        if over.is_empty() {
-            return Some(self.insert(bytes, &self.line_shape, dimensions, ledger));
-        }
-        ledger.repair(Repair::SeriesBudget);
-        bytes.clear();
-        if budget.overflow() == Overflow::Other {
-            let others = with_others(dimensions, &over);
-            others.iter().for_each(|value| push_value(bytes, value));
-            return Some(self.insert(bytes, &self.line_shape, &others, ledger));
-        }
-        let shape = budget.variant(&self.line_shape, &over, Members::Remove)?;
-        let mut kept = Vec::new();
-        for (value, is_used) in dimensions.iter().zip(self.shape.used_in(&shape)) {
-            if is_used {
-                push_value(bytes, value);
-                kept.push(*value);
-            } else {
-                bytes.extend([LEFT_OUT, END]);
-            }
-        }
-        Some(self.insert(bytes, &shape, &kept, ledger))
-    }
-
-    /// The key, made if it is new and there is room for it.
-    fn insert(
-        &self,
-        bytes: &[u8],
-        shape: &Shape,
-        dimensions: &[&str],
-        ledger: &mut Ledger,
-    ) -> Arc<Key> {
-        let metrics = self.shape.metrics().len();
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() < self.max_keys || keys.contains_key(bytes) {
-            let new = || Arc::new(Key::new(shape.clone(), dimensions, metrics));
-            return keys.entry(bytes.into()).or_insert_with(new).clone();
-        }
-        ledger.repair(Repair::SeriesBudget);
-        let others = vec![OTHER; self.shape.dimension_names().count()];
-        let new = || Arc::new(Key::new(self.line_shape.clone(), &others, metrics));
-        keys.entry(REST.into()).or_insert_with(new).clone()
-    }
-
     fn drain_key(&self, key: &Key, now: Timestamp, sink: &dyn Sink) {
         let metrics = self.shape.metrics();
         let points: Vec<_> = key.metrics.iter().map(super::Histogram::drain).collect();
@@ -387,7 +285,7 @@ impl EventAggregator {
             return;
         }
         let dimensions: Vec<&str> = key.dimensions.iter().map(String::as_str).collect();
-        if let Some(budget) = &self.budget {
+        if let Some(budget) = &self.keys.budget {
             let values = key.shape.dimension_names().zip(&dimensions);
             for (name, value) in values.filter(|(_, value)| **value != OTHER) {
                 budget.keep(&self.shape, name, value);
@@ -407,34 +305,12 @@ impl EventAggregator {
 
 impl Drain for EventAggregator {
     fn drain(&self, sink: &dyn Sink) {
-        let keys: Vec<_> = {
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            keys.values().cloned().collect()
-        };
         let now = self.clock.wall();
-        let mut is_idle = false;
-        for key in keys {
-            if key.was_touched() {
-                key.idle.store(0, std::sync::atomic::Ordering::Relaxed);
-                self.drain_key(&key, now, sink);
-            } else {
-                let idle = key.idle.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                is_idle |= idle + 1 >= IDLE_WINDOWS;
-            }
-        }
-        if is_idle {
-            // The loop has given back its own handles to the keys.
-            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-            // Whoever records into a key holds it; one that only the map holds is at rest.
-            keys.retain(|_, key| {
-                let idle = key.idle.load(std::sync::atomic::Ordering::Relaxed);
-                idle < IDLE_WINDOWS || Arc::strong_count(key) > 1 || key.pending() > 0
-            });
-        }
+        self.keys.drain(|key| self.drain_key(key, now, sink));
     }
 
     fn size(&self) -> usize {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.keys.count()
     }
 
     fn longest_interval(&self) -> Option<Duration> {
@@ -443,18 +319,12 @@ impl Drain for EventAggregator {
     }
 
     fn series(&self) -> u64 {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let mut series = HashSet::new();
-        for key in keys.values() {
-            key.add_series(&mut series);
-        }
-        series.len() as u64
+        self.keys.series()
     }
 
     fn ledger(&self) -> Ledger {
         let mut ledger = self.ledger.read();
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let pending: u64 = keys.values().map(|key| key.pending()).sum();
+        let pending = self.keys.pending();
         ledger.appended += pending;
         ledger.pending = pending;
         ledger
@@ -468,18 +338,6 @@ impl fmt::Debug for EventAggregator {
             .field("mode", &self.mode)
             .finish_non_exhaustive()
     }
-}
-
-#[inline]
-fn push_value(bytes: &mut Vec<u8>, value: &str) {
-    bytes.extend_from_slice(value.as_bytes());
-    bytes.push(END);
-}
-
-/// The dimensions, `__other__` at the places `over`.
-fn with_others<'d>(dimensions: &[&'d str], over: &[usize]) -> Vec<&'d str> {
-    let other = |(place, &value)| if over.contains(&place) { OTHER } else { value };
-    dimensions.iter().enumerate().map(other).collect()
 }
 
 /// Books the points of an event that is in no series.

@@ -17,6 +17,7 @@ mod events;
 mod flusher;
 mod histogram;
 mod key;
+mod keys;
 mod mode;
 mod self_metrics;
 #[cfg(test)]

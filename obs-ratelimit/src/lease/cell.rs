@@ -1,8 +1,7 @@
-use obs_core::random::Random;
-
-use super::LeaseConfig;
-use super::bound::silent_plan;
 use super::config::OnStoreFailure;
+use super::demand::Demand;
+use super::fleet::Fleet;
+use super::scene::{Scene, Wanted};
 use super::step::{Fallback, Step};
 use crate::local::{BucketCell, Cell, Slot, Standing, TICK as LATE, Wait};
 use crate::quota::{BucketPlan, SharedPlan};
@@ -33,19 +32,15 @@ pub(crate) struct LeaseCell {
     /// When the call under way was made; 0 without one.
     asked_at: u64,
     last_grant_at: u64,
-    tick_at: u64,
     silent: BucketCell,
     share: BucketCell,
-    tick_count: u32,
-    /// Requests per second, refused ones with them.
-    demand: f32,
+    /// Refused requests are demand, too.
+    demand: Demand,
+    fleet: Fleet,
     last_granted: u32,
     /// What the store had left when it last answered.
     level: u32,
     untold: u32,
-    grants_seen: u32,
-    nodes: f32,
-    pace: u32,
     /// With so many live tokens or fewer it is time to ask for more.
     low_water: u32,
     /// The generation of quotas that the cell last decided by.
@@ -67,36 +62,6 @@ impl Lease {
     }
 }
 
-/// What a cell decides by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scene<'a> {
-    pub(crate) config: &'a LeaseConfig,
-    pub(crate) plan: &'a SharedPlan,
-    /// The policy's own quota, with what of it a node may use without telling.
-    pub(crate) usual: &'a (SharedPlan, Option<BucketPlan>),
-    pub(crate) now: u64,
-    /// How long the store takes to answer.
-    pub(crate) round_trip: u64,
-    pub(crate) random: &'a Random,
-    /// Grows when other quotas are put in place.
-    pub(crate) generation: u32,
-}
-
-impl Scene<'_> {
-    fn silent(&self) -> Option<BucketPlan> {
-        if *self.plan == self.usual.0 { self.usual.1 } else { silent_plan(self.plan, self.config) }
-    }
-}
-
-/// A call that a cell wants to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) want: u64,
-    pub(crate) least: u64,
-    pub(crate) debit: u64,
-}
-
-const TICK: u64 = 250_000_000;
 const MILLI: u64 = 1_000_000;
 
 /// For so long at most the word of the store that it has nothing is taken: somebody may have given
@@ -117,13 +82,13 @@ impl LeaseCell {
         let left = u64::from(self.current.tokens).checked_sub(cost)?;
         let is_more_to_do = now.saturating_add(LATE.as_nanos() as u64) >= self.current.expires
             || left <= u64::from(self.low_water)
-            || now.saturating_sub(self.tick_at) >= TICK;
+            || self.demand.is_due(now);
         if is_more_to_do {
             return None;
         }
         // Both fit, for the cost is no more than the tokens.
         self.current.tokens = left as u32;
-        self.tick_count = self.tick_count.saturating_add(cost as u32);
+        self.demand.add(cost as u32);
         Some(self.current.expires)
     }
 
@@ -214,14 +179,14 @@ impl LeaseCell {
     }
 
     fn fallback_plan(&self, scene: &Scene<'_>) -> (BucketPlan, Fallback) {
-        let nodes = if self.nodes >= 1.0 { self.nodes } else { scene.config.max_nodes as f32 };
+        let nodes = self.fleet.nodes().unwrap_or(scene.config.max_nodes as f32);
         let even = 1.0 / f64::from(nodes);
         let (part, step) = match scene.config.on_store_failure {
             OnStoreFailure::ReuseLast { max_age }
                 if self.last_grant_at > 0
                     && scene.now - self.last_grant_at <= max_age.as_nanos() as u64 =>
             {
-                let lease = f64::from(self.last_granted) / self.pace(scene) as f64;
+                let lease = f64::from(self.last_granted) / self.fleet.pace(scene.config) as f64;
                 let whole = scene.plan.rate_per_nano();
                 ((lease / whole).clamp(even.min(1.0), 1.0), Fallback::Reuse)
             }
@@ -235,7 +200,8 @@ impl LeaseCell {
         let now = scene.now;
         self.asked_at = 0;
         self.fallback_until = 0;
-        self.observe(scene, grant);
+        let since = (self.last_grant_at > 0).then(|| now.saturating_sub(self.last_grant_at));
+        self.fleet.observe(scene.config, since, grant);
         self.level = u32::try_from(grant.remaining).unwrap_or(u32::MAX);
         if scene.plan.is_window() {
             self.window_ends = asked_at.saturating_add(nanos(grant.valid_for));
@@ -261,7 +227,7 @@ impl LeaseCell {
         self.last_grant_at = now;
         self.set_low_water(scene);
         if grant.tokens < want {
-            let pause = self.pace(scene) as f64 / 2.0 * (0.75 + scene.random.next_f64() / 2.0);
+            let pause = self.fleet.pace(scene.config) as f64 / 2.0 * (0.75 + scene.random.next_f64() / 2.0);
             self.hold_until = now.saturating_add(pause as u64);
         }
     }
@@ -269,7 +235,7 @@ impl LeaseCell {
     /// The store has failed, or must not be called: this node is on its own for a while.
     pub(crate) fn failed(&mut self, scene: &Scene<'_>) {
         self.asked_at = 0;
-        let pause = self.pace(scene) as f64 * (0.5 + scene.random.next_f64());
+        let pause = self.fleet.pace(scene.config) as f64 * (0.5 + scene.random.next_f64());
         self.fallback_until = scene.now.saturating_add(pause as u64);
     }
 
@@ -279,7 +245,7 @@ impl LeaseCell {
         self.shift(scene.now);
         let live = self.current.live(scene.now);
         let left = self.current.expires.saturating_sub(scene.now);
-        let likely = 2.0 * f64::from(self.demand_at(scene.now)) * left as f64 / 1e9;
+        let likely = 2.0 * f64::from(self.demand.at(scene.now)) * left as f64 / 1e9;
         let keep = if all { 0 } else { likely as u32 };
         if live <= keep {
             return (0, 0);
@@ -346,19 +312,19 @@ impl LeaseCell {
 
     /// How long its leases live now.
     pub(crate) fn age(&self, scene: &Scene<'_>) -> u64 {
-        (2 * self.pace(scene)).min(scene.config.max_age.as_nanos() as u64)
+        (2 * self.fleet.pace(scene.config)).min(scene.config.max_age.as_nanos() as u64)
     }
 
     fn ask(&mut self, scene: &Scene<'_>, cost: u64) -> Option<Wanted> {
         if self.asked_at > 0 || scene.now < self.hold_until || self.next.live(scene.now) > 0 {
             return None;
         }
-        let pace = self.pace(scene);
-        let demand = f64::from(self.demand_at(scene.now)) * pace as f64 / 1e9;
+        let pace = self.fleet.pace(scene.config);
+        let demand = f64::from(self.demand.at(scene.now)) * pace as f64 / 1e9;
         let issued = self.current.expires.saturating_sub(self.age(scene));
         let fast = self.last_grant_at > 0 && scene.now.saturating_sub(issued) < pace / 2;
         let doubled = if fast { 2.0 * f64::from(self.last_granted) } else { 0.0 };
-        let nodes = f64::from(self.nodes.max(1.0));
+        let nodes = f64::from(self.fleet.nodes().unwrap_or(1.0));
         let fraction = scene.config.max_fraction.min(2.0 / (nodes + 1.0));
         let mut most = (scene.plan.capacity() as f64 * fraction) as u64;
         if scene.plan.is_window() && !self.is_another_window(scene.plan, scene.now) {
@@ -381,7 +347,7 @@ impl LeaseCell {
 
     /// The live tokens that last for three round trips.
     fn set_low_water(&mut self, scene: &Scene<'_>) {
-        let soon = self.demand_at(scene.now) * (3 * scene.round_trip) as f32 / 1e9;
+        let soon = self.demand.at(scene.now) * (3 * scene.round_trip) as f32 / 1e9;
         self.low_water = (soon as u32).min(self.last_granted / 2);
     }
 
@@ -393,60 +359,13 @@ impl LeaseCell {
 
     #[inline]
     fn count(&mut self, scene: &Scene<'_>, cost: u64) {
-        let elapsed = scene.now.saturating_sub(self.tick_at);
-        if elapsed >= TICK {
-            self.tick(scene, elapsed);
+        if self.demand.is_due(scene.now) {
+            self.demand.tick(scene.now);
+            self.set_low_water(scene);
         }
-        self.tick_count = self.tick_count.saturating_add(cost as u32);
+        self.demand.add(cost as u32);
     }
 
-    #[cold]
-    fn tick(&mut self, scene: &Scene<'_>, elapsed: u64) {
-        let rate = self.tick_count as f32 * 1e9 / elapsed as f32;
-        let fade = (0.5_f32).powf(elapsed as f32 / TICK as f32);
-        self.demand = self.demand * fade + rate * (1.0 - fade);
-        (self.tick_at, self.tick_count) = (scene.now, 0);
-        self.set_low_water(scene);
-    }
-
-    /// Requests per second, at least those of the running tick.
-    fn demand_at(&self, now: u64) -> f32 {
-        let elapsed = now.saturating_sub(self.tick_at);
-        let faded = self.demand * (0.5_f32).powf(elapsed as f32 / TICK as f32);
-        let running = self.tick_count as f32 * 1e9 / TICK.max(elapsed) as f32;
-        faded.max(running)
-    }
-
-    /// Reads from the count of grants how many nodes lease this key, and keeps the writes of the
-    /// fleet within their budget by longer leases.
-    fn observe(&mut self, scene: &Scene<'_>, grant: &Grant) {
-        let seen = std::mem::replace(&mut self.grants_seen, grant.grants as u32);
-        let elapsed = scene.now.saturating_sub(self.last_grant_at);
-        if self.last_grant_at == 0 || elapsed < MILLI || grant.tokens == 0 {
-            return;
-        }
-        let rate = f64::from(self.grants_seen.wrapping_sub(seen)) * 1e9 / elapsed as f64;
-        let pace = self.pace(scene);
-        let nodes = (rate * pace as f64 / 1e9).clamp(1.0, f64::from(scene.config.max_nodes)) as f32;
-        self.nodes = if self.nodes >= 1.0 { 0.75 * self.nodes + 0.25 * nodes } else { nodes };
-        let (least, most) = (scene.config.target, scene.config.max_age / 2);
-        let pace = if rate > scene.config.write_budget {
-            pace * 3 / 2
-        } else if rate < scene.config.write_budget / 2.0 {
-            pace * 9 / 10
-        } else {
-            pace
-        };
-        self.pace = (pace.clamp(least.as_nanos() as u64, most.as_nanos() as u64) / 1_000) as u32;
-    }
-
-    /// How long a lease is meant to last; held in microseconds.
-    fn pace(&self, scene: &Scene<'_>) -> u64 {
-        match self.pace {
-            0 => scene.config.target.as_nanos() as u64,
-            micros => u64::from(micros) * 1_000,
-        }
-    }
 }
 
 fn nanos(time: std::time::Duration) -> u64 {

@@ -8,10 +8,13 @@
 mod bound;
 mod cell;
 mod config;
+mod demand;
+mod fleet;
 mod gate;
 mod place_cell;
 mod places;
 mod plane;
+mod scene;
 mod step;
 
 use std::fmt;

@@ -9,7 +9,8 @@ use obs_core::config::ConfigError;
 use obs_core::random::Random;
 
 use super::bound::silent_plan;
-use super::cell::{LeaseCell, Scene, Wanted};
+use super::cell::LeaseCell;
+use super::scene::{Scene, Wanted};
 use super::{Chore, Counts, Gate, LeaseConfig, NameOf, OnStoreFailure, Plane, Step, Time};
 use crate::local::{Place, Standing, Table};
 use crate::quota::{BucketPlan, SharedPlan};

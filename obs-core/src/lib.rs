@@ -56,6 +56,7 @@ pub mod problem;
 pub mod propagate;
 pub mod random;
 pub mod resource;
+pub mod shard;
 pub mod span;
 pub mod subscriber;
 pub mod telemetry;

@@ -10,6 +10,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use obs_core::shard::Sum;
+
 /// Why a data point did not get out.
 ///
 /// ```
@@ -275,6 +277,8 @@ pub struct SharedLedger(Arc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
+    /// Appended and emitted at once, as nearly all are.
+    whole: Sum,
     appended: AtomicU64,
     emitted: AtomicU64,
     dropped: [AtomicU64; REASONS],
@@ -286,12 +290,13 @@ impl SharedLedger {
     #[inline]
     pub(crate) fn add(&self, ledger: &Ledger) {
         let counts = &*self.0;
+        if ledger.is_smooth() && ledger.appended == ledger.emitted {
+            counts.whole.add(ledger.emitted);
+            return;
+        }
         counts.appended.fetch_add(ledger.appended, Ordering::Relaxed);
         // Release, so that a reader who sees the fate of a data point also sees it appended.
         counts.emitted.fetch_add(ledger.emitted, Ordering::Release);
-        if ledger.is_smooth() {
-            return;
-        }
         let dropped = counts.dropped.iter().zip(&ledger.dropped);
         let repaired = counts.repaired.iter().zip(&ledger.repaired);
         for (count, &by) in dropped.chain(repaired) {
@@ -313,6 +318,8 @@ impl SharedLedger {
             ..Ledger::default()
         };
         ledger.appended = counts.appended.load(Ordering::Relaxed);
+        let whole = counts.whole.get();
+        (ledger.appended, ledger.emitted) = (ledger.appended + whole, ledger.emitted + whole);
         ledger.pending = ledger.appended.saturating_sub(ledger.emitted + ledger.dropped());
         ledger
     }

@@ -7,7 +7,7 @@ use super::recorded::Recorded;
 use super::{Captured, ContextGuard, RequestContextBuilder, Scoped, current};
 use crate::deadline::Deadline;
 use crate::id::{CorrelationId, SpanId, TraceId};
-use crate::log::{FlightRecorder, Ids, Value};
+use crate::log::{FlightRecorder, Ids};
 use crate::propagate::{Baggage, TraceParent, TraceState, XrayExtras, is_identity};
 use crate::telemetry::Telemetry;
 use crate::trace::Attributes;

@@ -83,6 +83,9 @@ use crate::trace::Tracer;
 #[derive(Clone)]
 pub struct Telemetry(Arc<Inner>);
 
+/// Aligned, for the count of handles stands before it and changes with each request, while this is
+/// only read.
+#[repr(align(128))]
 struct Inner {
     environment: Environment,
     resource: Resource,

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -7,6 +6,7 @@ use crate::config::ConfigError;
 use crate::environment::Environment;
 use crate::id::{IdGenerator, SpanId, TraceId};
 use crate::log::Redactor;
+use crate::shard::Sum;
 
 use super::exporter::SpanExporter;
 use super::ledger::SpanLedger;
@@ -48,7 +48,7 @@ struct Inner {
     ids: IdGenerator,
     /// `None` without an exporter: nothing is recorded then.
     queue: Option<Arc<Queue>>,
-    sampled_out: AtomicU64,
+    sampled_out: Sum,
 }
 
 impl Drop for Inner {
@@ -74,7 +74,7 @@ impl Tracer {
             clock: Clock::system(),
             ids: IdGenerator::system(),
             queue: None,
-            sampled_out: AtomicU64::new(0),
+            sampled_out: Sum::default(),
         }))
     }
 
@@ -161,8 +161,7 @@ impl Tracer {
     #[inline]
     pub fn sampled_out(&self) {
         if self.0.queue.is_some() {
-            // Relaxed: a count, read for reports only.
-            self.0.sampled_out.fetch_add(1, Ordering::Relaxed);
+            self.0.sampled_out.add(1);
         }
     }
 
@@ -189,7 +188,7 @@ impl Tracer {
     pub fn ledger(&self) -> SpanLedger {
         let Some(queue) = &self.0.queue else { return SpanLedger::default() };
         let state = queue.state();
-        let sampled_out = self.0.sampled_out.load(Ordering::Relaxed);
+        let sampled_out = self.0.sampled_out.get();
         SpanLedger {
             created: state.created + sampled_out,
             exported: state.exported,
@@ -337,7 +336,7 @@ impl TracerBuilder {
             clock: self.clock,
             ids: self.ids.unwrap_or_else(IdGenerator::system),
             queue,
-            sampled_out: AtomicU64::new(0),
+            sampled_out: Sum::default(),
         })))
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 use obs_core::clock::{Clock, Timestamp};
 use obs_core::log::ValueRef;
 use obs_core::metric::Unit;
+use obs_core::shard;
 
 use super::flusher::Drain;
 use super::key::Key;
 use super::keys::{Keys, with_others};
-use super::{Emission, Exemplar, Mode, shard};
+use super::{Emission, Exemplar, Mode};
 use crate::cardinality::{EventBudget, Guard, OTHER, Overflow};
 use crate::declare::{Members, Metric, Resolution, Shape};
 use crate::encode::{ABSENT, Extra, Record, Series};
@@ -172,7 +173,7 @@ impl EventAggregator {
     #[inline]
     fn record(&self, key: &Key, values: &[f64], extras: &[Extra<'_>], ledger: &mut Ledger) {
         key.touch();
-        let shard = shard();
+        let shard = shard::of_this_thread();
         for (index, &value) in values.iter().enumerate() {
             if value.to_bits() == ABSENT.to_bits() {
                 continue;

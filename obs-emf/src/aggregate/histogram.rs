@@ -1,9 +1,10 @@
 //! A log-linear histogram that many threads record into without a lock.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use obs_core::shard;
 
 /// Each power of two is divided into so many buckets, so that the two ends of a bucket differ by
 /// at most 1/128. A bucket stands for the mean of what fell into it.
@@ -19,31 +20,12 @@ const FRACTION_SHIFT: u32 = KEY_SHIFT - 32;
 const LOWEST_KEY: u32 = (1023 - 32) << BUCKET_BITS;
 const OCTAVES: usize = 80;
 
-const SHARDS: usize = 8;
-
-static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
-}
-
-/// The shard of this thread; threads get theirs in turn.
-pub(crate) fn shard() -> usize {
-    let this = SHARD.try_with(Cell::get).unwrap_or(0);
-    if this < SHARDS {
-        return this;
-    }
-    let next = NEXT_SHARD.fetch_add(1, Ordering::Relaxed) % SHARDS;
-    let _ = SHARD.try_with(|shard| shard.set(next));
-    next
-}
-
 /// Counts values by bucket; values are finite.
 ///
 /// A percentile read from what it hands out is within 1 % of the exact one, and so are the sum and
 /// the extremes; values of which only one kind falls into a bucket come out as they are.
 #[derive(Debug, Default)]
-pub(crate) struct Histogram([OnceLock<Box<Shard>>; SHARDS]);
+pub(crate) struct Histogram([OnceLock<Box<Shard>>; shard::COUNT]);
 
 #[derive(Debug)]
 struct Shard {
@@ -65,7 +47,7 @@ struct Bucket {
 impl Histogram {
     #[inline]
     pub(crate) fn record(&self, value: f64) {
-        self.record_in(shard(), value);
+        self.record_in(shard::of_this_thread(), value);
     }
 
     /// As [`record`](Self::record), by a thread that knows its shard.

@@ -25,6 +25,6 @@ mod tests;
 
 pub use events::EventAggregator;
 pub use flusher::{Drain, Flusher, FlusherBuilder};
-pub(crate) use histogram::{Histogram, shard};
+pub(crate) use histogram::Histogram;
 pub use mode::{Emission, Exemplar, Mode};
 pub use self_metrics::{ACTIVE_SERIES, BYTES_PER_SECOND, DROPPED};

@@ -2,33 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use obs_core::metric::{CounterCell, GaugeCell, HistogramCell};
 
-use crate::aggregate::shard;
 use crate::ledger::{DropReason, Ledger, SharedLedger};
-
-const SHARDS: usize = 8;
-
-/// A sum that many threads add to, each mostly in a place of its own.
-#[derive(Debug, Default)]
-pub(super) struct Sum([Padded; SHARDS]);
-
-/// As long as two cache lines, which processors fetch in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Padded(AtomicU64);
-
-impl Sum {
-    pub(super) fn add(&self, value: u64) {
-        self.0[shard() % SHARDS].0.fetch_add(value, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.iter().fold(0, |sum, part| sum.wrapping_add(part.0.load(Ordering::Relaxed)))
-    }
-
-    pub(super) fn take(&self) -> u64 {
-        self.0.iter().fold(0, |sum, part| sum.wrapping_add(part.0.swap(0, Ordering::Relaxed)))
-    }
-}
 
 /// A state; NaN until it is set.
 #[derive(Debug)]

@@ -2,8 +2,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use obs_core::metric::{CounterCell, GaugeCell, HistogramCell, Unit};
+use obs_core::shard::Sum;
 
-use super::cell::{State, Sum};
+use super::cell::State;
 use crate::aggregate::Histogram;
 use crate::ledger::{Ledger, SharedLedger};
 use crate::value::number::number;

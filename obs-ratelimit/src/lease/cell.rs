@@ -227,7 +227,8 @@ impl LeaseCell {
         self.last_grant_at = now;
         self.set_low_water(scene);
         if grant.tokens < want {
-            let pause = self.fleet.pace(scene.config) as f64 / 2.0 * (0.75 + scene.random.next_f64() / 2.0);
+            let pause =
+                self.fleet.pace(scene.config) as f64 / 2.0 * (0.75 + scene.random.next_f64() / 2.0);
             self.hold_until = now.saturating_add(pause as u64);
         }
     }
@@ -365,7 +366,6 @@ impl LeaseCell {
         }
         self.demand.add(cost as u32);
     }
-
 }
 
 fn nanos(time: std::time::Duration) -> u64 {

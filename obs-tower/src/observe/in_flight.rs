@@ -4,19 +4,17 @@
 //! allocates once the service has seen its usual concurrency. The record of a request lies in its
 //! flight as an `Option`: whoever takes it out ends the request, and nobody can do so twice.
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use obs_core::clock::Clock;
 use obs_core::control::{Control, Kind};
+use obs_core::shard::{self, Apart};
 use serde_json::json;
 
 use super::recording::Recording;
 
-/// Requests begin and end on many threads; each thread keeps to one of these lists.
-const SHARDS: usize = 8;
 /// Places kept for later requests, by shard.
 const IDLE_PER_SHARD: usize = 1024;
 /// A dump shows at most this many requests, the oldest.
@@ -42,9 +40,10 @@ pub struct InFlight(Arc<Inner>);
 struct Inner {
     name: String,
     clock: Clock,
-    running: AtomicU64,
+    running: Apart<AtomicU64>,
     stopping: AtomicBool,
-    shards: [Mutex<Shard>; SHARDS],
+    /// Requests begin and end on many threads; each thread keeps to one of these lists.
+    shards: [Apart<Mutex<Shard>>; shard::COUNT],
 }
 
 #[derive(Default)]
@@ -67,9 +66,8 @@ impl Flight {
     }
 }
 
-/// A flight in use; given back when dropped.
+/// A flight in use, until [`InFlight::give_back`].
 pub(super) struct Seat {
-    in_flight: InFlight,
     flight: Arc<Flight>,
     shard: usize,
 }
@@ -79,7 +77,7 @@ impl InFlight {
         Self(Arc::new(Inner {
             name,
             clock,
-            running: AtomicU64::new(0),
+            running: Apart::default(),
             stopping: AtomicBool::new(false),
             shards: Default::default(),
         }))
@@ -88,7 +86,7 @@ impl InFlight {
     /// How many requests are being served.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.running.load(Ordering::Relaxed)
+        self.0.running.0.load(Ordering::Relaxed)
     }
 
     /// Whether the service is being stopped.
@@ -103,47 +101,31 @@ impl InFlight {
     /// Counts a request and says how many there are with it.
     pub(super) fn enter(&self) -> u64 {
         // Relaxed: a gauge; nothing is published through it.
-        self.0.running.fetch_add(1, Ordering::Relaxed) + 1
+        self.0.running.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Counts a request's end.
     pub(super) fn leave(&self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        self.0.running.0.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// A place for a request, in which `open` opens its record. Locks are held meanwhile, so `open`
     /// must not call code of others.
     pub(super) fn seat(&self, open: impl FnOnce(&mut Option<Recording>)) -> Seat {
-        let shard = shard_of_this_thread();
+        let shard = shard::of_this_thread();
         let mut places = self.shard(shard);
         let flight = places.idle.pop().unwrap_or_default();
         open(&mut flight.lock());
         flight.position.store(places.running.len(), Ordering::Relaxed);
         places.running.push(Arc::clone(&flight));
         drop(places);
-        Seat { in_flight: self.clone(), flight, shard }
+        Seat { flight, shard }
     }
 
-    fn shard(&self, shard: usize) -> MutexGuard<'_, Shard> {
-        self.0.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The places in use; their requests may end meanwhile.
-    pub(super) fn flights(&self) -> Vec<Arc<Flight>> {
-        (0..SHARDS).flat_map(|shard| self.shard(shard).running.clone()).collect()
-    }
-}
-
-impl Seat {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Recording>> {
-        self.flight.lock()
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut places = self.in_flight.shard(self.shard);
-        let position = self.flight.position.load(Ordering::Relaxed);
+    /// Lets later requests have the place; called once for each seat.
+    pub(super) fn give_back(&self, seat: &Seat) {
+        let mut places = self.shard(seat.shard);
+        let position = seat.flight.position.load(Ordering::Relaxed);
         let flight = places.running.swap_remove(position);
         if let Some(moved) = places.running.get(position) {
             moved.position.store(position, Ordering::Relaxed);
@@ -152,14 +134,21 @@ impl Drop for Seat {
             places.idle.push(flight);
         }
     }
+
+    fn shard(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.0.shards[shard].0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The places in use; their requests may end meanwhile.
+    pub(super) fn flights(&self) -> Vec<Arc<Flight>> {
+        (0..shard::COUNT).flat_map(|shard| self.shard(shard).running.clone()).collect()
+    }
 }
 
-fn shard_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHARD: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+impl Seat {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<Recording>> {
+        self.flight.lock()
     }
-    SHARD.with(Cell::get)
 }
 
 impl Control for InFlight {

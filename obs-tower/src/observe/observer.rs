@@ -29,6 +29,9 @@ use super::ticket::Ticket;
 use super::{line, peer};
 use crate::exchange::{End, RequestFields, StandardHeaders, contained, method_name, scheme};
 
+/// Aligned, for the count of references stands before it and changes with each request, while this
+/// is mostly read.
+#[repr(align(128))]
 pub(super) struct Observer {
     telemetry: Telemetry,
     config: Config,

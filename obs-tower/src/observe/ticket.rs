@@ -67,6 +67,7 @@ impl Drop for Ticket {
             let now = self.observer.clock().now();
             self.end(End::Dropped, now);
         }
+        self.observer.in_flight().give_back(&self.seat);
     }
 }
 

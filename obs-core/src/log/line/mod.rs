@@ -336,7 +336,6 @@ impl<'b> Line<'b> {
         }
         self.keys.push(start + 2, fingerprint);
     }
-
 }
 
 /// Writes what stands before the message and says where that begins.

@@ -164,7 +164,7 @@ impl RequestContext {
     /// trace and the caller's verdict.
     ///
     /// The same as a [`builder`](Self::builder) makes, at less cost: nothing is moved twice, and
-    /// the clock is not read again.
+    /// the clock is not read again. What the context keeps is taken out of `extracted`.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -173,9 +173,9 @@ impl RequestContext {
     /// use obs_core::telemetry::Telemetry;
     ///
     /// let telemetry = Telemetry::builder("orders").build()?;
-    /// let extracted = telemetry.propagators().extract(&HeaderMap::new(), &TrustPolicy::edge());
+    /// let mut extracted = telemetry.propagators().extract(&HeaderMap::new(), &TrustPolicy::edge());
     /// let now = (telemetry.clock().now(), telemetry.clock().wall());
-    /// let request = RequestContext::received(&telemetry, extracted, now, |_trace, _parent| true);
+    /// let request = RequestContext::received(&telemetry, &mut extracted, now, |_trace, _parent| true);
     /// assert!(request.is_sampled());
     /// assert_eq!((request.parent_span_id(), request.attempt()), (None, None));
     /// assert!(request.links().is_empty() && request.trace_state().is_empty());
@@ -185,7 +185,7 @@ impl RequestContext {
     /// ```
     pub fn received(
         telemetry: &Telemetry,
-        mut extracted: Extracted,
+        extracted: &mut Extracted,
         (now, wall): (Instant, Timestamp),
         is_sampled: impl FnOnce(TraceId, Option<bool>) -> bool,
     ) -> Self {
@@ -200,7 +200,7 @@ impl RequestContext {
             deadline: extracted.timeout.map(|timeout| Deadline::after(now, timeout)),
             debug_level: None,
         };
-        assemble(telemetry.clone(), &mut extracted, own, wall)
+        assemble(telemetry.clone(), extracted, own, wall)
     }
 }
 
@@ -225,24 +225,14 @@ fn assemble(
     let is_new = parent.is_none();
     let parent = parent.unwrap_or_else(|| TraceParent::new(trace_id));
     let ids = telemetry.ids();
-    let correlation_id = extracted.correlation_id.take();
-    let correlation_id = correlation_id.unwrap_or_else(|| ids.correlation_id_at(now));
-    let span_id = span_id.unwrap_or_else(|| ids.span_id());
-    let ids = Ids {
-        correlation_id: Some(&correlation_id),
-        trace_id: Some(trace_id),
-        span_id: Some(span_id),
-        ..Ids::default()
+    let correlation_id = match extracted.correlation_id.take() {
+        Some(id) => id,
+        None => ids.correlation_id_at(now),
     };
-    let debug_level =
-        debug_level.or_else(|| telemetry.raised_level(extracted.debug.as_deref()?, &ids));
-    if let Some(other) = extracted.other_trace {
-        tell_of_two_traces(&telemetry, debug_level, &ids, other);
-    }
-    RequestContext::new(Inner {
+    let mut inner = Inner {
         correlation_id,
         trace_id,
-        span_id,
+        span_id: span_id.unwrap_or_else(|| ids.span_id()),
         parent_span_id: parent.parent_span,
         sampled,
         random: is_new || parent.random,
@@ -258,12 +248,33 @@ fn assemble(
         baggage: Mutex::new(mem::take(&mut extracted.baggage)),
         recorded: Mutex::default(),
         inherited: OnceLock::new(),
-        flight_recorder: telemetry.flight_recorder(),
+        flight_recorder: telemetry.flight_recorder().map(Box::new),
         telemetry,
-    })
+    };
+    if inner.debug.is_some() || extracted.other_trace.is_some() {
+        look_closer(&mut inner, extracted.other_trace);
+    }
+    RequestContext::new(inner)
 }
 
+/// What few requests need: a level of their own, and to be told that two headers disagree.
 #[cold]
+fn look_closer(inner: &mut Inner, other_trace: Option<TraceId>) {
+    let telemetry = &inner.telemetry;
+    let ids = Ids {
+        correlation_id: Some(&inner.correlation_id),
+        trace_id: Some(inner.trace_id),
+        span_id: Some(inner.span_id),
+        ..Ids::default()
+    };
+    if let (None, Some(token)) = (inner.debug_level, &inner.debug) {
+        inner.debug_level = telemetry.raised_level(token, &ids);
+    }
+    if let Some(other) = other_trace {
+        tell_of_two_traces(telemetry, inner.debug_level, &ids, other);
+    }
+}
+
 fn tell_of_two_traces(
     telemetry: &Telemetry,
     debug_level: Option<LevelFilter>,

@@ -1,7 +1,6 @@
 //! What handlers add to the record of their request.
 
 use std::borrow::Cow;
-use std::sync::Mutex;
 
 use super::RequestContext;
 use super::recorded::Recorded;
@@ -60,7 +59,7 @@ impl RequestContext {
     /// An annotation of the same key that a span has of its own stays.
     pub fn annotate_all(&self, key: impl Into<Text>, value: impl Into<AttributeValue>) {
         let (key, value) = (key.into(), value.into());
-        lock(self.0.inherited.get_or_init(Mutex::default)).set(key.clone(), value.clone());
+        lock(self.0.inherited.get_or_init(Box::default)).set(key.clone(), value.clone());
         self.annotate(key, value);
     }
 

@@ -71,8 +71,9 @@ pub(super) struct Inner {
     /// `None` until something is: most requests leave it so.
     pub(super) recorded: Mutex<Option<Box<Recorded>>>,
     /// Annotations for all spans of the request; most requests have none.
-    pub(super) inherited: OnceLock<Mutex<Attributes>>,
-    pub(super) flight_recorder: Option<FlightRecorder>,
+    pub(super) inherited: OnceLock<Box<Mutex<Attributes>>>,
+    /// Boxed, as what most requests do not have should take little room.
+    pub(super) flight_recorder: Option<Box<FlightRecorder>>,
 }
 
 impl RequestContext {
@@ -227,7 +228,7 @@ impl RequestContext {
     #[inline]
     #[must_use]
     pub fn flight_recorder(&self) -> Option<&FlightRecorder> {
-        self.0.flight_recorder.as_ref()
+        self.0.flight_recorder.as_deref()
     }
 
     /// The tenant, as soon as it is known.

@@ -98,7 +98,20 @@ impl Propagators {
         extracted
     }
 
-    fn extract_into(
+    /// As [`extract`](Self::extract), into `extracted`, a fresh [`Extracted::default`] that stays
+    /// where it is instead of being returned, which copies it.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue};
+    /// use obs_core::propagate::{Extracted, Propagators, TrustPolicy};
+    ///
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("x-correlation-id", HeaderValue::from_static("order-7"));
+    /// let mut extracted = Extracted::default();
+    /// Propagators::default().extract_into(&mut extracted, &headers, &TrustPolicy::edge());
+    /// assert_eq!(extracted.correlation_id.expect("it was sent").as_str(), "order-7");
+    /// ```
+    pub fn extract_into(
         &self,
         extracted: &mut Extracted,
         carrier: &impl Carrier,

@@ -69,14 +69,15 @@ pub(crate) struct RequestFields<'a> {
 
 impl<'a> RequestFields<'a> {
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
-        let (mut standard, mut propagated) = (StandardHeaders::default(), Found::nothing());
+        let (standard, propagated) = (StandardHeaders::default(), Found::nothing());
+        let mut fields = Self { headers, standard, propagated };
         for (name, value) in headers {
             let name = name.as_str().as_bytes();
-            if !standard.take(name, value) {
-                propagated.add(name, value.as_bytes());
+            if !fields.standard.take(name, value) {
+                fields.propagated.add(name, value.as_bytes());
             }
         }
-        Self { headers, standard, propagated }
+        fields
     }
 }
 

@@ -14,7 +14,6 @@ use super::{Choices, Choose, GuardLayer};
 use crate::classify::{Classify, HttpStatus};
 use crate::deadline::inherited;
 use crate::load_shed::{ByRoute, Importance};
-use crate::priority::Priority;
 use crate::timeout::Limit;
 
 /// A guarded service; made by [`GuardLayer`].
@@ -107,53 +106,23 @@ impl<S, Q, C> GuardService<S, Q, C> {
         let Some(priority) = ByRoute.importance(&request) else {
             return self.run(request, limit);
         };
-        if self.layer.parts.rate_limit.is_none() {
-            return self.pass(request, priority, limit, choose, held, now);
-        }
-        match self.ask_rate_limit(request, held) {
-            Ok(request) => self.pass(request, priority, limit, choose, held, now),
-            Err(state) => state,
-        }
-    }
-
-    /// The request, if the rate limit lets it pass. The limit looks at its parts without the body.
-    fn ask_rate_limit<B>(
-        &mut self,
-        request: Request<B>,
-        held: &mut Held,
-    ) -> Result<Request<B>, State<S, Request<B>, S::Future>>
-    where
-        S: Service<Request<B>> + Clone,
-    {
-        let Some(limit) = &self.layer.parts.rate_limit else { return Ok(request) };
-        let (parts, body) = request.into_parts();
-        let admission = limit.admit(&parts);
-        let request = Request::from_parts(parts, body);
-        match admission {
-            Admission::Admitted(permit) => held.rate = Some(permit),
-            Admission::Refused(refusal) => return Err(State::over_rate(refusal)),
-            Admission::Pending(pending) => {
-                return Err(State::asking(pending, (self.take_ready(), request)));
+        // What is decided has the request by reference: it is large, and each hand copies it.
+        let request = match &self.layer.parts.rate_limit {
+            None => request,
+            Some(limit) => {
+                let (parts, body) = request.into_parts();
+                let admission = limit.admit(&parts);
+                let request = Request::from_parts(parts, body);
+                match admission {
+                    Admission::Admitted(permit) => held.rate = Some(permit),
+                    Admission::Refused(refusal) => return State::over_rate(refusal),
+                    Admission::Pending(pending) => {
+                        return State::asking(pending, (self.take_ready(), request));
+                    }
+                }
+                request
             }
-        }
-        Ok(request)
-    }
-
-    /// From the load shedding on.
-    #[inline]
-    fn pass<B>(
-        &mut self,
-        request: Request<B>,
-        priority: Priority,
-        limit: Option<Limit>,
-        choose: &Q,
-        held: &mut Held,
-        now: Instant,
-    ) -> State<S, Request<B>, S::Future>
-    where
-        S: Service<Request<B>> + Clone,
-        Q: Choose<Request<B>>,
-    {
+        };
         match held.pass(&request, priority, choose, now) {
             Ok(Progress::Through) => self.run(request, limit),
             Ok(Progress::Queued(waiting)) => State::queued(waiting, (self.take_ready(), request)),

@@ -95,12 +95,13 @@ impl Observer {
     pub(super) fn begin(self: &Arc<Self>, head: &RequestHead<'_>) -> (Ticket, Option<Arc<Intake>>) {
         let (now, wall) = (self.clock().now(), self.clock().wall());
         let fields = RequestFields::of(head.headers);
-        let mut extracted = self.telemetry.propagators().extract(&fields, &self.config.trust);
+        let mut extracted = Extracted::default();
+        self.telemetry.propagators().extract_into(&mut extracted, &fields, &self.config.trust);
         let [tenant, user] = self.identities(head, &mut extracted);
         let headers = fields.standard;
         let context = RequestContext::received(
             &self.telemetry,
-            extracted,
+            &mut extracted,
             (now, wall),
             |trace_id, parent_sampled| {
                 let input = SamplingInput::new(trace_id, self.telemetry.service_name());

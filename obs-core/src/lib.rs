@@ -17,6 +17,7 @@
 //! | [`metric`], [`admit`], [`control`] | the traits through which the crates meet |
 //! | [`clock`], [`random`], [`environment`] | time, chance and environment, as arguments |
 //! | [`body`] | a body that is watched to its end |
+//! | [`shard`] | counts that threads do not contend for |
 //! | [`deadline`], [`outcome`], [`problem`], [`client_address`], [`config`] | small shared types |
 //!
 //! # Features

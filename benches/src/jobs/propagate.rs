@@ -9,8 +9,14 @@ use crate::Job;
 
 pub(super) fn jobs() -> Vec<Job> {
     vec![
-        Job::new("propagate/extract", extract).within(10_000, 100),
-        Job::new("propagate/inject", inject).within(10_000, 120),
+        Job::new("propagate/extract", extract).within(10_000, 100).explained(
+            "by a profile a third is walking the headers and telling their names apart, a fifth reading the ids digit \
+             by digit: the trace comes in two headers, and both must name the same",
+        ),
+        Job::new("propagate/inject", inject).within(10_000, 120).explained(
+            "by a profile a fifth is http checking each value byte by byte, and another finding each name its place \
+             in the map of headers",
+        ),
     ]
 }
 

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_get_their_places_in_turn() {
+    fn threads_do_not_all_share_one_place() {
         let places: Vec<usize> = (0..COUNT)
             .map(|_| std::thread::spawn(of_this_thread).join().expect("it does not panic"))
             .collect();

@@ -175,7 +175,7 @@ impl RequestContext {
     /// let telemetry = Telemetry::builder("orders").build()?;
     /// let mut extracted = telemetry.propagators().extract(&HeaderMap::new(), &TrustPolicy::edge());
     /// let now = (telemetry.clock().now(), telemetry.clock().wall());
-    /// let request = RequestContext::received(&telemetry, &mut extracted, now, |_trace, _parent| true);
+    /// let request = RequestContext::received(&telemetry, &mut extracted, now, |_, _| true);
     /// assert!(request.is_sampled());
     /// assert_eq!((request.parent_span_id(), request.attempt()), (None, None));
     /// assert!(request.links().is_empty() && request.trace_state().is_empty());

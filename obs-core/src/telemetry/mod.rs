@@ -84,7 +84,7 @@ use crate::trace::Tracer;
 pub struct Telemetry(Arc<Inner>);
 
 /// Aligned, for the count of handles stands before it and changes with each request, while this is
-/// only read.
+/// mostly read.
 #[repr(align(128))]
 struct Inner {
     environment: Environment,

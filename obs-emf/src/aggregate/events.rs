@@ -20,6 +20,7 @@ use crate::value::number::number;
 /// Alarms on metrics by the second see gaps when these come later
 /// ([documentation](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Alarms.html)).
 const LONGEST_FOR_HIGH_RESOLUTION: Duration = Duration::from_secs(5);
+
 /// Gathers the metrics of events by their dimension values.
 ///
 /// Bounded: events with new dimension values go under `__other__` once there are

@@ -36,6 +36,7 @@ pub(crate) fn quick() -> Outcome {
 
 /// Measures everything and writes the page, its plots, and the figures of the READMEs.
 pub(crate) fn full() -> Outcome {
+    page::keep_circumstances()?;
     run(&mut cargo(&[SUITE, &["--features", "rivals", "--"], CAREFUL].concat()))?;
     let program = instructions::build()?;
     instructions::measure(&program)?;

@@ -26,7 +26,8 @@ pub(super) fn write(program: &Path) -> Outcome {
 }
 
 fn introduction() -> Outcome<String> {
-    let circumstances = circumstances()?;
+    let circumstances = figures::read("circumstances")?;
+    let circumstances = circumstances.as_str().unwrap_or_default();
     Ok(format!(
         "# What it costs\n\n\
          Written by `cargo xtask bench`. {circumstances}\n\n\
@@ -37,6 +38,12 @@ fn introduction() -> Outcome<String> {
          time of other threads. A rival does the same work in the same run. `cargo bench` fails when a ceiling is passed; a\n\
          target is what we aim at.\n\n"
     ))
+}
+
+/// Keeps for the page by what commit, compiler and machine the figures come about: it may be written
+/// again later, and by then the commit is another.
+pub(super) fn keep_circumstances() -> Outcome {
+    figures::write("circumstances", &circumstances()?.into())
 }
 
 /// Commit, date, compiler and machine.

@@ -4,8 +4,8 @@
 //! key for good, so its table has no bound, and says nothing of what is left. Its layer tells of
 //! `x-ratelimit-limit` and `-remaining` and a `Retry-After` that may be 0; ours tells the headers of
 //! the IETF draft besides. For a denial it makes a clock, which asks the processor what it can do: a
-//! virtual machine answers that by a detour of microseconds. Its instructions are not counted: the
-//! clock measures itself when it is first read, for as long as that takes, and a count has that too.
+//! virtual machine answers that by a detour of microseconds. Instructions of governor are not
+//! counted: its clock measures itself when it is first read, for as long as that takes.
 //!
 //! limitador counts in fixed windows and forgets the keys used least; it finds the key by an
 //! expression, from a map of values that a caller has to fill for each request; it is not asked for a
